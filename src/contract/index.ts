@@ -1,0 +1,2 @@
+export type * from './target.ts'
+export { TargetError } from './target.ts'
