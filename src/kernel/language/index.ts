@@ -1,0 +1,10 @@
+/** The spec language: everything that a file in `spec/` imports. */
+export { Bits, noBits } from './bits.ts'
+export type { Cells, ReadonlyCells } from './cells.ts'
+export type { Basis, Clause, Confidence, Strength } from './clause.ts'
+export { compose } from './compose.ts'
+export type { Action, ActionName, Actor, Args, Erased, ErasedBody, Machine, ScopedMachine } from './machine.ts'
+export { ACTORS, compile, machine, part, scoped } from './machine.ts'
+export type { Fields, ModType, Scalar, Seen, StateOf, Type } from './types.ts'
+export { t } from './types.ts'
+export { clear, viewOf } from './views.ts'
