@@ -104,13 +104,31 @@ export type Control =
 /** Something that a target shows. `device` is a `DeviceDescription.id`. */
 export type TargetEvent =
   /** A message-signalled interrupt as it left the device. `vector` where the target knows the table entry. */
-  | { readonly kind: 'msi'; readonly device: string; readonly address: number; readonly data: number; readonly vector?: number }
+  | {
+      readonly kind: 'msi'
+      readonly device: string
+      readonly address: number
+      readonly data: number
+      readonly vector?: number
+    }
   /** An interrupt line (INTx pin 0..3, or the line of an MMIO device as 0) changed to `level`. */
   | { readonly kind: 'line'; readonly device: string; readonly pin: number; readonly level: boolean }
   /** One access of a device to guest memory. `data` is what was read or written. */
-  | { readonly kind: 'dma'; readonly device: string; readonly access: 'read' | 'write'; readonly gpa: Gpa; readonly data: Uint8Array }
+  | {
+      readonly kind: 'dma'
+      readonly device: string
+      readonly access: 'read' | 'write'
+      readonly gpa: Gpa
+      readonly data: Uint8Array
+    }
   /** An access that the platform refused. `iova` is hexadecimal, since it may not fit a number. */
-  | { readonly kind: 'fault'; readonly device: string; readonly access: 'read' | 'write'; readonly iova: string; readonly bytes: number }
+  | {
+      readonly kind: 'fault'
+      readonly device: string
+      readonly access: 'read' | 'write'
+      readonly iova: string
+      readonly bytes: number
+    }
   /** The device hit its own bound on work for one kick. */
   | { readonly kind: 'livelock'; readonly device: string; readonly detail: string }
   | { readonly kind: 'halted'; readonly detail: string }
@@ -167,13 +185,19 @@ export interface OpenOptions {
 /** A target does not start, cannot be reached, or its program ended. Exit code 3. */
 export class TargetError extends Error {
   override readonly name = 'TargetError'
-  constructor(
-    /** `start`: never ran. `protocol`: broke the contract. `dead`: ended. `hang`: did not answer in time. */
-    readonly reason: 'start' | 'protocol' | 'dead' | 'hang' | 'poisoned',
-    message: string,
-    /** What the target printed last (untrusted text, unescaped). */
-    readonly lastWords: string = '',
-  ) {
+  readonly reason: TargetTrouble
+  /** What the target printed last (untrusted text, unescaped). */
+  readonly lastWords: string
+
+  constructor(reason: TargetTrouble, message: string, lastWords = '') {
     super(message)
+    this.reason = reason
+    this.lastWords = lastWords
   }
 }
+
+/**
+ * `start`: never ran. `protocol`: broke the contract. `refused`: answered a request with an error.
+ * `dead`: ended. `hang`: did not answer in time. `poisoned`: used after it was migrated, broken or closed.
+ */
+export type TargetTrouble = 'start' | 'protocol' | 'refused' | 'dead' | 'hang' | 'poisoned'
