@@ -1,0 +1,42 @@
+/**
+ * A model joins a machine to targets: how the actions that we play are performed on an implementation, and how what
+ * the implementation does is read back as actions of the machine. It pokes and looks; it never judges.
+ */
+import type { Description, Target } from '../contract/target.ts'
+import type { Action, Actor, Args, Machine, ScopedMachine } from './language/machine.ts'
+
+/** Takes what was observed, as an action of the machine, in the order in which it happened. */
+export type Sink = (action: Action, args: Args, note?: string) => void
+
+export interface Model {
+  readonly machine: ScopedMachine
+  /** The actors that we perform; the actions of all others are observed. */
+  readonly played: readonly Actor[]
+  /** Why this target cannot be asked, or undefined when it can. */
+  notApplicable(target: Description): string | undefined
+  /** Bounds of the machine that fit this target; default: the `played` scope as it is. */
+  scope?(target: Description): { readonly scope: string; readonly bounds?: Readonly<Record<string, number>> }
+  /** Actions of the machine that cannot be performed or seen on this target, each with the reason. */
+  unavailable?(target: Description): Readonly<Record<string, string>>
+  /** Finds the device; throws a ModelError when the target is not what its description says. */
+  open(target: Target, machine: Machine, sink: Sink): Session
+}
+
+/** One target, driven. The same session serves many runs. */
+export interface Session {
+  /** Brings the target into the initial state of the machine, whatever went before, and forgets pending events. */
+  start(): void
+  /** Performs an action that we play. Answers that it draws go to the sink. */
+  perform(action: Action, args: Args): void
+  /** Reads everything that the target shows and that was not told yet, and tells the sink. */
+  collect(): void
+  /** The device that `step` and `control` of the target are about. */
+  readonly device: string
+  /** After the target moved into a fresh instance (save and restore, migration): go on with that one. */
+  move(target: Target): void
+}
+
+/** The target does not do what its description or the transport demands, so that nothing can be judged. */
+export class ModelError extends Error {
+  override readonly name = 'ModelError'
+}
