@@ -1,0 +1,330 @@
+import { CAPABILITY } from '../../layout/pci.ts'
+import { CFG_TYPE, DEVICE_TYPE, FEATURE, ISR, NO_VECTOR, VIRTIO_PCI } from '../../layout/virtio.ts'
+import type { BarWindow } from '../pci/bars.ts'
+import {
+  type Capability,
+  type Identity,
+  type PciFunction,
+  type Personality,
+  raiseVector,
+  settle,
+} from '../pci/function.ts'
+import { type MsixWindow, msixOwns, readMsix, writeMsix } from '../pci/msix.ts'
+import type { VirtioDevice } from './device.ts'
+import { COMMON_BYTES, commonRegister, negotiated } from './virtio-pci-common.ts'
+import { readLegacy, writeLegacy } from './virtio-pci-legacy.ts'
+import { windowCapability } from './virtio-pci-window.ts'
+
+/** Which of the shapes that the standard allows a device takes. */
+export type VirtioPciShape =
+  /** Structures in a 64-bit memory BAR, MSI-X, no legacy interface. */
+  | 'memory'
+  /** Structures in I/O BARs, INTx only. */
+  | 'io'
+  /** As `memory`, with the legacy register block in BAR 0, VIRTIO 1.3 4.1.4.10. */
+  | 'transitional'
+
+/** Transport registers. Plain JSON. */
+export interface VirtioPciState {
+  deviceFeatureSelect: number
+  driverFeatureSelect: number
+  queueSelect: number
+  configVector: number
+  queueVectors: number[]
+  /** `cap.bar`, `cap.offset` and `cap.length` of the configuration access window, 4.1.4.9. */
+  window: { bar: number; offset: number; length: number }
+  /** A device reset has begun; what the device still signals is of before it. */
+  draining: boolean
+}
+
+type StructureKind = 'common' | 'isr' | 'device' | 'notify' | 'legacy'
+
+/** A structure and the BAR that it sits in. */
+interface Structure {
+  readonly kind: StructureKind
+  readonly bar: number
+  readonly offset: number
+  readonly bytes: number
+}
+
+interface Shape {
+  readonly bars: readonly BarWindow[]
+  readonly msix: MsixWindow | undefined
+  readonly structures: readonly Structure[]
+}
+
+/** Bytes between the doorbells of two queues. */
+const NOTIFY_MULTIPLIER = 4
+/** Bytes kept for the device-specific structure. */
+const DEVICE_BYTES = 0x80
+
+/** A virtio device behind a PCI function. */
+export class VirtioPci implements Personality {
+  readonly device: VirtioDevice
+  readonly identity: Identity
+  readonly bars: readonly BarWindow[]
+  readonly msix: MsixWindow | undefined
+  readonly capabilities: readonly Capability[]
+  state: VirtioPciState
+  readonly #structures: readonly Structure[]
+
+  constructor(device: VirtioDevice, shape: VirtioPciShape) {
+    const { bars, msix, structures } = shapes[shape](device.queueCount)
+    this.device = device
+    this.identity = identity(device.type, shape === 'transitional')
+    this.bars = bars
+    this.msix = msix
+    this.#structures = structures
+    this.capabilities = [...structures.flatMap(structureCapability), windowCapability(this)]
+    this.state = fresh(device.queueCount)
+  }
+
+  connect(fn: PciFunction): void {
+    this.device.busMaster(false)
+    this.device.attach({
+      queueInterrupt: (queue) => this.#signal(fn, ISR.QUEUE, this.state.queueVectors[queue] ?? NO_VECTOR),
+      configInterrupt: () => this.#signal(fn, ISR.CONFIG, this.state.configVector),
+    })
+  }
+
+  /**
+   * A notification leaves, 4.1.5.3 and 4.1.5.4. With MSI-X it is the mapped message, or nothing. The ISR bit for
+   * queues is set without MSI-X only; the one for configuration changes always, 4.1.4.5.1.
+   */
+  #signal(fn: PciFunction, cause: number, vector: number): void {
+    if (this.#drains()) return
+    const { msix } = fn.state
+    if (cause === ISR.CONFIG || !msix.enabled) fn.state.causes = fn.parts.causesAfterEvent(fn.state, cause)
+    if (msix.enabled) {
+      const entry = fn.parts.vectorOf(vector, msix.entries.length)
+      if (entry !== undefined) raiseVector(fn, entry)
+    }
+    settle(fn)
+  }
+
+  readBar(fn: PciFunction, bar: number, offset: number, width: 1 | 2 | 4): number {
+    if (this.msix && msixOwns(this.msix, bar, offset)) return readMsix(fn.state.msix, this.msix, offset, width)
+    const structure = this.#structureAt(bar, offset, width)
+    const at = offset - (structure?.offset ?? 0)
+    switch (structure?.kind) {
+      case 'common':
+        return commonRegister(at, width)?.read(this, fn) ?? 0
+      case 'isr':
+        return at === 0 && width === 1 ? this.takeCauses(fn) : 0
+      case 'device':
+        return this.device.readConfig(at, width)
+      case 'legacy':
+        return readLegacy(this, fn, at, width)
+      default:
+        return 0
+    }
+  }
+
+  writeBar(fn: PciFunction, bar: number, offset: number, width: 1 | 2 | 4, value: number): void {
+    if (this.msix && msixOwns(this.msix, bar, offset)) {
+      writeMsix(fn.state.msix, this.msix, offset, width, value)
+      settle(fn)
+      return
+    }
+    const structure = this.#structureAt(bar, offset, width)
+    const at = offset - (structure?.offset ?? 0)
+    if (structure?.kind === 'common') commonRegister(at, width)?.write?.(this, fn, value)
+    if (structure?.kind === 'notify') this.#doorbell(at, width)
+    if (structure?.kind === 'device') this.device.writeConfig(at, width, value)
+    if (structure?.kind === 'legacy') writeLegacy(this, fn, at, width, value)
+  }
+
+  #structureAt(bar: number, offset: number, width: number): Structure | undefined {
+    return this.#structures.find(
+      (each) => each.bar === bar && offset >= each.offset && offset + width <= each.offset + each.bytes,
+    )
+  }
+
+  /** 16 bits wide, or 32 with NOTIFICATION_DATA, 4.1.5.2. The address names the queue; the value repeats it. */
+  #doorbell(at: number, width: number): void {
+    const bytes = negotiated(this, FEATURE.NOTIFICATION_DATA) ? 4 : 2
+    if (width === bytes && at % NOTIFY_MULTIPLIER === 0) this.kick(at / NOTIFY_MULTIPLIER)
+  }
+
+  kick(queue: number): void {
+    if (queue < this.device.queueCount) this.device.kick(queue)
+  }
+
+  /** Reads the ISR register: causes are handed over and cleared, and INTx falls, 4.1.4.5. */
+  takeCauses(fn: PciFunction): number {
+    const { causes } = fn.state
+    fn.state.causes = fn.parts.causesAfterRead(fn.state)
+    settle(fn)
+    return causes
+  }
+
+  mapConfigVector(fn: PciFunction, value: number): void {
+    this.state.configVector = fn.parts.vectorAfterWrite(value, fn.state.msix.entries.length)
+  }
+
+  mapQueueVector(fn: PciFunction, value: number): void {
+    const { queueSelect, queueVectors } = this.state
+    if (queueSelect < queueVectors.length) {
+      queueVectors[queueSelect] = fn.parts.vectorAfterWrite(value, fn.state.msix.entries.length)
+    }
+  }
+
+  queueVector(): number {
+    return this.state.queueVectors[this.state.queueSelect] ?? NO_VECTOR
+  }
+
+  writeStatus(fn: PciFunction, value: number): void {
+    if (value === 0) this.resetDevice(fn)
+    else this.device.setStatus(value)
+  }
+
+  /** Every event is unmapped, no cause and no message of before is left, 4.1.5.1.2.1 and PCI 3.0 6.8.3.5. */
+  resetDevice(fn: PciFunction): void {
+    const vectors = fn.parts.vectorsAfterReset(this.state.queueVectors)
+    this.reset()
+    this.state.queueVectors = vectors
+    fn.state.causes = 0
+    fn.state.msix.pending.fill(false)
+    settle(fn)
+  }
+
+  reset(): void {
+    this.state = { ...fresh(this.device.queueCount), draining: true }
+    this.device.setStatus(0)
+    this.#drains()
+  }
+
+  #drains(): boolean {
+    if (this.state.draining && this.device.status() === 0) this.state.draining = false
+    return this.state.draining
+  }
+
+  quiesced(): boolean {
+    return !this.#drains()
+  }
+
+  busMaster(enabled: boolean): void {
+    this.device.busMaster(enabled)
+  }
+
+  save(fn: PciFunction): unknown {
+    return structuredClone(fn.parts.transportToSave(this.state))
+  }
+
+  restore(state: unknown): void {
+    this.state = structuredClone(state) as VirtioPciState
+  }
+}
+
+function fresh(queueCount: number): VirtioPciState {
+  return {
+    deviceFeatureSelect: 0,
+    driverFeatureSelect: 0,
+    queueSelect: 0,
+    configVector: NO_VECTOR,
+    queueVectors: new Array(queueCount).fill(NO_VECTOR),
+    window: { bar: 0, offset: 0, length: 0 },
+    draining: false,
+  }
+}
+
+/** PCI device ids that the transitional devices kept, 4.1.2.1; the others follow their type. */
+const TRANSITIONAL_ID: Readonly<Record<number, number>> = {
+  [DEVICE_TYPE.NET]: 0,
+  [DEVICE_TYPE.BLOCK]: 1,
+  [DEVICE_TYPE.BALLOON]: 2,
+  [DEVICE_TYPE.CONSOLE]: 3,
+  [DEVICE_TYPE.NINE_P]: 9,
+}
+
+/** PCI class codes by device type; `unassigned class` for the rest. */
+const CLASS_CODE: Readonly<Record<number, number>> = {
+  [DEVICE_TYPE.NET]: 0x020000,
+  [DEVICE_TYPE.BLOCK]: 0x010000,
+  [DEVICE_TYPE.CONSOLE]: 0x078000,
+}
+
+function identity(type: number, transitional: boolean): Identity {
+  const legacyId = TRANSITIONAL_ID[type]
+  if (transitional && legacyId === undefined) {
+    throw new Error(`device type ${type} has no transitional PCI id; expected one of ${Object.keys(TRANSITIONAL_ID)}`)
+  }
+  return {
+    vendorId: VIRTIO_PCI.VENDOR,
+    deviceId: transitional ? VIRTIO_PCI.DEVICE_TRANSITIONAL + legacyId! : VIRTIO_PCI.DEVICE_MODERN + type,
+    revision: transitional ? 0 : 1,
+    classCode: CLASS_CODE[type] ?? 0xff0000,
+    subsystemVendorId: VIRTIO_PCI.VENDOR,
+    // The device type in a transitional device; at least 0x40 in any other, 4.1.2.1.
+    subsystemId: transitional ? type : 0x40 + type,
+  }
+}
+
+const powerOfTwo = (bytes: number): number => 2 ** Math.ceil(Math.log2(bytes))
+
+function memoryShape(queueCount: number): Shape {
+  const page = 0x1000
+  if (queueCount > 127) throw new Error(`virtio-pci: ${queueCount} queues; expected at most 127 beside one MSI-X page`)
+  return {
+    bars: [
+      { index: 1, kind: 'memory32', bytes: page },
+      { index: 4, kind: 'memory64', bytes: 4 * page },
+    ],
+    // One vector for each queue and one for configuration changes.
+    msix: { vectors: queueCount + 1, bar: 1, table: 0, pba: page / 2 },
+    structures: [
+      { kind: 'common', bar: 4, offset: 0, bytes: COMMON_BYTES },
+      { kind: 'isr', bar: 4, offset: page, bytes: 1 },
+      { kind: 'device', bar: 4, offset: 2 * page, bytes: DEVICE_BYTES },
+      { kind: 'notify', bar: 4, offset: 3 * page, bytes: NOTIFY_MULTIPLIER * queueCount },
+    ],
+  }
+}
+
+const shapes: Record<VirtioPciShape, (queueCount: number) => Shape> = {
+  memory: memoryShape,
+  io: (queueCount) => ({
+    bars: [
+      { index: 0, kind: 'io', bytes: 0x40 },
+      { index: 1, kind: 'io', bytes: powerOfTwo(NOTIFY_MULTIPLIER * queueCount) },
+      { index: 2, kind: 'io', bytes: 4 },
+      { index: 4, kind: 'io', bytes: DEVICE_BYTES },
+    ],
+    msix: undefined,
+    structures: [
+      { kind: 'common', bar: 0, offset: 0, bytes: COMMON_BYTES },
+      { kind: 'notify', bar: 1, offset: 0, bytes: NOTIFY_MULTIPLIER * queueCount },
+      { kind: 'isr', bar: 2, offset: 0, bytes: 1 },
+      { kind: 'device', bar: 4, offset: 0, bytes: DEVICE_BYTES },
+    ],
+  }),
+  transitional(queueCount) {
+    const { bars, msix, structures } = memoryShape(queueCount)
+    return {
+      bars: [{ index: 0, kind: 'io', bytes: 2 * DEVICE_BYTES }, ...bars],
+      msix,
+      structures: [...structures, { kind: 'legacy', bar: 0, offset: 0, bytes: 2 * DEVICE_BYTES }],
+    }
+  },
+}
+
+/** The vendor capability that says where a structure is, 4.1.4. The legacy block has none: it is always in BAR 0. */
+function structureCapability({ kind, bar, offset, bytes }: Structure): Capability[] {
+  if (kind === 'legacy') return []
+  const type = { common: CFG_TYPE.COMMON, notify: CFG_TYPE.NOTIFY, isr: CFG_TYPE.ISR, device: CFG_TYPE.DEVICE }[kind]
+  return [
+    {
+      id: CAPABILITY.VENDOR,
+      bytes: kind === 'notify' ? 20 : 16,
+      registers: [
+        { at: 3, bytes: 1, name: `${kind} cfg_type`, read: () => type },
+        { at: 4, bytes: 1, name: `${kind} bar`, read: () => bar },
+        { at: 8, bytes: 4, name: `${kind} offset`, read: () => offset },
+        { at: 12, bytes: 4, name: `${kind} length`, read: () => bytes },
+        ...(kind === 'notify'
+          ? [{ at: 16, bytes: 4, name: 'notify_off_multiplier', read: () => NOTIFY_MULTIPLIER } as const]
+          : []),
+      ],
+    },
+  ]
+}
