@@ -15,26 +15,32 @@ const text = matching('a text without line breaks or spaces at its ends', /^\S(?
 const sentence = matching('a sentence that ends in a full stop', /^\S[^\n]*\.$/)
 const report = matching('a report as owner/repository#number', /^[\w.-]+\/[\w.-]+#\d+$/)
 
-const required = t.type({
-  id: matching('an id such as VIO-NTF-01', /^[A-Z]+(?:-[A-Z]+)*-\d{2}$/),
-  area: oneOf('virtqueue', 'interrupt', 'dma', 'migration'),
-  source: text,
-  section: text,
-  since: matching('a version such as 1.0', /^\d+\.\d+$/),
-  duty: oneOf('driver', 'device', 'iommu', 'irqchip', 'hypervisor', 'migration'),
-  strength: oneOf('MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY'),
-  basis: oneOf('normative', 'recommendation', 'derived', 'hardening'),
-  confidence: oneOf('checked', 'source-read', 'from-knowledge'),
-  requirement: sentence,
-})
+const required = t.type(
+  {
+    id: matching('an id such as VIO-NTF-01', /^[A-Z]+(?:-[A-Z]+)*-\d{2}$/),
+    area: oneOf('virtqueue', 'interrupt', 'dma', 'migration'),
+    source: text,
+    section: text,
+    since: matching('a version such as 1.0', /^\d+\.\d+$/),
+    duty: oneOf('driver', 'device', 'iommu', 'irqchip', 'hypervisor', 'migration'),
+    strength: oneOf('MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'MAY'),
+    basis: oneOf('normative', 'recommendation', 'derived', 'hardening'),
+    confidence: oneOf('checked', 'source-read', 'from-knowledge'),
+    requirement: sentence,
+  },
+  'a clause',
+)
 
-const optional = t.partial({
-  label: text,
-  observable: text,
-  evidence: t.readonlyArray(report, 'a list of reports'),
-  corrected: text,
-  notes: text,
-})
+const optional = t.partial(
+  {
+    label: text,
+    observable: text,
+    evidence: t.readonlyArray(report, 'a list of reports'),
+    corrected: text,
+    notes: text,
+  },
+  'a clause',
+)
 
 const fields: ReadonlySet<string> = new Set([...Object.keys(required.props), ...Object.keys(optional.props)])
 
