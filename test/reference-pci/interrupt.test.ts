@@ -82,11 +82,14 @@ describe('MSI-X', () => {
     expect(events()).toEqual(['msi 1 fee01000=65'])
   })
 
-  test('no message leaves without bus mastering; it waits', () => {
-    const { device, events, config, pending } = withMsix()
+  test('no message leaves without bus mastering; it waits, and is pending only once it is masked', () => {
+    const { bus, device, entry, events, config, pending } = withMsix()
     config.write(PCI.command, 2, COMMAND.MEMORY)
     device.signals!.queueInterrupt(0)
-    expect([events(), pending()]).toEqual([[], 0b010])
+    expect([events(), pending()]).toEqual([[], 0])
+    bus.write('mmio', entry(1, MSIX_ENTRY.control), 4, 1)
+    expect(pending()).toBe(0b010)
+    bus.write('mmio', entry(1, MSIX_ENTRY.control), 4, 0)
     config.write(PCI.command, 2, COMMAND.MEMORY | COMMAND.BUS_MASTER)
     expect(events()).toEqual(['msi 1 fee01000=65'])
   })

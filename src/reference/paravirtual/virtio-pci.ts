@@ -103,7 +103,8 @@ export class VirtioPci implements Personality {
   }
 
   readBar(fn: PciFunction, bar: number, offset: number, width: 1 | 2 | 4): number {
-    if (this.msix && msixOwns(this.msix, bar, offset)) return readMsix(fn.state.msix, this.msix, offset, width)
+    if (this.msix && msixOwns(this.msix, bar, offset))
+      return readMsix(fn.state.msix, fn.parts, this.msix, offset, width)
     const structure = this.#structureAt(bar, offset, width)
     const at = offset - (structure?.offset ?? 0)
     switch (structure?.kind) {

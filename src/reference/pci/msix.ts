@@ -14,7 +14,7 @@ export interface MsixState {
   enabled: boolean
   functionMask: boolean
   entries: MsixEntry[]
-  /** The pending bit array: a message that could not leave yet. */
+  /** Events whose message could not leave yet. Software sees those that a mask holds back: the pending bit array. */
   pending: boolean[]
   /** Room for a seeded fault that keeps a stale copy of something. No correct part reads or writes it. */
   stale: Message[]
@@ -88,10 +88,10 @@ export function msixOwns(window: MsixWindow | undefined, bar: number, offset: nu
 }
 
 /** One aligned access of 1, 2 or 4 bytes to the table or the pending bits. Others read zero. */
-export function readMsix(msix: MsixState, window: MsixWindow, offset: number, width: number): number {
+export function readMsix(msix: MsixState, parts: PciParts, window: MsixWindow, offset: number, width: number): number {
   const shift = 8 * (offset & 3)
   if (shift + 8 * width > 32) return 0
-  return ((readDword(msix, window, offset & ~3) >>> shift) & ones(width)) >>> 0
+  return ((readDword(msix, parts, window, offset & ~3) >>> shift) & ones(width)) >>> 0
 }
 
 export function writeMsix(msix: MsixState, window: MsixWindow, offset: number, width: number, value: number): void {
@@ -105,14 +105,17 @@ export function writeMsix(msix: MsixState, window: MsixWindow, offset: number, w
   entry[name] = ((entry[name] & ~touched) | ((value << shift) & touched)) >>> 0
 }
 
-function readDword(msix: MsixState, window: MsixWindow, offset: number): number {
+function readDword(msix: MsixState, parts: PciParts, window: MsixWindow, offset: number): number {
   if (within(offset, window.table, MSIX_ENTRY.bytes * window.vectors)) {
     const at = offset - window.table
     return msix.entries[Math.floor(at / MSIX_ENTRY.bytes)]![FIELDS[at % MSIX_ENTRY.bytes]!.name]
   }
   const first = 8 * (offset - window.pba)
   let bits = 0
-  for (let bit = 0; bit < 32; bit++) if (msix.pending[first + bit]) bits |= 1 << bit
+  for (let bit = 0; bit < 32; bit++) {
+    // A message that waits for bus mastering only is not pending in the sense of 6.8.3.5.
+    if (msix.pending[first + bit] && parts.masked(msix, first + bit)) bits |= 1 << bit
+  }
   return bits >>> 0
 }
 
