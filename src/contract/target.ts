@@ -180,6 +180,8 @@ export interface OpenOptions {
   readonly heartbeat?: () => void
   /** Tells the watchdog which process group to kill to end a hang. */
   readonly onProcessGroup?: (pid: number) => void
+  /** Whether the watchdog has killed that process group, which turns `dead` into `hang`. */
+  readonly killed?: () => boolean
 }
 
 /** A target does not start, cannot be reached, or its program ended. Exit code 3. */

@@ -1,0 +1,42 @@
+/** The `qemu:` door: devices of QEMU, driven through qtest. */
+
+import type { Door } from '../../contract/index.ts'
+import { SCRATCH_BYTES } from './block-graph.ts'
+import { machineNamed, RAM_BYTES } from './machine.ts'
+import { parseAddress } from './options.ts'
+import { QemuProcess } from './process.ts'
+import { QemuTarget } from './target.ts'
+
+/** Opens for example `qemu:virtio-blk`, `qemu:virtio-blk?iothread=1&queueSize=8`, `qemu:virtio-blk-mmio`. */
+export const qemuDoor: Door = {
+  scheme: 'qemu',
+  summary: 'a device of QEMU (needs qemu-system-x86_64)',
+  async open(rest, open) {
+    const { machine: name, options } = parseAddress(rest)
+    const machine = machineNamed(name)
+    const process = await QemuProcess.start(
+      {
+        binary: options.binary,
+        ramBytes: RAM_BYTES,
+        image: mediumImage(options.sectors),
+        arguments: (files) => machine.arguments(options, files),
+      },
+      open,
+    )
+    try {
+      return new QemuTarget(process, machine, options)
+    } catch (error) {
+      process.close()
+      throw error
+    }
+  },
+}
+
+/** The image: the scratch area, then each sector filled with its own number as 32-bit words. */
+function mediumImage(sectors: number): Buffer {
+  const image = Buffer.alloc(SCRATCH_BYTES + sectors * 512)
+  for (let offset = SCRATCH_BYTES; offset < image.length; offset += 4) {
+    image.writeUInt32LE((offset - SCRATCH_BYTES) >> 9, offset)
+  }
+  return image
+}

@@ -1,0 +1,137 @@
+/** The machines that this door can start: one entry says the flags of QEMU and what the guest finds. */
+
+import { type DeviceDescription, TargetError } from '../../contract/index.ts'
+import { blockGraph, HOLDS, TOP_NODE } from './block-graph.ts'
+import type { QemuOptions } from './options.ts'
+
+/** Guest memory in bytes. The file behind it is sparse. */
+export const RAM_BYTES = 64 << 20
+/** Slots of the message page that are watched: QEMU gives the device a vector per queue and one for configuration. */
+export const messageSlots = (options: QemuOptions): number => options.numQueues + 1
+/** Bytes of one slot of the message page. */
+export const MESSAGE_SLOT_BYTES = 16
+/**
+ * GPA of the message page, the last page of memory. A driver points MSI-X entry i at `MESSAGE_GPA + 16 * i`, with data
+ * other than zero; each interrupt is then a write that `events` finds there.
+ */
+export const MESSAGE_GPA = RAM_BYTES - 4096
+
+/** Files that QEMU opens while it starts. */
+export interface MachineFiles {
+  readonly bios: string
+  readonly ram: string
+  readonly image: string
+}
+
+/** One machine type with its devices. */
+export interface Machine {
+  readonly summary: string
+  /** Flags of the machine and its devices. */
+  arguments(options: QemuOptions, files: MachineFiles): string[]
+  devices(options: QemuOptions): DeviceDescription[]
+  /** Interrupt input of the I/O APIC that each device's line ends at. */
+  readonly lines: readonly { readonly gsi: number; readonly device: string; readonly pin: number }[]
+  /** How the whole machine is reset: the PC's reset port, or the monitor. */
+  readonly reset: 'port' | 'monitor'
+}
+
+const facts = (options: QemuOptions) => ({
+  capacitySectors: options.sectors,
+  readonly: options.readonly,
+  messageGpa: MESSAGE_GPA,
+  messageSlots: messageSlots(options),
+  holds: HOLDS,
+})
+
+const memory = (files: MachineFiles): string[] => [
+  '-m',
+  `${RAM_BYTES >> 20}`,
+  '-object',
+  `memory-backend-file,id=ram0,mem-path=${files.ram},size=${RAM_BYTES},share=on`,
+]
+
+/** Properties of virtio-blk that do not depend on the transport. */
+const blk = (options: QemuOptions): string =>
+  [
+    `drive=${TOP_NODE}`,
+    'serial=iospec',
+    // The drive beside the failing node writes, too.
+    'share-rw=on',
+    'werror=report',
+    'rerror=report',
+    `num-queues=${options.numQueues}`,
+    `request-merging=${onOff(options.merging)}`,
+    ...(options.queueSize === undefined ? [] : [`queue-size=${options.queueSize}`]),
+  ].join(',')
+
+const iothread = (options: QemuOptions): string[] => (options.iothread ? ['-object', 'iothread,id=thread0'] : [])
+
+const onOff = (flag: boolean): string => (flag ? 'on' : 'off')
+
+/** Slot of the device on bus 0, and the input of the I/O APIC that INTA of that slot ends at on q35. */
+const SLOT = 4
+const SLOT_GSI = 20
+
+/** First transport of microvm and its line. */
+const MICROVM_BASE = 0xfeb00000
+const MICROVM_GSI = 5
+
+const machines: Readonly<Record<string, Machine>> = {
+  'virtio-blk': {
+    summary: 'q35 with a virtio-blk-pci disk',
+    arguments: (options, files) => [
+      '-machine',
+      // Without timers that nobody programmed, so that only the device under test interrupts.
+      'q35,memory-backend=ram0,hpet=off,pit=off',
+      ...memory(files),
+      ...blockGraph(files.image, options.readonly),
+      ...iothread(options),
+      '-device',
+      `virtio-blk-pci,addr=${SLOT},disable-legacy=${onOff(!options.transitional)},disable-modern=off,` +
+        `${options.iothread ? 'iothread=thread0' : 'ioeventfd=off'},${blk(options)}`,
+    ],
+    devices: (options) => [
+      {
+        id: 'disk',
+        kind: 'virtio-blk',
+        transport: { kind: 'pci', bus: 0, device: SLOT, function: 0 },
+        facts: facts(options),
+      },
+    ],
+    lines: [{ gsi: SLOT_GSI, device: 'disk', pin: 0 }],
+    reset: 'port',
+  },
+  'virtio-blk-mmio': {
+    summary: 'microvm with a virtio-blk disk on the MMIO transport',
+    arguments: (options, files) => [
+      '-machine',
+      'microvm,memory-backend=ram0,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=off',
+      ...memory(files),
+      ...blockGraph(files.image, options.readonly),
+      ...iothread(options),
+      '-global',
+      'virtio-mmio.force-legacy=false',
+      '-global',
+      `virtio-mmio.ioeventfd=${onOff(options.iothread)}`,
+      '-device',
+      `virtio-blk-device,bus=virtio-mmio-bus.0,${options.iothread ? 'iothread=thread0,' : ''}${blk(options)}`,
+    ],
+    devices: (options) => [
+      {
+        id: 'disk',
+        kind: 'virtio-blk',
+        transport: { kind: 'mmio', base: MICROVM_BASE, irq: MICROVM_GSI },
+        facts: facts(options),
+      },
+    ],
+    lines: [{ gsi: MICROVM_GSI, device: 'disk', pin: 0 }],
+    reset: 'monitor',
+  },
+}
+
+/** The machine of that name; an unknown one is an error that lists those that exist. */
+export function machineNamed(name: string): Machine {
+  const machine = Object.hasOwn(machines, name) ? machines[name] : undefined
+  if (machine !== undefined) return machine
+  throw new TargetError('start', `qemu: unknown machine '${name}', expected one of ${Object.keys(machines).join(', ')}`)
+}

@@ -1,0 +1,97 @@
+/**
+ * The qtest protocol (QEMU `docs/devel/qtest.rst`): one command a line, one answer a line, pipelined.
+ *
+ * A command whose answer does not matter is only queued; it is sent together with the next one whose answer does. So
+ * order is always the program's order, and a set-up of twenty writes costs one round trip.
+ */
+
+import { TargetError } from '../../contract/index.ts'
+import type { LinePipe } from './pipe.ts'
+
+/** An edge of an intercepted interrupt line. */
+export interface LineEdge {
+  readonly gsi: number
+  readonly level: boolean
+}
+
+/** Both directions have to fit the buffer of a pipe, or both ends could block. */
+const QUEUED_BYTES_MAX = 16384
+const QUEUED_COMMANDS_MAX = 512
+
+export class Qtest {
+  readonly #pipe: LinePipe
+  #queued = ''
+  #owed = 0
+  #edges: LineEdge[] = []
+
+  constructor(pipe: LinePipe) {
+    this.#pipe = pipe
+  }
+
+  /** Queues a command. */
+  post(command: string): void {
+    this.#queued += `${command}\n`
+    this.#owed++
+    if (this.#owed >= QUEUED_COMMANDS_MAX || this.#queued.length >= QUEUED_BYTES_MAX) this.drain()
+  }
+
+  /** Sends a command after all that are queued, and returns what its answer says after `OK`. */
+  ask(command: string): string {
+    this.#queued += `${command}\n`
+    this.#owed++
+    return this.#collect()[0]
+  }
+
+  /** Has QEMU carry out two commands without doing anything in between, and returns the answer of the first. */
+  askPair(first: string, second: string): string {
+    // QEMU reads in blocks of 4 KiB and carries out a block in one go.
+    this.drain()
+    this.#queued = `${first}\n${second}\n`
+    this.#owed = 2
+    return this.#collect()[1]
+  }
+
+  /** Returns when every command that was queued has been carried out. */
+  drain(): void {
+    if (this.#owed > 0) this.#collect()
+  }
+
+  /** Edges of intercepted lines since the last call, oldest first. */
+  takeEdges(): LineEdge[] {
+    if (this.#edges.length === 0) return []
+    const edges = this.#edges
+    this.#edges = []
+    return edges
+  }
+
+  /** Sends what is queued, waits for all answers, and returns the last one and the one before it. */
+  #collect(): readonly [string, string] {
+    const text = this.#queued
+    this.#queued = ''
+    this.#pipe.send(text)
+    let last = ''
+    let before = ''
+    while (this.#owed > 0) {
+      const line = this.#pipe.line()
+      if (line.startsWith('OK')) {
+        this.#owed--
+        before = last
+        last = line
+      } else {
+        this.#other(line, text)
+      }
+    }
+    return [last.slice(3), before.slice(3)]
+  }
+
+  #other(line: string, sent: string): void {
+    const edge = /^IRQ (raise|lower) ([0-9]+)$/.exec(line)
+    if (edge === null) {
+      throw new TargetError(
+        'protocol',
+        `qemu: expected OK from qtest, found ${JSON.stringify(line.slice(0, 200))} after ${JSON.stringify(sent.slice(-200))}`,
+      )
+    }
+    this.#edges.push({ gsi: Number(edge[2]), level: edge[1] === 'raise' })
+  }
+}

@@ -1,0 +1,281 @@
+/** The target contract, served by a QEMU that is driven through qtest, its RAM file and its monitor. */
+
+import { readSync, writeSync } from 'node:fs'
+import {
+  type Control,
+  type Description,
+  type Gpa,
+  type Location,
+  type ResetKind,
+  type Settled,
+  type Target,
+  TargetError,
+  type TargetEvent,
+  type Width,
+} from '../../contract/index.ts'
+import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT } from '../../layout/pci.ts'
+import { Backend } from './backend.ts'
+import { mayDrain } from './drain.ts'
+import { type Machine, MESSAGE_GPA, MESSAGE_SLOT_BYTES, messageSlots, RAM_BYTES } from './machine.ts'
+import { Monitor } from './monitor.ts'
+import type { QemuOptions } from './options.ts'
+import type { QemuProcess } from './process.ts'
+import { Qtest } from './qtest.ts'
+
+const SUFFIX = { 1: 'b', 2: 'w', 4: 'l', 8: 'q' } as const
+
+/** q35 resets completely when this is written to the reset control register. */
+const RESET_PORT = 0xcf9
+const FULL_RESET = 6
+
+/** A command without effect: the port of the power-on self test. Answering it takes one turn of the main loop. */
+const TURN = 'inb 0x80'
+/** Turns of the main loop that a completion needs after its request: one to finish it, one to notify. */
+const TURNS = 2
+/** Turns before `settle` begins to sleep in between. */
+const TURNS_AWAKE = 6
+const SLEEP_MS_FIRST = 0.1
+const SLEEP_MS_MAX = 5
+
+export class QemuTarget implements Target {
+  readonly #process: QemuProcess
+  readonly #machine: Machine
+  readonly #options: QemuOptions
+  readonly #qtest: Qtest
+  readonly #monitor: Monitor
+  readonly #backend: Backend
+  readonly #page: Buffer
+  readonly #empty: Buffer
+  readonly #device: string
+  #events: TargetEvent[] = []
+
+  constructor(process: QemuProcess, machine: Machine, options: QemuOptions) {
+    this.#process = process
+    this.#machine = machine
+    this.#options = options
+    this.#device = machine.devices(options)[0]!.id
+    this.#page = Buffer.alloc(messageSlots(options) * MESSAGE_SLOT_BYTES)
+    this.#empty = Buffer.from(this.#page)
+    this.#qtest = new Qtest(process.qtest)
+    this.#monitor = new Monitor(process.monitor)
+    this.#backend = new Backend(this.#monitor, process.stdoutFile, () => this.#turn(TURNS))
+    if (options.lines) this.#qtest.ask('irq_intercept_in ioapic')
+  }
+
+  describe(): Description {
+    return {
+      name: `QEMU, ${this.#machine.summary}${this.#options.iothread ? ', iothread' : ''}`,
+      version: this.#process.version,
+      issues: 'https://gitlab.com/qemu-project/qemu/-/issues',
+      vms: 1,
+      cpus: 1,
+      // Without page 0, whose address some devices take for "none", and without the hole of the PC below 1 MiB.
+      memory: [
+        { start: 0x100000, end: MESSAGE_GPA },
+        { start: 0x1000, end: 0xa0000 },
+      ],
+      devices: this.#machine.devices(this.#options),
+      observes: { dma: 'none', msi: 'at-least-once', line: this.#options.lines ? 'exact' : 'none', fault: 'none' },
+      can: {
+        step: false,
+        save: false,
+        migrate: false,
+        fingerprint: false,
+        resets: ['system'],
+        controls: ['hold', 'release', 'release-one', 'fail', 'resize'],
+        synchronous: false,
+      },
+    }
+  }
+
+  reset(kind: ResetKind): void {
+    this.#alive()
+    if (kind !== 'system') throw new TargetError('protocol', `qemu: expected a reset of kind system, found ${kind}`)
+    this.#release()
+    this.#collect()
+    if (this.#machine.reset === 'port') {
+      this.#qtest.post(`outb ${RESET_PORT} ${FULL_RESET}`)
+      this.#qtest.drain()
+    } else {
+      this.#monitor.runUntil('RESET', 'system_reset')
+    }
+    this.#collect()
+  }
+
+  read(at: Location, width: Width): bigint {
+    this.#alive()
+    const address = checked(at.address)
+    if (at.space === 'mmio') return BigInt(this.#qtest.ask(`read${SUFFIX[width]} ${address}`))
+    if (at.space === 'hypercall') return allOnes(width)
+    if (width === 8) {
+      const low = this.read(at, 4)
+      return low | (this.read({ ...at, address: address + 4 }, 4) << 32n)
+    }
+    if (at.space === 'port') return BigInt(this.#qtest.ask(`in${SUFFIX[width]} ${address}`))
+    if (!reachable(address)) return allOnes(width)
+    this.#selectConfig(address)
+    return BigInt(this.#qtest.ask(`in${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)}`))
+  }
+
+  write(at: Location, width: Width, value: bigint): void {
+    this.#alive()
+    const address = checked(at.address)
+    const data = BigInt.asUintN(8 * width, value)
+    if (this.#backend.holding && mayDrain(at, width, data)) this.#release()
+    if (at.space === 'mmio') {
+      this.#qtest.post(`write${SUFFIX[width]} ${address} ${data}`)
+    } else if (at.space === 'hypercall') {
+      // Nobody claims it.
+    } else if (width === 8) {
+      this.write(at, 4, data & 0xffffffffn)
+      this.write({ ...at, address: address + 4 }, 4, data >> 32n)
+    } else if (at.space === 'port') {
+      this.#qtest.post(`out${SUFFIX[width]} ${address} ${data}`)
+    } else if (reachable(address)) {
+      this.#selectConfig(address)
+      this.#qtest.post(`out${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)} ${data}`)
+    }
+  }
+
+  load(gpa: Gpa, bytes: number): Uint8Array {
+    this.#settleRam(gpa, bytes)
+    const data = new Uint8Array(bytes)
+    readSync(this.#process.ram, data, 0, bytes, gpa)
+    return data
+  }
+
+  store(gpa: Gpa, data: Uint8Array): void {
+    this.#settleRam(gpa, data.length)
+    writeSync(this.#process.ram, data, 0, data.length, gpa)
+  }
+
+  events(): TargetEvent[] {
+    this.#alive()
+    this.#qtest.drain()
+    readSync(this.#process.ram, this.#page, 0, this.#page.length, MESSAGE_GPA)
+    if (!this.#page.equals(this.#empty)) this.#collect()
+    this.#takeEdges()
+    if (this.#events.length === 0) return []
+    const events = this.#events
+    this.#events = []
+    return events
+  }
+
+  /**
+   * Gives QEMU up to `deadlineMs` to work, at least two turns of its main loop. Returns early when an interrupt has
+   * arrived; silence up to the deadline is all that `quiet` says, since only the driver knows what is owed.
+   */
+  settle(deadlineMs: number): Settled {
+    try {
+      this.#alive()
+      const before = this.#events.length
+      const untilMs = performance.now() + deadlineMs
+      let sleepMs = SLEEP_MS_FIRST
+      for (let turn = 1; ; turn++) {
+        this.#collect()
+        if (turn < TURNS) continue
+        const leftMs = untilMs - performance.now()
+        if (this.#events.length > before || leftMs <= 0) return 'quiet'
+        if (turn < TURNS_AWAKE) continue
+        sleep(Math.min(sleepMs, leftMs))
+        sleepMs = Math.min(2 * sleepMs, SLEEP_MS_MAX)
+      }
+    } catch (error) {
+      if (error instanceof TargetError && error.reason === 'dead') return 'dead'
+      throw error
+    }
+  }
+
+  control(device: string, control: Control): void {
+    this.#alive()
+    if (device !== this.#device)
+      throw new TargetError('protocol', `qemu: expected device ${this.#device}, found ${device}`)
+    this.#qtest.drain()
+    this.#backend.control(control)
+  }
+
+  close(): void {
+    if (this.#process.closed) return
+    this.#backend.close()
+    this.#process.close()
+  }
+
+  #release(): void {
+    this.#qtest.drain()
+    this.#backend.release('fifo')
+  }
+
+  #turn(turns: number): void {
+    for (let turn = 0; turn < turns; turn++) this.#qtest.ask(TURN)
+  }
+
+  /**
+   * Takes the interrupts out of the message page. Reading and clearing go in one batch, which QEMU carries out without
+   * a device getting its turn in between: clearing through the RAM file could wipe out a message that came just then.
+   */
+  #collect(): void {
+    const bytes = this.#page.length
+    const text = this.#qtest.askPair(`read ${MESSAGE_GPA} ${bytes}`, `memset ${MESSAGE_GPA} ${bytes} 0`)
+    this.#takeEdges()
+    // Mostly there is none: a text of zeros needs no decoding.
+    if (!/[1-9a-f]/.test(text.slice(2))) return
+    const page = Buffer.from(text.slice(2), 'hex')
+    for (let offset = 0; offset < page.length; offset += 4) {
+      const data = page.readUInt32LE(offset)
+      if (data === 0) continue
+      const vector = Math.floor(offset / MESSAGE_SLOT_BYTES)
+      this.#events.push({ kind: 'msi', device: this.#device, address: MESSAGE_GPA + offset, data, vector })
+    }
+  }
+
+  #takeEdges(): void {
+    for (const edge of this.#qtest.takeEdges()) {
+      const line = this.#machine.lines.find((entry) => entry.gsi === edge.gsi)
+      if (line !== undefined) this.#events.push({ kind: 'line', device: line.device, pin: line.pin, level: edge.level })
+    }
+  }
+
+  #alive(): void {
+    if (this.#process.closed) throw new TargetError('poisoned', 'qemu: the target has been closed')
+  }
+
+  /** Brings the RAM file in step with what was posted, and checks a range of it. */
+  #settleRam(gpa: Gpa, bytes: number): void {
+    this.#alive()
+    if (!Number.isSafeInteger(gpa) || gpa < 0 || gpa + bytes > RAM_BYTES) {
+      throw new RangeError(`qemu: guest memory ends at ${hex(RAM_BYTES)}, found ${bytes} bytes at ${hex(gpa)}`)
+    }
+    this.#qtest.drain()
+  }
+
+  /** Configuration mechanism 1: which doubleword the data port means. */
+  #selectConfig(address: number): void {
+    const bus = (address >>> 20) & 0xff
+    const deviceFunction = (address >>> 12) & 0xff
+    const value = (0x80000000 | (bus << 16) | (deviceFunction << 8) | (address & 0xfc)) >>> 0
+    this.#qtest.post(`outl ${CONFIG_ADDRESS_PORT} ${value}`)
+  }
+}
+
+/** QEMU aborts on a number that it cannot parse, which would look like a crash of the device. */
+function checked(address: number): number {
+  if (Number.isSafeInteger(address) && address >= 0) return address
+  throw new RangeError(`qemu: expected an address from 0 to 2^53, found ${address}`)
+}
+
+/** Mechanism 1 reaches the first 256 bytes of a function's configuration space. */
+function reachable(configAddress: number): boolean {
+  return (configAddress & 0xfff) < 0x100
+}
+
+function allOnes(width: Width): bigint {
+  return (1n << BigInt(8 * width)) - 1n
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16)}`
+}
+
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
