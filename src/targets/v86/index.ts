@@ -1,0 +1,90 @@
+/**
+ * The door `v86:`, to the virtio devices of the PC emulator v86, an npm package that runs in the calling thread.
+ *
+ * Addresses: `v86:virtio-9p` (also plain `v86:`), `v86:virtio-console`, `v86:virtio-net`, `v86:virtio-balloon`. Each
+ * instance is a PC with that one virtio device; its processor never runs, and the harness plays the guest.
+ *
+ * Facts that a driver or a model needs (v86 0.5.462):
+ *
+ * - Found by PCI configuration mechanism 1 at bus 0, function 0 of device 6 (9P), 10 (net), 11 (balloon), 12 (console).
+ *   Base addresses 0 to 3 are I/O ports, assigned from the start: common configuration, notification, ISR, device
+ *   configuration. There is no MSI-X. A register answers at its natural width only; command register writes count when
+ *   they are 8 or 16 bits wide.
+ * - `queue_notify_off` is multiplied by 2. The value written names the queue; 9P ignores every value but 0.
+ * - Split rings only. 9P offers RING_INDIRECT_DESC and RING_EVENT_IDX beside VERSION_1 and its mount tag, the others
+ *   neither. Queues: 9P 32; net 1024, 1024, 16; balloon 32, 32, 2, 64; console 16 four times, then 16, 8 three times.
+ * - Ring areas below 4 GiB and not at address 0. The 64-bit fields take two 32-bit writes.
+ * - A kick is served before the write returns. Used entries of 9P and console are published one by one, those of net and
+ *   balloon once a kick.
+ * - The 9P back end is the door's own: Tversion is answered with Rversion, anything else with Rlerror, cut to the
+ *   writable bytes of the chain. It can be held, released in any order and made to fail.
+ *
+ * Accesses to guest memory and the interrupt line are seen exactly. An exception out of the device is the end of the
+ * target (`dead`), and so is work that does not end (`hang`).
+ */
+
+import { type Door, type OpenOptions, type Target, TargetError } from '../../contract/target.ts'
+import { NinePBackend } from './backend.ts'
+import { DEVICES, type DeviceName, installedPackage, loadPackage, type Package, startEmulator } from './start.ts'
+import { type Device, probe } from './surface.ts'
+import { V86Target } from './target.ts'
+import { Watch } from './watch.ts'
+
+const DEFAULT_DEVICE: DeviceName = 'virtio-9p'
+
+/** v86 draws the address of its network card at random; equal instances are worth more here. */
+const MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56]
+
+/** A door that gets the package from `load`. */
+export function v86DoorWith(load: () => Promise<Package>): Door {
+  return {
+    scheme: 'v86',
+    summary: 'a virtio device of the PC emulator v86, in process: v86:virtio-9p, -console, -net, -balloon',
+    open: (rest, options) => open(rest === '' ? DEFAULT_DEVICE : rest, options, load),
+  }
+}
+
+let installed: Promise<Package> | undefined
+
+export const v86Door: Door = v86DoorWith(() => {
+  installed ??= installedPackage()
+  return installed
+})
+
+async function open(name: string, options: OpenOptions, load: () => Promise<Package>): Promise<Target> {
+  if (!isDeviceName(name)) {
+    throw new TargetError(
+      'start',
+      `v86 has no device ${JSON.stringify(name)}; it has ${Object.keys(DEVICES).join(', ')}`,
+    )
+  }
+  const v86 = await loadPackage(load)
+  const backend = name === 'virtio-9p' ? new NinePBackend() : undefined
+  let printed = ''
+  const log = (text: string) => {
+    printed = text
+  }
+  const emulator = await startEmulator(v86, { device: name, backend, timeoutMs: options.timeoutMs, log })
+  const surface = probe(emulator, DEVICES[name].key, v86.version)
+  if (name === 'virtio-net') Object.assign(surface.device, { mac: Uint8Array.from(MAC) } satisfies Partial<NetDevice>)
+  backend?.attach(surface)
+  const watch = new Watch(name, surface.device.virtio)
+  return new V86Target({
+    name,
+    version: v86.version,
+    emulator,
+    surface,
+    watch,
+    backend,
+    heartbeat: options.heartbeat,
+    printed: () => printed,
+  })
+}
+
+interface NetDevice extends Device {
+  mac: Uint8Array
+}
+
+function isDeviceName(name: string): name is DeviceName {
+  return Object.hasOwn(DEVICES, name)
+}
