@@ -1,0 +1,114 @@
+/** MSI-X as a guest programs it (PCI 3.0, 6.8.2). */
+import type { Gpa } from '../../contract/target.ts'
+import { ModelError } from '../../kernel/model.ts'
+import { CAPABILITY, MSIX, MSIX_CONTROL, MSIX_ENTRY, MSIX_ENTRY_MASKED } from '../../layout/pci.ts'
+import { place } from './access.ts'
+import type { Bar } from './pci-bars.ts'
+import type { Capability, ConfigSpace } from './pci-bus.ts'
+
+/** Where x86 takes messages: the destination is in bits 12 to 19. */
+const INTERRUPT_WINDOW = 0xfee0_0000
+const BAR_INDEX = 7
+
+/** An interrupt as it appears on the bus. */
+export interface Message {
+  readonly address: number
+  readonly data: number
+}
+
+/** The MSI-X table of one function. Entries start unmasked; `messageBase` is memory set aside for messages, if any. */
+export class Msix {
+  readonly vectors: number
+  readonly #config: ConfigSpace
+  readonly #control: number
+  readonly #table: number
+  readonly #pending: number
+  readonly #messages: Message[]
+
+  constructor(config: ConfigSpace, capability: Capability, bars: readonly Bar[], messageBase: Gpa | undefined) {
+    const table = config.read32(capability.at + MSIX.table)
+    const pending = config.read32(capability.at + MSIX.pba)
+    const within = (register: number, what: string): number => {
+      const bar = bars.find((each) => each.index === (register & BAR_INDEX) && each.space === 'mmio')
+      if (bar === undefined)
+        throw new ModelError(
+          `${config.device}: MSI-X ${what}: expected it in an implemented memory BAR, found BAR ${register & BAR_INDEX}`,
+        )
+      return bar.base + (register & ~BAR_INDEX)
+    }
+    this.#config = config
+    this.#control = capability.at + MSIX.control
+    this.vectors = (config.read16(this.#control) & MSIX_CONTROL.TABLE_SIZE) + 1
+    this.#table = within(table, 'table')
+    this.#pending = within(pending, 'pending bits')
+    this.#messages = Array.from({ length: this.vectors }, (_, i) => ({
+      address: messageBase === undefined ? INTERRUPT_WINDOW + (i % 256) * 2 ** 12 : messageBase + 16 * i,
+      data: i + 1,
+    }))
+  }
+
+  /** Every entry gets its message and is unmasked; then MSI-X is switched on. */
+  program(): void {
+    for (let vector = 0; vector < this.vectors; vector++) {
+      this.setMessage(vector, this.#messages[vector]!)
+      this.mask(vector, false)
+    }
+    this.control(true, false)
+  }
+
+  /** What entry `vector` was last told to send. */
+  messageOf(vector: number): Message {
+    const message = this.#messages[vector]
+    if (message === undefined)
+      throw new ModelError(
+        `${this.#config.device}: vector ${vector}: expected one of the ${this.vectors} entries of the MSI-X table`,
+      )
+    return message
+  }
+
+  setMessage(vector: number, message: Message): void {
+    this.#messages[vector] = message
+    this.#write(vector, MSIX_ENTRY.addressLow, message.address % 2 ** 32)
+    this.#write(vector, MSIX_ENTRY.addressHigh, Math.floor(message.address / 2 ** 32))
+    this.#write(vector, MSIX_ENTRY.data, message.data)
+  }
+
+  mask(vector: number, masked: boolean): void {
+    this.#write(vector, MSIX_ENTRY.control, masked ? MSIX_ENTRY_MASKED : 0)
+  }
+
+  control(enabled: boolean, masked: boolean): void {
+    this.#config.write16(this.#control, (enabled ? MSIX_CONTROL.ENABLE : 0) | (masked ? MSIX_CONTROL.FUNCTION_MASK : 0))
+  }
+
+  readControl(): number {
+    return this.#config.read16(this.#control)
+  }
+  isMasked(vector: number): boolean {
+    return (this.#config.guest.read32(this.#entry(vector, MSIX_ENTRY.control)) & MSIX_ENTRY_MASKED) !== 0
+  }
+
+  /** The pending bit of an entry. */
+  pending(vector: number): boolean {
+    const at = place('mmio', this.#pending + 4 * (vector >>> 5))
+    return ((this.#config.guest.read32(at) >>> (vector & 31)) & 1) === 1
+  }
+
+  #entry(vector: number, field: number) {
+    return place('mmio', this.#table + MSIX_ENTRY.bytes * vector + field)
+  }
+  #write(vector: number, field: number, value: number): void {
+    this.#config.guest.write32(this.#entry(vector, field), value)
+  }
+}
+
+/** The MSI-X table of a function, or undefined when it has none. */
+export const findMsix = (
+  config: ConfigSpace,
+  capabilities: readonly Capability[],
+  bars: readonly Bar[],
+  messageBase: Gpa | undefined,
+): Msix | undefined => {
+  const capability = capabilities.find(({ id }) => id === CAPABILITY.MSIX)
+  return capability && new Msix(config, capability, bars, messageBase)
+}

@@ -1,0 +1,64 @@
+/** What a virtio driver does with a device, whatever carries it. Nothing is validated: drivers here may be hostile. */
+import type { DeviceDescription, Gpa, Target } from '../../contract/target.ts'
+import type { Wide } from './access.ts'
+import type { Message } from './msix.ts'
+import { openMmio } from './virtio-mmio.ts'
+import { openPci } from './virtio-pci.ts'
+
+export interface VirtioTransport {
+  readonly kind: 'pci' | 'mmio'
+  /** How interrupts arrive: as messages, on an INTx line, on the line of an MMIO device. */
+  readonly interrupts: 'msix' | 'intx' | 'line'
+  status(): number
+  setStatus(value: number): void
+  /** Bits 0 to 63. */
+  deviceFeatures(): bigint
+  setDriverFeatures(bits: bigint): void
+  readDeviceFeatures(select: number): number
+  writeDriverFeatures(select: number, value: number): void
+  /** MMIO has no register for it: the queues before the first of maximum size 0 are counted, at most 64. */
+  queueCount(): number
+  queueSizeMax(queue: number): number
+  /** Writes every register of a queue, then enables it. */
+  setUpQueue(queue: number, size: number, desc: Wide, driver: Wide, device: Wide, vector?: number): void
+  queueEnabled(queue: number): boolean
+  /** Only where the device has the register, which it need not without RING_RESET. */
+  resetQueue?(queue: number): void
+  queueInReset?(queue: number): boolean
+  /** An available-buffer notification: exactly one write. */
+  kick(queue: number): void
+  configGeneration(): number
+  readConfig(offset: number, width: 1 | 2 | 4): number
+  /** Causes since the last call: a PCI read clears them, on MMIO they are read and acknowledged. */
+  interruptStatus(): number
+  /** Writes a vector register and returns what it reads back. */
+  setConfigVector?(vector: number): number
+  setQueueVector?(queue: number, vector: number): number
+  maskVector?(vector: number, masked: boolean): void
+  enableMsix?(on: boolean): void
+  pending?(vector: number): boolean
+  /** What an `msi` event of that vector looks like. */
+  messageOf?(vector: number): Message
+  /** Writes again what a system or function reset has erased: BARs, decoding, bus mastering, the MSI-X table. */
+  configure(): void
+  /** After the device state moved into a fresh instance: go on with that one. */
+  move(target: Target): void
+}
+
+export interface TransportOptions {
+  /** Memory set aside for messages; default: the fact `messageGpa` of the device, else the interrupt window of x86. */
+  readonly messageBase?: Gpa
+  /** INTx even where there is MSI-X. */
+  readonly preferIntx?: boolean
+}
+
+/**
+ * Finds a virtio device where its description says and makes it reachable. Nothing virtio is written: status, features
+ * and queues are as before. Throws a ModelError when the device lacks a structure that a driver cannot do without.
+ */
+export const openTransport = (
+  target: Target,
+  device: DeviceDescription,
+  options: TransportOptions = {},
+): VirtioTransport =>
+  device.transport.kind === 'pci' ? openPci(target, device, options) : openMmio(target, device, device.transport.base)
