@@ -45,7 +45,7 @@ const optional = t.partial(
 const fields: ReadonlySet<string> = new Set([...Object.keys(required.props), ...Object.keys(optional.props)])
 
 /** One clause as it stands in a file. */
-export const clauseCodec = t.intersection([required, optional], 'a clause')
+const clauseCodec = t.intersection([required, optional], 'a clause')
 
 /** A file of the catalogue cannot be used: file, which entry, field, what was expected and what was found. */
 export class ClauseError extends Error {

@@ -248,7 +248,6 @@ export type ClauseId =
   | 'SAF-14'
   | 'SAF-15'
   | 'SAF-16'
-  | 'SAF-17'
   | 'STATE-01'
   | 'STATE-02'
   | 'STATE-03'
