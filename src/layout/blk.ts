@@ -2,7 +2,7 @@
 
 export const SECTOR_BYTES = 512
 
-export const BLK_FEATURE = { SIZE_MAX: 1, SEG_MAX: 2, RO: 5, BLK_SIZE: 6, FLUSH: 9, CONFIG_WCE: 11 } as const
+export const BLK_FEATURE = { SIZE_MAX: 1, SEG_MAX: 2, RO: 5, BLK_SIZE: 6, FLUSH: 9, CONFIG_WCE: 11, MQ: 12 } as const
 
 /** Request types, 5.2.6. */
 export const BLK_TYPE = { IN: 0, OUT: 1, FLUSH: 4, GET_ID: 8 } as const
@@ -17,4 +17,12 @@ export const BLK_HEADER = { type: 0, reserved: 4, sector: 8, bytes: 16 } as cons
 export const BLK_ID_BYTES = 20
 
 /** Configuration space: offset of each field in bytes. */
-export const BLK_CONFIG = { capacity: 0, sizeMax: 8, segMax: 12, blkSize: 20, writeback: 32, bytes: 60 } as const
+export const BLK_CONFIG = {
+  capacity: 0,
+  sizeMax: 8,
+  segMax: 12,
+  blkSize: 20,
+  writeback: 32,
+  numQueues: 34,
+  bytes: 60,
+} as const

@@ -1,0 +1,19 @@
+/** What a seeded fault is: one named part of the reference, replaced by a wrong one. */
+
+import type { PlatformParts } from '../platform.ts'
+
+export interface Fault {
+  readonly id: string
+  readonly area: 'virtqueue' | 'interrupt' | 'blk' | 'status' | 'migration' | 'transport'
+  /** How special a history has to be to show it. */
+  readonly difficulty: 'shallow' | 'medium' | 'deep'
+  /** What the device does wrong, in one sentence, and when that shows. */
+  readonly what: string
+  /** Path of the replaced part, for example `queue.needsInterrupt`. */
+  readonly replaces: string
+  /** The transport that shows it, if only one does. */
+  readonly transport?: 'pci' | 'mmio'
+  /** Options without which it cannot show, for example a read-only medium. */
+  readonly needs?: Readonly<Record<string, string>>
+  install(parts: PlatformParts): void
+}

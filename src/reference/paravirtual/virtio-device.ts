@@ -1,0 +1,191 @@
+/** The transport-independent virtio-blk device: registers of the seam, and who gets the next step. */
+
+import type { Control } from '../../contract/index.ts'
+import { DEVICE_TYPE, FEATURE, STATUS } from '../../layout/virtio.ts'
+import type { GuestMemory } from '../memory.ts'
+import { decode } from '../plain.ts'
+import { freshBackend } from './backend.ts'
+import { blkFeatures } from './blk.ts'
+import { accepted } from './decisions.ts'
+import type { VirtioDevice } from './device.ts'
+import type { DeviceOptions, Engine, Parts } from './parts.ts'
+import { type DeviceState, freshQueue, type Queue } from './state.ts'
+
+export interface BlkDevice extends VirtioDevice {
+  control(control: Control): void
+  /** Power-on: a fresh medium and a back end that holds nothing. */
+  powerOn(): void
+  /** The live state itself, for fingerprints. */
+  readonly engine: Engine
+}
+
+const silent = { queueInterrupt() {}, configInterrupt() {} }
+
+const freshState = (options: DeviceOptions): DeviceState => ({
+  status: 0,
+  resetting: 0,
+  features: [0, 0],
+  busMaster: true,
+  configGeneration: 0,
+  writeback: 1,
+  queues: Array.from({ length: options.queues }, (_, index) => freshQueue(index, options.queueSize)),
+  requests: [],
+  done: [],
+  backend: freshBackend(options.capacity),
+  turn: 0,
+})
+
+export function createBlkDevice(id: string, memory: GuestMemory, options: DeviceOptions, parts: Parts): BlkDevice {
+  const engine: Engine = { id, state: freshState(options), signals: silent, memory, parts, options }
+  const offered = blkFeatures(options)
+  const programs = 2 * options.queues + 1
+
+  const finishReset = () => {
+    const { state } = engine
+    state.status = 0
+    state.resetting = 0
+    state.features = [0, 0]
+    state.writeback = 1
+    state.turn = 0
+    parts.lifecycle.dropRequests(state, undefined)
+    state.queues = state.queues.map(parts.lifecycle.queueAfterReset)
+  }
+
+  /** Runs program `turn` for one step; false when it has nothing to do. Even: takes chains; odd: gives them back; last: the back end. */
+  const run = (turn: number, live: boolean): boolean => {
+    if (turn === programs - 1) {
+      if (engine.state.backend.ready.length === 0) return false
+      parts.backend.answer(engine)
+      return true
+    }
+    if (!live) return false
+    const queue = engine.state.queues[turn >>> 1]!
+    if (!queue.enabled || queue.broken) return false
+    if ((turn & 1) === 0) {
+      const { fetch } = queue
+      if (fetch.pc === 'asleep' && !queue.kicked) return false
+      if (fetch.pc === 'parked' && !parts.queue.mayResume(engine, queue)) return false
+      fetch.pc = parts.fetch[fetch.pc](engine, queue)
+      return true
+    }
+    const { complete } = queue
+    if (complete.pc === 'idle' && (engine.state.done.length === 0 || parts.queue.nextDone(engine, queue) === undefined))
+      return false
+    complete.pc = parts.complete[complete.pc](engine, queue)
+    return true
+  }
+
+  const stopQueue = (index: number, next: (old: Queue) => Queue) => {
+    const queue = engine.state.queues[index]
+    if (queue === undefined) return
+    parts.lifecycle.dropRequests(engine.state, index)
+    engine.state.queues[index] = next(queue)
+  }
+
+  return {
+    engine,
+    type: DEVICE_TYPE.BLOCK,
+    queueCount: options.queues,
+    attach(signals) {
+      engine.signals = signals
+    },
+    deviceFeatures: (select) => offered[select] ?? 0,
+    driverFeatures: (select) => engine.state.features[select] ?? 0,
+    setDriverFeatures(select, value) {
+      const { state } = engine
+      // Negotiation is over once FEATURES_OK stands, 3.1.1.
+      if (select < state.features.length && (state.status & STATUS.FEATURES_OK) === 0)
+        state.features[select] = value >>> 0
+    },
+    status: () => engine.state.status,
+    setStatus(value) {
+      const { state } = engine
+      if (state.resetting > 0) return
+      if (value === 0) {
+        if (options.resetSteps === 0 || state.status === 0) finishReset()
+        else state.resetting = options.resetSteps
+        return
+      }
+      let next = (value & 0xff & ~STATUS.DEVICE_NEEDS_RESET) | (state.status & STATUS.DEVICE_NEEDS_RESET)
+      if ((next & ~state.status & STATUS.FEATURES_OK) !== 0) {
+        if (parts.lifecycle.featuresAcceptable(offered, state.features)) parts.blk.negotiated(engine)
+        else next &= ~STATUS.FEATURES_OK
+      }
+      state.status = next
+    },
+    queue: (index) => engine.state.queues[index],
+    setQueueSize(index, value) {
+      const queue = engine.state.queues[index]
+      const valid = value > 0 && (value & (value - 1)) === 0 && value <= (queue?.sizeMax ?? 0)
+      if (queue !== undefined && !queue.enabled && valid) queue.size = value
+    },
+    setQueueAddress(index, area, half, value) {
+      const queue = engine.state.queues[index]
+      if (queue !== undefined && !queue.enabled) queue[area][half] = value >>> 0
+    },
+    enableQueue(index) {
+      const queue = engine.state.queues[index]
+      if (queue !== undefined) queue.enabled = true
+    },
+    disableQueue(index) {
+      stopQueue(index, ({ size, desc, driver, device, ...old }) => ({
+        ...freshQueue(old.index, old.sizeMax),
+        size,
+        desc,
+        driver,
+        device,
+      }))
+    },
+    resetQueue(index) {
+      if (accepted(engine, FEATURE.RING_RESET)) stopQueue(index, parts.lifecycle.queueAfterQueueReset)
+    },
+    kick(index) {
+      const queue = engine.state.queues[index]
+      if (queue !== undefined) queue.kicked = true
+    },
+    configGeneration: () => engine.state.configGeneration,
+    readConfig(offset, width) {
+      let value = 0
+      for (let byte = width - 1; byte >= 0; byte--) value = value * 256 + parts.blk.configByte(engine, offset + byte)
+      return value
+    },
+    writeConfig(offset, width, value) {
+      for (let byte = 0; byte < width; byte++)
+        parts.blk.writeConfigByte(engine, offset + byte, (value >>> (8 * byte)) & 0xff)
+    },
+    step() {
+      const { state } = engine
+      if (state.resetting > 0) {
+        if (--state.resetting === 0) finishReset()
+        return true
+      }
+      const live = parts.lifecycle.isLive(state)
+      let turn = state.turn
+      for (let tried = 0; tried < programs; tried++) {
+        const next = turn + 1 === programs ? 0 : turn + 1
+        if (run(turn, live)) {
+          state.turn = next
+          return true
+        }
+        turn = next
+      }
+      // At rest every state is one state, whoever had the last step.
+      state.turn = 0
+      return false
+    },
+    busMaster(enabled) {
+      engine.state.busMaster = enabled
+    },
+    control(control) {
+      parts.backend.control(engine, control)
+    },
+    powerOn() {
+      const { busMaster } = engine.state
+      engine.state = { ...freshState(options), busMaster }
+    },
+    save: () => parts.lifecycle.saved(engine.state),
+    restore(saved) {
+      engine.state = decode(saved) as DeviceState
+    },
+  }
+}
