@@ -52,7 +52,8 @@ export function readState(machine: string, bytes: Uint8Array): SavedPlatform {
 
 /** A hash of plain state and of the memory hash, 128 bits as hexadecimal. */
 export function stateHash(state: unknown, memory: readonly [number, number]): string {
-  const text = JSON.stringify(state)
+  // Member order must not count: it differs between a state that grew here and one that was restored.
+  const text = canonical(state)
   let a = 0x9e3779b1
   let b = 0x85ebca6b
   for (let at = 0; at < text.length; at++) {

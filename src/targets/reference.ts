@@ -34,6 +34,7 @@ export const referenceDoor: Door = {
 const DEVICES: Readonly<Record<string, ReferenceOptions>> = {
   'virtio-blk': {},
   'virtio-blk-pci': { transport: 'pci' },
+  'virtio-blk-io': { transport: 'pci', ioBars: true },
   'virtio-blk-transitional': { transport: 'pci', transitional: true },
   'virtio-blk-mmio': { transport: 'mmio' },
 }

@@ -3,6 +3,7 @@ import { CAPABILITY, COMMAND, EXPRESS, MSIX_ENTRY, PCI, POWER } from '../../src/
 import { COMMON } from '../../src/layout/virtio.ts'
 import { pciFaults } from '../../src/reference/pci/faults.ts'
 import { correctParts, type PciParts } from '../../src/reference/pci/parts.ts'
+import { platformParts } from '../../src/reference/platform.ts'
 import { boot, MEMORY_BASE } from './machine.ts'
 
 const ENABLE = 0x8000
@@ -107,11 +108,17 @@ describe('seeded faults', () => {
 
   test('have ids of their own, and together replace every part', () => {
     expect(new Set(pciFaults.map(({ id }) => id)).size).toBe(pciFaults.length)
-    expect(new Set(pciFaults.map(({ replaces }) => replaces))).toEqual(new Set(Object.keys(correctParts)))
+    const replaced = new Set(pciFaults.map(({ replaces }) => replaces))
+    expect(replaced).toEqual(new Set(Object.keys(correctParts).map((part) => `pci.${part}`)))
   })
 
-  test.each(pciFaults.map((each) => [each.id, each] as const))('%s shows', (_id, { replaces, part }) => {
-    const faulty = seen({ [replaces]: part })
+  test.each(pciFaults.map((each) => [each.id, each] as const))('%s replaces one part, and shows', (_id, fault) => {
+    const { pci } = platformParts((parts) => fault.install(parts))
+    const names = Object.keys(correctParts) as (keyof PciParts)[]
+    expect(names.filter((name) => pci[name] !== correctParts[name]).map((name) => `pci.${name}`)).toEqual([
+      fault.replaces,
+    ])
+    const faulty = seen(pci)
     const differing = honest.filter(([, value], index) => JSON.stringify(value) !== JSON.stringify(faulty[index]![1]))
     expect(differing.map(([name]) => name)).not.toEqual([])
     // One fault is one wrong behaviour: most situations look as they should.

@@ -1,25 +1,28 @@
 import { COMMAND } from '../../layout/pci.ts'
 import { ISR } from '../../layout/virtio.ts'
+import type { Fault } from '../faults/fault.ts'
 import { correctParts, type PciParts } from './parts.ts'
 
-/** A seeded wrong behaviour of the PCI half: it replaces one part and nothing else. */
-export interface PciFault<Name extends keyof PciParts = keyof PciParts> {
-  readonly id: string
-  readonly area: 'interrupt' | 'virtqueue'
-  readonly difficulty: 'shallow' | 'medium' | 'deep'
-  /** What goes wrong, and when. */
-  readonly what: string
-  /** The part that is replaced, and what takes its place. */
+interface PciFault<Name extends keyof PciParts> extends Pick<Fault, 'id' | 'area' | 'difficulty' | 'what'> {
   readonly replaces: Name
+  /** What takes the place of the part. */
   readonly part: PciParts[Name]
 }
 
-/** Ties the replacement to the type of the part that it replaces. */
-const fault = <Name extends keyof PciParts>(entry: PciFault<Name>): PciFault => entry as unknown as PciFault
+/** Seeds one wrong part of the PCI half, and nothing else. */
+const fault = <Name extends keyof PciParts>({ replaces, part, ...what }: PciFault<Name>): Fault => ({
+  ...what,
+  replaces: `pci.${replaces}`,
+  transport: 'pci',
+  install(parts) {
+    parts.pci[replaces] = part
+  },
+})
 
 const { masked, mayMaster, maySend, intxLevel, registersAfterReset, message, decodes } = correctParts
 
-export const pciFaults: readonly PciFault[] = [
+/** Faults that show over PCI only. */
+export const pciFaults: readonly Fault[] = [
   fault({
     id: 'irq-msix-pending-lost-while-masked',
     area: 'interrupt',
@@ -153,7 +156,7 @@ export const pciFaults: readonly PciFault[] = [
   }),
   fault({
     id: 'pci-dma-without-bus-master',
-    area: 'virtqueue',
+    area: 'transport',
     difficulty: 'medium',
     what: 'The function reads and writes memory although bus mastering is off.',
     replaces: 'mayMaster',
@@ -161,7 +164,7 @@ export const pciFaults: readonly PciFault[] = [
   }),
   fault({
     id: 'pci-bar-writes-through-fixed-bits',
-    area: 'virtqueue',
+    area: 'transport',
     difficulty: 'shallow',
     what: 'All bits of a base address register can be written: sizing shows a window of 1 byte, the type is lost.',
     replaces: 'barAfterWrite',
@@ -169,7 +172,7 @@ export const pciFaults: readonly PciFault[] = [
   }),
   fault({
     id: 'pci-d3hot-still-decodes',
-    area: 'virtqueue',
+    area: 'transport',
     difficulty: 'medium',
     what: 'In D3hot the windows still answer.',
     replaces: 'decodes',
@@ -185,7 +188,7 @@ export const pciFaults: readonly PciFault[] = [
   }),
   fault({
     id: 'pci-flr-leaves-requests-in-flight',
-    area: 'virtqueue',
+    area: 'transport',
     difficulty: 'deep',
     what: 'A function-level reset does not stop the device: as soon as bus mastering is on again, old requests complete.',
     replaces: 'stopRequests',
@@ -193,7 +196,7 @@ export const pciFaults: readonly PciFault[] = [
   }),
   fault({
     id: 'mig-transport-registers-lost-mid-init',
-    area: 'virtqueue',
+    area: 'migration',
     difficulty: 'medium',
     what: 'The selectors are not saved: set-up that is interrupted by a restore goes on with the wrong queue.',
     replaces: 'transportToSave',

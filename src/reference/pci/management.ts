@@ -28,15 +28,23 @@ export const powerCapability: Capability = {
   ],
 }
 
-/** Version 2 of the capability, device type 9: an endpoint integrated into the root complex, which has no link. */
+/** Version 2 of the capability; device type 9 is an endpoint integrated into the root complex, which has no link. */
 const EXPRESS_INTEGRATED_ENDPOINT = 0x92
+/** Device type 1: only a legacy endpoint may ask for I/O addresses, PCIe 1.3.2. */
+const EXPRESS_LEGACY_ENDPOINT = 0x12
 
 /** PCI Express, PCIe section 7.8, as far as function-level reset needs it. */
 export const expressCapability: Capability = {
   id: CAPABILITY.EXPRESS,
   bytes: EXPRESS.bytes,
   registers: [
-    { at: EXPRESS.capabilities, bytes: 2, name: 'Express capabilities', read: () => EXPRESS_INTEGRATED_ENDPOINT },
+    {
+      at: EXPRESS.capabilities,
+      bytes: 2,
+      name: 'Express capabilities',
+      read: ({ personality: { bars } }) =>
+        bars.some(({ kind }) => kind === 'io') ? EXPRESS_LEGACY_ENDPOINT : EXPRESS_INTEGRATED_ENDPOINT,
+    },
     // Role-based error reporting is mandatory from version 1.1 on.
     { at: EXPRESS.deviceCapabilities, bytes: 4, name: 'device capabilities', read: () => FLR_CAPABLE | 0x8000 },
     {
