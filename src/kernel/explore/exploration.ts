@@ -1,0 +1,73 @@
+/** What an exploration is asked and what it answers. */
+import type { Actor } from '../language/index.ts'
+import type { ScalarJson } from '../language/scalar.ts'
+import type { Change, Json } from '../language/state.ts'
+
+export interface ExploreOptions {
+  /** Distinct states after which the run is cut short. Default and maximum: `MAX_STATES`. */
+  readonly maxStates?: number
+  /** Bytes that states and the table over them may take. Default: half of the machine's memory, at most 8 GiB. */
+  readonly memoryBytes?: number
+  /** Actors that may break their duties and take their `hostile` actions. Default: nobody. */
+  readonly hostile?: readonly Actor[]
+  /** Called about ten times a second. */
+  readonly onProgress?: (progress: Progress) => void
+  /** Asked after every batch of states; true ends the run as `cut-short`. */
+  readonly interrupted?: () => boolean
+}
+
+export interface Progress {
+  readonly states: number
+  readonly transitions: number
+  /** Level that is being expanded. */
+  readonly depth: number
+  /** States that are known and not yet expanded. */
+  readonly waiting: number
+  readonly seconds: number
+}
+
+/** One transition of a trace. */
+export interface Step {
+  readonly action: string
+  readonly args: Readonly<Record<string, ScalarJson>>
+  /** What the transition changed, field by field. */
+  readonly changes: readonly Change[]
+  /** Clauses that the actor broke in taking it; absent where it kept all its duties. */
+  readonly breaches?: readonly string[]
+}
+
+/** A law that some reachable state or transition breaks, with a shortest way there. */
+export interface Violation {
+  readonly name: string
+  /** `obligation`: something is owed in a state in which nothing can happen any more. */
+  readonly kind: 'invariant' | 'step' | 'obligation'
+  readonly clause: string | undefined
+  /** From the initial state; empty when the initial state itself is at fault. */
+  readonly steps: readonly Step[]
+  /** The state after the last step. */
+  readonly state: Json
+}
+
+export interface Exploration {
+  readonly machine: string
+  readonly scope: Readonly<Record<string, number>>
+  /** Distinct reachable states. */
+  readonly states: number
+  /** Enabled (state, action, arguments) triples, self-loops and known successors included. */
+  readonly transitions: number
+  /** Steps from the initial state to the farthest one. */
+  readonly depth: number
+  readonly seconds: number
+  /** Of the laws only: stuck states and goals that were not reached are judged by the reader of the report. */
+  readonly result: 'holds' | 'violated' | 'cut-short'
+  /** Why not everything was seen. Present also beside `violated`. */
+  readonly cutShort?: string
+  /** One for each broken law. */
+  readonly violations: readonly Violation[]
+  /** States without a transition that the machine does not call final, and a shortest way to the first. */
+  readonly stuck: { readonly count: number; readonly steps?: readonly Step[] }
+  /** Level of the first state that is the goal; null where none was seen. */
+  readonly goals: Readonly<Record<string, number | null>>
+  /** Transitions of each action; 0 where it was never possible. */
+  readonly actions: Readonly<Record<string, number>>
+}

@@ -1,0 +1,247 @@
+/**
+ * The explorer: breadth first, explicit states, exact. Every law is judged on every reachable state and transition of
+ * one scope; the first way found to break a law is a shortest one, because states are met level by level.
+ */
+import { totalmem } from 'node:os'
+import type { Actor, Machine } from '../language/index.ts'
+import { stateToJson } from '../language/state.ts'
+import { checkerOf } from './check.ts'
+import { type Choices, choicesOf } from './choices.ts'
+import { ExploreError, nameOf } from './error.ts'
+import { type Expander, expanderOf } from './expand.ts'
+import type { Exploration, ExploreOptions, Progress, Step, Violation } from './exploration.ts'
+import { type Packing, packingOf } from './packing.ts'
+import { diagnose, stepOf, take } from './retrace.ts'
+import { MAX_STATES, States } from './states.ts'
+
+const BATCH = 512
+const PROGRESS_MS = 100
+const GIB = 2 ** 30
+
+/** Where a law was broken first: in a state, or by a choice taken in it. */
+interface Finding {
+  readonly kind: Violation['kind']
+  readonly name: string
+  readonly clause: string
+  readonly id: number
+  readonly choice: number | undefined
+}
+
+class Search {
+  private readonly machine: Machine
+  private readonly options: ExploreOptions
+  private readonly hostile: readonly Actor[]
+  private readonly choices: Choices
+  private readonly packing: Packing
+  private readonly states: States
+  private readonly expander: Expander
+  private readonly check: (duty: boolean) => void
+  private readonly startedAt = performance.now()
+  private readonly findings: Finding[] = []
+  private readonly goalDepths: (number | null)[]
+  private readonly owed: boolean[]
+  private stuckCount = 0
+  private firstStuck: number | undefined
+  private transitions = 0
+  /** The state that is being expanded, its level, and the first state of the next level. */
+  private id = 0
+  private depth = 0
+  private levelEnd = 1
+
+  constructor(machine: Machine, options: ExploreOptions) {
+    this.machine = machine
+    this.options = options
+    this.hostile = options.hostile ?? []
+    this.choices = choicesOf(machine)
+    this.packing = packingOf(machine.layout)
+    const memoryBytes = options.memoryBytes ?? Math.min(8 * GIB, totalmem() / 2)
+    this.states = new States(this.packing.words, options.maxStates ?? MAX_STATES, memoryBytes)
+    this.goalDepths = machine.goals.map(() => null)
+    this.owed = machine.owes.map(() => false)
+    this.expander = expanderOf(machine, this.choices, this.packing, this.hostile, (law, id, choice) =>
+      this.note('step', machine.steps[law]!, id, choice),
+    )
+    this.check = checkerOf(machine, this.expander.state, {
+      broken: (law) => this.note('invariant', machine.invariants[law]!, this.id),
+      reached: (goal) => void (this.goalDepths[goal] = this.depth),
+    })
+  }
+
+  run(): Exploration {
+    const start = new Int32Array(this.packing.words)
+    this.packing.pack(this.machine.initial(), start, 0)
+    this.states.insert(start, new Int32Array([-1]), 1)
+    const cutShort = this.search()
+    return this.report(cutShort)
+  }
+
+  /** Expands states in the order in which they were found; says why when it does not get to the end. */
+  private search(): string | undefined {
+    const { states, expander } = this
+    let progressAt = this.startedAt + PROGRESS_MS
+    while (this.id < states.count) {
+      if (this.id === this.levelEnd) {
+        this.depth++
+        this.levelEnd = states.count
+      }
+      // A batch stays within its level, so that the levels are those of a search state by state.
+      const end = Math.min(this.id + BATCH, this.levelEnd)
+      for (; this.id < end && !expander.isFull(); this.id++) this.visit()
+      if (!states.insert(expander.found, expander.parents, expander.count())) return this.whyFull()
+      expander.empty()
+      if (this.options.interrupted?.() === true) return `interrupted after ${this.id} of ${states.count} known states`
+      if (this.options.onProgress !== undefined && performance.now() >= progressAt) {
+        this.options.onProgress(this.progress())
+        progressAt = performance.now() + PROGRESS_MS
+      }
+    }
+    return undefined
+  }
+
+  private visit(): void {
+    const { machine, expander, states, id } = this
+    const at = id * states.stride
+    this.packing.unpack(states.packed, at, expander.cells)
+    try {
+      const duty = machine.unspecified === undefined || !machine.unspecified(expander.state)
+      this.check(duty)
+      const enabled = expander.expand(id, duty)
+      this.transitions += enabled
+      if (enabled === 0) this.rest(duty)
+    } catch (error) {
+      throw this.explain(error)
+    }
+    if (!expander.isIntact(states.packed, at)) this.refuseWrite()
+  }
+
+  /** A state in which nothing can happen: nothing may be owed there, and the machine has to call it final. */
+  private rest(duty: boolean): void {
+    const { machine, expander } = this
+    machine.owes.forEach((owed, i) => {
+      if (this.owed[i] === true || (!duty && owed.safety !== true) || !owed.when(expander.state)) return
+      this.owed[i] = true
+      this.note('obligation', owed, this.id)
+    })
+    if (machine.final?.(expander.state) === true) return
+    this.stuckCount++
+    this.firstStuck ??= this.id
+  }
+
+  private note(
+    kind: Violation['kind'],
+    law: { readonly name: string; readonly clause: { readonly id: string } },
+    id: number,
+    choice?: number,
+  ): void {
+    this.findings.push({ kind, name: law.name, clause: law.clause.id, id, choice })
+  }
+
+  private explain(error: unknown): unknown {
+    const cells = this.cellsOf(this.id)
+    return diagnose(this.machine, this.choices.all, cells, this.hostile, error)
+  }
+
+  private refuseWrite(): never {
+    throw new ExploreError(
+      this.machine,
+      'a condition or law (when, requires, invariants, steps, goals, owes, unspecified, final) wrote to the state; ' +
+        'only effects may',
+      { state: stateToJson(this.machine.layout, this.cellsOf(this.id)) },
+    )
+  }
+
+  private cellsOf(id: number): Int32Array {
+    const cells = new Int32Array(this.machine.layout.cells)
+    this.packing.unpack(this.states.packed, id * this.states.stride, cells)
+    return cells
+  }
+
+  /** A shortest way to a state, with the state itself. */
+  private wayTo(id: number): { steps: Step[]; cells: Int32Array } {
+    const path: number[] = []
+    for (let at = id; at >= 0; at = this.states.parentOf(at)) path.push(at)
+    path.reverse()
+    const steps: Step[] = []
+    let cells = this.cellsOf(0)
+    for (const next of path.slice(1)) {
+      const wanted = this.cellsOf(next)
+      const step = this.between(cells, wanted)
+      if (step === undefined)
+        throw new ExploreError(
+          this.machine,
+          'a transition was not found again: some function of the machine depends on more than the state',
+          { state: stateToJson(this.machine.layout, cells) },
+        )
+      steps.push(step)
+      cells = wanted
+    }
+    return { steps, cells }
+  }
+
+  /** The first choice that leads from one state to the other. */
+  private between(before: Int32Array, wanted: Int32Array): Step | undefined {
+    for (const choice of this.choices.all) {
+      const taken = take(this.machine, choice, before, this.hostile)
+      if (taken?.after.every((value, cell) => value === wanted[cell]) === true)
+        return stepOf(this.machine, choice, before, taken)
+    }
+    return undefined
+  }
+
+  private violationOf({ kind, name, clause, id, choice }: Finding): Violation {
+    const way = this.wayTo(id)
+    let cells = way.cells
+    if (choice !== undefined) {
+      const last = this.choices.all[choice]!
+      const taken = take(this.machine, last, cells, this.hostile)!
+      way.steps.push(stepOf(this.machine, last, cells, taken))
+      cells = taken.after
+    }
+    return { name, kind, clause, steps: way.steps, state: stateToJson(this.machine.layout, cells) }
+  }
+
+  private whyFull(): string {
+    const { states, machine } = this
+    return states.full === 'states'
+      ? `${nameOf(machine)} has more than ${states.count} states, the bound of this run (at most ${MAX_STATES} fit)`
+      : `${nameOf(machine)} needs more memory than ${Math.round(states.bytes / 2 ** 20)} MiB for ${states.count} states`
+  }
+
+  private progress(): Progress {
+    return {
+      states: this.states.count,
+      transitions: this.transitions,
+      depth: this.depth,
+      waiting: this.states.count - this.id,
+      seconds: this.seconds(),
+    }
+  }
+
+  private seconds(): number {
+    return (performance.now() - this.startedAt) / 1000
+  }
+
+  private report(cutShort: string | undefined): Exploration {
+    const { machine, states } = this
+    const seconds = this.seconds()
+    const stuck = this.firstStuck === undefined ? {} : { steps: this.wayTo(this.firstStuck).steps }
+    return {
+      machine: machine.name,
+      scope: machine.scope,
+      states: states.count,
+      transitions: this.transitions,
+      depth: states.count > this.levelEnd ? this.depth + 1 : this.depth,
+      seconds,
+      result: this.findings.length > 0 ? 'violated' : cutShort === undefined ? 'holds' : 'cut-short',
+      ...(cutShort === undefined ? {} : { cutShort }),
+      violations: this.findings.map((finding) => this.violationOf(finding)),
+      stuck: { count: this.stuckCount, ...stuck },
+      goals: Object.fromEntries(machine.goals.map((goal, i) => [goal.name, this.goalDepths[i] ?? null])),
+      actions: Object.fromEntries(machine.actions.map((action) => [action.name, this.expander.taken[action.index]!])),
+    }
+  }
+}
+
+/** Explores a machine within its scope. Throws an `ExploreError` when the machine cannot be explored as it is written. */
+export const explore = (machine: Machine, options: ExploreOptions = {}): Exploration =>
+  new Search(machine, options).run()

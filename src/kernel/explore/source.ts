@@ -1,0 +1,41 @@
+/** Generated functions, cut into pieces: V8 does not optimise a function above 60 kB of bytecode, and slows before. */
+
+/** Source length, in characters, that a generated function stays below unless one statement is longer. */
+const PIECE = 8_000
+
+/** Groups texts so that each group stays below `PIECE`. */
+const grouped = (texts: readonly string[]): string[][] => {
+  const groups: string[][] = []
+  let length = PIECE
+  for (const text of texts) {
+    if (length + text.length >= PIECE) {
+      groups.push([])
+      length = 0
+    }
+    groups.at(-1)!.push(text)
+    length += text.length
+  }
+  return groups
+}
+
+/**
+ * A function that runs the statements in order. `names` are visible to them as constants; `head` opens every piece, for
+ * variables that no statement hands to the next.
+ */
+export const generate = <F>(
+  parameters: string,
+  statements: readonly string[],
+  names: Readonly<Record<string, unknown>> = {},
+  head = '',
+): F => {
+  const groups = grouped(statements)
+  const parts = groups.map((group, i) => `const f${i}=(${parameters})=>{${head}\n${group.join('\n')}}`)
+  const whole =
+    groups.length === 1 ? 'f0' : `(${parameters})=>{${groups.map((_, i) => `f${i}(${parameters})`).join(';')}}`
+  const text = `'use strict';const {${Object.keys(names).join(',')}}=N\n${parts.join('\n')}\nreturn ${whole}`
+  return new Function('N', text)(names) as F
+}
+
+/** `each(0)`, `each(1)` ... up to `n`, joined. */
+export const repeat = (n: number, separator: string, each: (i: number) => string): string =>
+  Array.from({ length: n }, (_, i) => each(i)).join(separator)
