@@ -21,11 +21,19 @@ interface NinePDevice extends Device {
 interface Held {
   readonly chain: Chain
   readonly request: Uint8Array
+  /** Decided when the request arrived: it gets an error. */
+  readonly fails: boolean
+}
+
+interface SavedRequest {
+  readonly chain: Record<string, unknown>
+  readonly request: readonly number[]
+  readonly fails: boolean
 }
 
 /** The back end as plain data. */
 export interface SavedBackend {
-  readonly held: readonly { readonly chain: Record<string, unknown>; readonly request: readonly number[] }[]
+  readonly held: readonly SavedRequest[]
   readonly holding: boolean
   readonly failuresLeft: number
 }
@@ -47,7 +55,9 @@ export class NinePBackend {
   readonly handle: Handler = (request, reply) => {
     this.#reply = reply
     if (this.#popped === undefined || this.crash !== undefined) return
-    this.#held.push({ chain: this.#popped, request })
+    const fails = this.#failuresLeft > 0
+    if (fails) this.#failuresLeft--
+    this.#held.push({ chain: this.#popped, request, fails })
     if (this.#holding) return
     try {
       this.#complete(this.#held.length - 1)
@@ -104,7 +114,11 @@ export class NinePBackend {
 
   save(): SavedBackend {
     return {
-      held: this.#held.map(({ chain, request }) => ({ chain: plainFields(chain), request: [...request] })),
+      held: this.#held.map(({ chain, request, fails }) => ({
+        chain: plainFields(chain),
+        request: [...request],
+        fails,
+      })),
       holding: this.#holding,
       failuresLeft: this.#failuresLeft,
     }
@@ -114,9 +128,9 @@ export class NinePBackend {
     this.reset()
     const { device, chainPrototype } = this.#surface!
     const owners = { cpu: device.virtio.cpu, virtio: device.virtio }
-    this.#held = saved.held.map(({ chain, request }) => {
+    this.#held = saved.held.map(({ chain, request, fails }) => {
       const rebuilt = Object.assign(Object.create(chainPrototype) as Chain, structuredClone(chain), owners)
-      return { chain: this.#guarded(rebuilt), request: Uint8Array.from(request) }
+      return { chain: this.#guarded(rebuilt), request: Uint8Array.from(request), fails }
     })
     this.#holding = saved.holding
     this.#failuresLeft = saved.failuresLeft
@@ -128,12 +142,10 @@ export class NinePBackend {
 
   /** Answers the `index`-th oldest held request. */
   #complete(index: number): void {
-    const { chain, request } = this.#held.splice(index, 1)[0]!
+    const { chain, request, fails } = this.#held.splice(index, 1)[0]!
     // The device keeps one chain per tag; putting this one back in its place makes equal tags harmless.
     this.#chains.set(tagOf(request), chain)
-    const failing = this.#failuresLeft > 0
-    if (failing) this.#failuresLeft--
-    this.#reply!(answer(request, failing))
+    this.#reply!(answer(request, fails))
   }
 
   /** Reading the request happens in the asynchronous function too; what it throws is kept for the end of the poke. */

@@ -26,7 +26,7 @@
 import { type Door, type OpenOptions, type Target, TargetError } from '../../contract/target.ts'
 import { NinePBackend } from './backend.ts'
 import { DEVICES, type DeviceName, installedPackage, loadPackage, type Package, startEmulator } from './start.ts'
-import { type Device, probe } from './surface.ts'
+import { type Device, EXPECTED_VERSION, INSTALL, probe } from './surface.ts'
 import { V86Target } from './target.ts'
 import { Watch } from './watch.ts'
 
@@ -65,20 +65,20 @@ async function open(name: string, options: OpenOptions, load: () => Promise<Pack
     printed = text
   }
   const emulator = await startEmulator(v86, { device: name, backend, timeoutMs: options.timeoutMs, log })
-  const surface = probe(emulator, DEVICES[name].key, v86.version)
-  if (name === 'virtio-net') Object.assign(surface.device, { mac: Uint8Array.from(MAC) } satisfies Partial<NetDevice>)
-  backend?.attach(surface)
-  const watch = new Watch(name, surface.device.virtio)
-  return new V86Target({
-    name,
-    version: v86.version,
-    emulator,
-    surface,
-    watch,
-    backend,
-    heartbeat: options.heartbeat,
-    printed: () => printed,
-  })
+  try {
+    const surface = probe(emulator, DEVICES[name].key, v86.version)
+    if (name === 'virtio-net') Object.assign(surface.device, { mac: Uint8Array.from(MAC) } satisfies Partial<NetDevice>)
+    backend?.attach(surface)
+    const watch = new Watch(name, surface.device.virtio)
+    const { version } = v86
+    const { heartbeat } = options
+    return new V86Target({ name, version, emulator, surface, watch, backend, heartbeat, printed: () => printed })
+  } catch (error) {
+    emulator.destroy().catch(() => {})
+    if (error instanceof TargetError) throw error
+    const problem = `v86 ${v86.version} does not behave as version ${EXPECTED_VERSION} does (${error}): ${INSTALL}`
+    throw new TargetError('start', problem.replaceAll(/\s+/g, ' '))
+  }
 }
 
 interface NetDevice extends Device {

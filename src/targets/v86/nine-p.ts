@@ -4,7 +4,7 @@
  */
 
 /** Message types, and the Linux error numbers that Rlerror carries. */
-export const NINE_P = { RLERROR: 7, TVERSION: 100, RVERSION: 101, EIO: 5, EOPNOTSUPP: 95 } as const
+const NINE_P = { RLERROR: 7, TVERSION: 100, RVERSION: 101, EIO: 5, EOPNOTSUPP: 95 } as const
 
 /** Every message begins with `size` (4 bytes), `type` (1), `tag` (2), little endian. */
 const HEADER_BYTES = 7
@@ -18,13 +18,13 @@ export function tagOf(request: Uint8Array): number {
 }
 
 /**
- * The answer to `request`: Rversion to Tversion, Rlerror to anything else, and to everything while `failing`. A request
+ * The answer to `request`: Rversion to Tversion, Rlerror to anything else, and to every request that `fails`. A request
  * without a tag cannot be answered; its chain is returned with nothing written.
  */
-export function answer(request: Uint8Array, failing: boolean): Uint8Array {
+export function answer(request: Uint8Array, fails: boolean): Uint8Array {
   const tag = tagOf(request)
   if (Number.isNaN(tag)) return new Uint8Array(0)
-  if (failing) return message(NINE_P.RLERROR, tag, wordBytes(NINE_P.EIO))
+  if (fails) return message(NINE_P.RLERROR, tag, wordBytes(NINE_P.EIO))
   if (request[TYPE_OFFSET] !== NINE_P.TVERSION) return message(NINE_P.RLERROR, tag, wordBytes(NINE_P.EOPNOTSUPP))
   // Rversion carries msize and version just as Tversion proposed them.
   return message(NINE_P.RVERSION, tag, request.subarray(HEADER_BYTES))

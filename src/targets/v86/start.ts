@@ -14,7 +14,7 @@ declare const WebAssembly: {
 }
 
 /** Bytes of guest memory, a multiple of 128 KiB. */
-export const MEMORY_BYTES = 4 * 2 ** 20
+const MEMORY_BYTES = 4 * 2 ** 20
 
 /** The address space between conventional memory and 1 MiB belongs to the screen and the firmware. */
 export const MEMORY = [

@@ -28,7 +28,7 @@ export interface Cpu {
   reboot_internal(): void
 }
 
-export interface Io {
+interface Io {
   port_read8(port: number): number
   port_read16(port: number): number
   port_read32(port: number): number

@@ -11,7 +11,7 @@ import type { TargetEvent } from '../../contract/target.ts'
 import type { Cpu, Pci, Virtio } from './surface.ts'
 
 /** Accesses to guest memory in one poke after which the device is held to be in an endless loop. */
-export const ACCESSES_PER_POKE_MAX = 2 ** 22
+const ACCESSES_PER_POKE_MAX = 2 ** 22
 
 /**
  * Accesses of one poke that are recorded. Work within a driver's duties stays far below; a driver that moves its index
