@@ -5,7 +5,7 @@ import type { QueueArea, QueueRegisters, Signals, VirtioDevice } from '../../src
 import { createPciBus, type VirtioPciBusOptions } from '../../src/reference/pci/bus.ts'
 
 /** A device that does nothing by itself: tests complete its requests, and see what its transport told it. */
-export class FakeDevice implements VirtioDevice {
+class FakeDevice implements VirtioDevice {
   readonly type = 2
   readonly queueCount = 2
   signals: Signals | undefined
@@ -110,7 +110,7 @@ export type Options = Omit<Partial<VirtioPciBusOptions>, 'seats' | 'emit'>
 
 export const SLOT = 1
 export const MEMORY_BASE = 0xe000_0000
-export const MSIX_BASE = 0xe100_0000
+const MSIX_BASE = 0xe100_0000
 export const IO_BASE = 0xc000
 
 /** A bus with one fake device, and the accesses that a driver makes. */

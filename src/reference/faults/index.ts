@@ -1,6 +1,19 @@
+import { pciFaults } from '../pci/faults.ts'
+import { chainFaults } from './chain.ts'
+import { deviceFaults } from './device.ts'
 import type { Fault } from './fault.ts'
+import { migrationFaults } from './migration.ts'
+import { notificationFaults } from './notification.ts'
+import { returningFaults } from './returning.ts'
 
 export type { Fault } from './fault.ts'
 
 /** Every seeded fault of the reference. */
-export const faults: readonly Fault[] = []
+export const faults: readonly Fault[] = [
+  ...notificationFaults,
+  ...chainFaults,
+  ...returningFaults,
+  ...deviceFaults,
+  ...migrationFaults,
+  ...pciFaults,
+]

@@ -24,7 +24,7 @@ export function decodes(state: FunctionState, kind: BarKind): boolean {
 }
 
 /** Bits of register `index` that software may change: the size of the window shows in the others, PCI 3.0 6.2.5.1. */
-export function barBits(bars: readonly BarWindow[], index: number): number {
+function barBits(bars: readonly BarWindow[], index: number): number {
   const low = bars.find((bar) => bar.index === index)
   if (low) return ~(low.bytes - 1) & (low.kind === 'io' ? ~3 : ~15)
   return bars.some((bar) => bar.kind === 'memory64' && bar.index === index - 1) ? -1 : 0
@@ -36,7 +36,7 @@ export function barAfterWrite(old: number, value: number, writable: number): num
 }
 
 /** First address of a window. Not safe as an integer when the upper half is large; then no CPU of ours reaches it. */
-export function barBase(state: FunctionState, bar: BarWindow): number {
+function barBase(state: FunctionState, bar: BarWindow): number {
   const low = state.bars[bar.index]!
   if (bar.kind === 'io') return (low & ~3) >>> 0
   const high = bar.kind === 'memory64' ? state.bars[bar.index + 1]! : 0

@@ -77,7 +77,7 @@ export interface Personality {
 }
 
 /** What the maker of a platform says about one function. Bus 0; the function number is 0. */
-export interface FunctionOptions {
+interface FunctionOptions {
   /** `DeviceDescription.id`. */
   readonly id: string
   /** `DeviceDescription.kind`. */

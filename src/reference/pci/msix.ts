@@ -3,7 +3,7 @@ import type { Capability } from './function.ts'
 import type { PciParts } from './parts.ts'
 
 /** One table entry, PCI 3.0 6.8.2.6 to 6.8.2.9. */
-export interface MsixEntry {
+interface MsixEntry {
   addressLow: number
   addressHigh: number
   data: number
