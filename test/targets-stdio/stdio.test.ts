@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type OpenOptions, type Target, TargetError } from '../../src/contract/target.ts'
-import { stdio } from '../../src/targets/stdio/index.ts'
+import { stdioDoor } from '../../src/targets/stdio/index.ts'
 
 const adapter = path.resolve(import.meta.dirname, '../fixtures/adapters/adapter.mjs')
 const at = { space: 'mmio', address: 0x1000_0000 } as const
@@ -25,7 +25,7 @@ const options = (timeoutMs = 5000): OpenOptions => ({
   onProcessGroup: (pid) => groups.push(pid),
 })
 const open = (misbehaviour = '', timeoutMs = 5000): Promise<Target> =>
-  stdio.open(`'${process.execPath}' ${adapter} ${misbehaviour}`, options(timeoutMs))
+  stdioDoor.open(`'${process.execPath}' ${adapter} ${misbehaviour}`, options(timeoutMs))
 
 /** The error of a body that must fail with one. */
 async function trouble(body: () => unknown): Promise<TargetError> {
@@ -175,7 +175,7 @@ test.each([
   ['./no-such-program-here --flag', /expected a program, found no file `\.\/no-such-program-here`/],
   [import.meta.filename, /not executable/],
 ])('stdio:%s does not start', async (rest, message) => {
-  const error = await trouble(() => stdio.open(rest, options()))
+  const error = await trouble(() => stdioDoor.open(rest, options()))
   expect(error.reason).toBe('start')
   expect(error.message).toMatch(message)
   await expectNothingLeft()

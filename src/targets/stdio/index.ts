@@ -4,7 +4,7 @@ import type { Door } from '../../contract/target.ts'
 import { splitCommandLine } from './command-line.ts'
 import { StdioTarget } from './target.ts'
 
-export const stdio: Door = {
+export const stdioDoor: Door = {
   scheme: 'stdio',
   summary: 'a program that speaks JSON lines on standard input and output: stdio:./device --flag',
   open: (rest, options) => StdioTarget.open(splitCommandLine(rest), options),

@@ -1,0 +1,34 @@
+"""Guest memory as a device sees it: bounds, byte order, and buffers in pieces. Any device in Python may use this."""
+
+
+class BrokenDriver(Exception):
+    """The driver asked for what no device can carry out, for example to use an address that is no memory."""
+
+
+class GuestMemory:
+    """Memory from guest-physical address 0 on; `ram` is a bytearray that others may share."""
+
+    def __init__(self, ram):
+        self.ram = ram
+
+    def check(self, gpa, count):
+        if gpa + count > len(self.ram):
+            raise BrokenDriver
+
+    def get(self, gpa, count):
+        """A little-endian field."""
+        self.check(gpa, count)
+        return int.from_bytes(self.ram[gpa : gpa + count], "little")
+
+    def put(self, gpa, count, value):
+        self.check(gpa, count)
+        self.ram[gpa : gpa + count] = value.to_bytes(count, "little")
+
+    def gather(self, pieces):
+        """The bytes of a buffer that lies in pieces `(gpa, bytes)`."""
+        return b"".join(self.ram[gpa : gpa + count] for gpa, count in pieces)
+
+    def scatter(self, pieces, data):
+        for gpa, count in pieces:
+            self.ram[gpa : gpa + count] = data[:count]
+            data = data[count:]
