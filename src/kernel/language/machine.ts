@@ -72,6 +72,11 @@ export interface StepLaw<S> {
   readonly safety?: true
 }
 
+/** A step that a run must take: `when` is seen before the effect. */
+export type StepGoal<S, A> = {
+  [K in keyof A]: { readonly on: K; readonly when?: (s: S, args: Readonly<A[K]>) => boolean }
+}[keyof A]
+
 type Misnamed<A> = { [K in Exclude<keyof A, ActionName>]: never }
 
 /** The text of a machine; `F` is its state, `B` what it borrows from the parts that it is composed with. */
@@ -90,7 +95,10 @@ export interface Body<F extends Fields, B extends Fields, A> {
   }
   readonly invariants?: { readonly [name: string]: Law<Seen<StateOf<F & B>>> }
   readonly steps?: { readonly [name: string]: StepLaw<Seen<StateOf<F & B>>> }
-  readonly goals?: { readonly [name: string]: (s: Seen<StateOf<F & B>>) => boolean }
+  /** States to be reached, or steps to be taken, without which a run has proved nothing. */
+  readonly goals?: {
+    readonly [name: string]: ((s: Seen<StateOf<F & B>>) => boolean) | StepGoal<Seen<StateOf<F & B>>, A>
+  }
   /** What a breach of a driver's duty does to the state; behaviour is unspecified where `unspecified` then holds. */
   readonly breach?: (s: StateOf<F>, clause: Clause) => void
   readonly unspecified?: (s: Seen<StateOf<F & B>>) => boolean
@@ -103,10 +111,15 @@ export interface Body<F extends Fields, B extends Fields, A> {
 export type Erased = any
 export type Args = Readonly<Record<string, unknown>>
 type ErasedAction = Omit<ActionBody<Erased, Erased, Erased>, 'args'> & { readonly args?: ArgFields }
+interface ErasedStepGoal {
+  readonly on: string
+  readonly when?: (s: Erased, args: Erased) => boolean
+}
 export type ErasedBody = Omit<
   Body<Fields, Fields, never>,
-  'actions' | 'initial' | 'breach' | 'unspecified' | 'final'
+  'actions' | 'initial' | 'breach' | 'unspecified' | 'final' | 'goals'
 > & {
+  readonly goals?: { readonly [name: string]: ((s: Erased) => boolean) | ErasedStepGoal }
   readonly actions: { readonly [name: string]: ErasedAction }
   readonly initial?: ((s: Erased) => void) | undefined
   readonly breach?: ((s: Erased, clause: Clause) => void) | undefined
@@ -149,7 +162,14 @@ export interface Machine {
   readonly owes: readonly (Obligation<Erased> & { readonly name: string; readonly actor: Actor })[]
   readonly invariants: readonly (Law<Erased> & { readonly name: string })[]
   readonly steps: readonly (StepLaw<Erased> & { readonly name: string })[]
+  /** Goals that are states. */
   readonly goals: readonly { readonly name: string; readonly holds: (s: Erased) => boolean }[]
+  /** Goals that are steps: `when` is asked before the effect of the action. */
+  readonly stepGoals: readonly {
+    readonly name: string
+    readonly action: number
+    readonly when: (s: Erased, args: Args) => boolean
+  }[]
   readonly breach: ((s: Erased, clause: Clause) => void) | undefined
   readonly unspecified: ((s: Erased) => boolean) | undefined
   readonly final: ((s: Erased) => boolean) | undefined
@@ -201,6 +221,11 @@ export const compile = (
     }),
   )
   const byName = new Map(actions.map((action) => [action.name as string, action]))
+  const actionOf = (wanted: string): Action => {
+    const found = byName.get(wanted)
+    if (found === undefined) throw new RangeError(`${name}: no action is called ${JSON.stringify(wanted)}`)
+    return found
+  }
   const start = new Int32Array(layout.cells)
   body.initial?.(viewOf(layout, start) as Erased)
   return {
@@ -216,15 +241,18 @@ export const compile = (
     ),
     invariants: entries(body.invariants).map(([law, text]) => ({ name: law, ...text })),
     steps: entries(body.steps).map(([law, text]) => ({ name: law, ...text })),
-    goals: entries(body.goals).map(([goal, holds]) => ({ name: goal, holds })),
+    goals: entries(body.goals).flatMap(([goal, text]) =>
+      typeof text === 'function' ? [{ name: goal, holds: text }] : [],
+    ),
+    stepGoals: entries(body.goals).flatMap(([goal, text]) =>
+      typeof text === 'function'
+        ? []
+        : [{ name: goal, action: actionOf(text.on).index, when: text.when ?? (() => true) }],
+    ),
     breach: body.breach as Machine['breach'],
     unspecified: body.unspecified,
     final: body.final,
-    action: (wanted) => {
-      const found = byName.get(wanted)
-      if (found === undefined) throw new RangeError(`${name}: no action is called ${JSON.stringify(wanted)}`)
-      return found
-    },
+    action: actionOf,
     initial: () => start.slice(),
   }
 }

@@ -1,0 +1,199 @@
+/**
+ * What virtio-blk requests mean. The medium is kept as the set of contents that each sector may have: a write that is
+ * in flight may or may not have happened, and a read may see the sector as it was at any time while it was in flight.
+ * A content is a small number that stands for a whole sector of a pattern; content 0 is what the medium started with.
+ */
+import { Bits, clear, noBits, part, t } from '../../src/kernel/language/index.ts'
+import { clause } from '../clauses/index.ts'
+import { defect, hostileState, refusals } from '../virtqueue/hostile.ts'
+import { lifecycleState } from '../virtqueue/lifecycle.ts'
+import { queueState } from '../virtqueue/queue.ts'
+
+export interface BlkBounds {
+  readonly size: number
+  /** Sectors of the medium that requests use. */
+  readonly sectors: number
+  /** Different contents of a sector. */
+  readonly contents: number
+  /** 1 when the medium is read-only. */
+  readonly readOnly: number
+}
+
+/** `beyond` reads past the capacity, `unknown` has a type that no device supports. */
+export const request = t.oneOf('read', 'write', 'flush', 'getId', 'beyond', 'unknown')
+/** The status byte; `unset` when it still holds what the driver put there. */
+export const status = t.oneOf('ok', 'ioerr', 'unsupp', 'other', 'unset')
+
+type Malformed = { readonly malformed: Bits; readonly why: string }
+type Returned = { readonly head: number | undefined; readonly status: string }
+
+const outstanding = (at: string): boolean => at === 'added' || at === 'available' || at === 'popped'
+
+/** The entry names a chain that is outstanding and whose request the driver built as it should. */
+const sound = (
+  s: {
+    readonly chains: { at(h: number): { readonly at: string } }
+    readonly requests: { at(h: number): { readonly sound: boolean } }
+  },
+  { head }: { readonly head: number | undefined },
+): boolean => head !== undefined && s.requests.at(head).sound && outstanding(s.chains.at(head).at)
+
+export const blk = ({ size, sectors, contents, readOnly }: BlkBounds) => {
+  const head = t.id('head', size)
+  const sector = t.below(sectors)
+  const content = t.below(contents)
+  return part({
+    source: 'VIRTIO 1.4',
+    borrows: { ...queueState(size), ...lifecycleState, ...hostileState(size) },
+    state: {
+      /** What each sector may hold. */
+      medium: t.array(sectors, t.set(contents)),
+      /** The request of each chain, by head. */
+      requests: t.array(
+        size,
+        t.record({ is: request, sector, content, mayRead: t.set(contents), rivals: t.set(contents), sound: t.flag }),
+      ),
+      /** The next request is to fail by order. */
+      failing: t.flag,
+    },
+    initial(s) {
+      for (let i = 0; i < sectors; i++) s.medium.set(i, Bits.of(1))
+    },
+    actions: {
+      'driver.add': {
+        args: { head, request, sector, content, defect },
+        effect(s, { head, request, sector, content, defect }) {
+          const it = s.requests.at(head)
+          it.is = request
+          it.sector = sector
+          it.content = content
+          it.sound = defect === 'none'
+          it.mayRead = s.medium.at(sector)
+          it.rivals = noBits
+          if (request === 'write' && readOnly === 0) begin(s, size, head)
+        },
+      },
+      'device.return': {
+        args: { head: t.maybe(head), status, content: t.maybe(content) },
+        requires: {
+          statusIsSet: {
+            clause: clause('VIO-BLK-01'),
+            given: sound,
+            holds: (_s, { status }) => status !== 'unset',
+          },
+          statusIsOneOfThree: {
+            clause: clause('VIO-BLK-21'),
+            given: (s, args) => sound(s, args) && args.status !== 'unset',
+            holds: (_s, { status }) => status !== 'other',
+          },
+          readGivesTheMedium: {
+            clause: clause('VIO-BLK-11'),
+            given: (s, args) => sound(s, args) && args.status === 'ok' && s.requests.at(args.head!).is === 'read',
+            holds: (s, { head, content }) => content !== undefined && s.requests.at(head!).mayRead.has(content),
+          },
+          plainRequestsSucceed: {
+            clause: clause('VIO-BLK-31'),
+            given: (s, args) => {
+              if (!sound(s, args) || s.failing) return false
+              const is = s.requests.at(args.head!).is
+              return is === 'read' || is === 'getId' || is === 'flush' || (is === 'write' && readOnly === 0)
+            },
+            holds: (s, { head, status }) =>
+              status === 'ok' ||
+              (status === 'unsupp' && s.requests.at(head!).is !== 'read' && s.requests.at(head!).is !== 'write'),
+          },
+          readOnlyRefusesWrites: {
+            clause: clause('VIO-BLK-02'),
+            given: (s, args) => readOnly === 1 && sound(s, args) && s.requests.at(args.head!).is === 'write',
+            holds: (_s, { status }) => status === 'ioerr',
+          },
+          beyondTheEndFails: {
+            clause: clause('VIO-BLK-08'),
+            given: (s, args) => sound(s, args) && s.requests.at(args.head!).is === 'beyond',
+            holds: (_s, { status }) => status !== 'ok',
+          },
+          unknownTypesAreUnsupported: {
+            clause: clause('VIO-BLK-15'),
+            given: (s, args) => sound(s, args) && s.requests.at(args.head!).is === 'unknown',
+            holds: (_s, { status }) => status === 'unsupp',
+          },
+          ...Object.fromEntries(
+            refusals.map(({ name, hardening }) => [
+              `refuses${name[0]!.toUpperCase()}${name.slice(1)}`,
+              {
+                clause: hardening,
+                given: (s: Malformed, { head }: Returned) =>
+                  head !== undefined && s.malformed.has(head) && s.why === name,
+                holds: (_s: unknown, { status }: Returned) => status !== 'ok',
+                safety: true as const,
+              },
+            ]),
+          ),
+        },
+        effect(s, { head, status }) {
+          if (head === undefined) return
+          const it = s.requests.at(head)
+          if (status === 'ioerr') {
+            if (it.is !== 'beyond') s.failing = false
+          }
+          if (it.is !== 'write' || status !== 'ok') return
+          // The write has happened. One that overlapped it may have come before it or after it.
+          s.medium.set(it.sector, it.rivals.with(it.content))
+        },
+        eager(s) {
+          const head = s.chains.findIndex((chain) => chain.at === 'popped' || chain.at === 'available')
+          if (head === undefined) return undefined
+          const { is, mayRead } = s.requests.at(head)
+          if (is === 'unknown') return { status: 'unsupp', content: undefined } as never
+          if (is === 'beyond' || (is === 'write' && readOnly === 1) || s.failing)
+            return { status: 'ioerr', content: undefined } as never
+          return { status: 'ok', content: is === 'read' ? mayRead.first : undefined } as never
+        },
+      },
+      'backend.fail': {
+        does: 'The back end lets the next request fail.',
+        weight: 0.5,
+        when: (s) => !s.failing && s.phase === 'running' && !s.chains.some((chain) => outstanding(chain.at)),
+        effect: (s) => void (s.failing = true),
+      },
+      'driver.consume': { args: { head }, effect: (s, { head }) => clear(s.requests.at(head)) },
+      'driver.useNeighbour': { when: (s) => !s.failing },
+    },
+    goals: {
+      aReadBackOfAWrite: {
+        on: 'device.return',
+        when: (_s, { status, content }) => status === 'ok' && content !== undefined && content > 0,
+      },
+      aFailedRequest: { on: 'device.return', when: (_s, { status }) => status === 'ioerr' },
+      aSectorWithTwoPossibleContents: (s) => s.medium.some((possible) => possible.size > 1),
+    },
+  })
+}
+
+interface Requests {
+  readonly medium: { at(sector: number): Bits; set(sector: number, possible: Bits): void }
+  readonly chains: { at(head: number): { readonly at: string } }
+  readonly requests: {
+    at(head: number): {
+      readonly is: string
+      readonly sector: number
+      readonly content: number
+      mayRead: Bits
+      rivals: Bits
+    }
+  }
+}
+
+/** A write is in flight: its sector may hold its content from now on, for whoever reads or writes it meanwhile. */
+const begin = (s: Requests, size: number, head: number): void => {
+  const it = s.requests.at(head)
+  s.medium.set(it.sector, s.medium.at(it.sector).with(it.content))
+  for (let h = 0; h < size; h++) {
+    const other = s.requests.at(h)
+    if (h === head || other.sector !== it.sector || !outstanding(s.chains.at(h).at)) continue
+    if (other.is === 'read') other.mayRead = other.mayRead.with(it.content)
+    if (other.is !== 'write') continue
+    other.rivals = other.rivals.with(it.content)
+    it.rivals = it.rivals.with(other.content)
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The life of a device as far as its queues need it: started, running, in need of a reset, reset; and the reset of one
+ * queue. Status bits and feature words register by register are the matter of `device-status`; here one action stands
+ * for a whole initialisation.
+ *
+ * After a breach of a driver's duty the standard rarely says what a device owes. The device is then `broken` until it
+ * is reset: only the laws marked `safety` stay in force.
+ */
+import { machine, t } from '../../src/kernel/language/index.ts'
+import { clause } from '../clauses/index.ts'
+
+/** What other parts may borrow. */
+export const lifecycleState = {
+  /** `resetting`: the driver wrote 0 and has not yet read 0 back. */
+  phase: t.oneOf('reset', 'running', 'resetting'),
+  /** The queue is enabled: its three areas are granted to the device. */
+  queueUp: t.flag,
+  /** The driver asked for a reset of the queue and has not yet seen it completed. */
+  queueResetting: t.flag,
+  /** Accepted features. */
+  eventIdx: t.flag,
+  indirect: t.flag,
+  ringReset: t.flag,
+  /** The driver broke a duty since the last reset. */
+  broken: t.flag,
+  /** The device has set DEVICE_NEEDS_RESET. */
+  needsReset: t.flag,
+}
+
+export const lifecycle = () =>
+  machine({
+    source: 'VIRTIO 1.4',
+    state: {
+      ...lifecycleState,
+      /** DEVICE_NEEDS_RESET was set and the configuration-change notification for it is still to come. */
+      configOwed: t.flag,
+    },
+    actions: {
+      'driver.start': {
+        does: 'Initialises the device in the prescribed order, up to DRIVER_OK, with or without its queue.',
+        args: { eventIdx: t.flag, indirect: t.flag, ringReset: t.flag, withQueue: t.flag },
+        weight: 6,
+        when: (s) => s.phase === 'reset',
+        requires: {
+          queueIsSetUp: { clause: clause('VIO-STAT-07'), holds: (_s, { withQueue }) => withQueue },
+        },
+        effect(s, { eventIdx, indirect, ringReset, withQueue }) {
+          s.phase = 'running'
+          s.eventIdx = eventIdx
+          s.indirect = indirect
+          s.ringReset = ringReset
+          s.queueUp = withQueue
+        },
+      },
+      'driver.startUnagreed': {
+        does: 'Sets DRIVER_OK without ever having set FEATURES_OK.',
+        hostile: true,
+        when: (s) => s.phase === 'reset',
+        requires: { inOrder: { clause: clause('VIO-STAT-07'), holds: () => false } },
+        effect(s) {
+          s.phase = 'running'
+          s.queueUp = true
+        },
+      },
+      'driver.reset': {
+        does: 'Writes zero to the device status.',
+        weight: 0.4,
+        when: (s) => s.phase === 'running',
+        effect(s) {
+          s.phase = 'resetting'
+          s.queueUp = false
+          s.queueResetting = false
+          s.eventIdx = s.indirect = s.ringReset = false
+          s.needsReset = s.configOwed = false
+          s.broken = false
+        },
+      },
+      'device.finishReset': {
+        does: 'Shows that the reset is complete: the device status reads zero.',
+        when: (s) => s.phase === 'resetting',
+        effect: (s) => void (s.phase = 'reset'),
+        eager: (s) => (s.phase === 'resetting' ? {} : undefined),
+      },
+      'device.needReset': {
+        does: 'Sets DEVICE_NEEDS_RESET.',
+        when: (s) => s.phase === 'running' && !s.needsReset,
+        requires: { onlyAfterABreach: { clause: clause('SAF-17'), holds: (s) => s.broken } },
+        effect(s) {
+          s.needsReset = true
+          s.configOwed = true
+        },
+      },
+      'device.configInterrupt': {
+        does: 'Sends a configuration-change notification.',
+        when: (s) => s.phase !== 'resetting',
+        requires: {
+          notAfterReset: { clause: clause('VIO-STAT-06'), holds: (s) => s.phase === 'running', safety: true },
+        },
+        effect: (s) => void (s.configOwed = false),
+        eager: (s) => (s.configOwed ? {} : undefined),
+      },
+      'driver.resetQueue': {
+        does: 'Asks for a reset of the queue.',
+        weight: 0.4,
+        when: (s) => s.phase === 'running' && s.queueUp && s.ringReset && !s.needsReset,
+        effect(s) {
+          s.queueUp = false
+          s.queueResetting = true
+        },
+      },
+      'device.finishQueueReset': {
+        does: 'Shows that the queue reset is complete.',
+        when: (s) => s.queueResetting,
+        effect: (s) => void (s.queueResetting = false),
+        eager: (s) => (s.queueResetting ? {} : undefined),
+      },
+      'driver.enableQueue': {
+        does: 'Sets the queue up again after its reset, at other addresses.',
+        weight: 4,
+        when: (s) => s.phase === 'running' && s.ringReset && !s.queueUp && !s.queueResetting && !s.needsReset,
+        effect: (s) => void (s.queueUp = true),
+      },
+      'driver.rewriteRegisters': {
+        does: 'Writes the ring addresses of an enabled queue.',
+        hostile: true,
+        when: (s) => s.phase === 'running' && s.queueUp,
+        requires: { onlyWhileDisabled: { clause: clause('VIO-PCI-04'), holds: () => false } },
+      },
+    },
+    owes: {
+      'device.finishReset': { clause: clause('VIO-STAT-05'), when: (s) => s.phase === 'resetting', safety: true },
+      'device.finishQueueReset': { clause: clause('VIO-QRST-04'), when: (s) => s.queueResetting && !s.needsReset },
+      'device.configInterrupt': { clause: clause('VIO-STAT-04'), when: (s) => s.configOwed, safety: true },
+    },
+    breach: (s) => void (s.broken = true),
+    unspecified: (s) => s.broken,
+    invariants: {
+      onlyARunningDeviceHasAQueue: {
+        clause: clause('VIO-STAT-06'),
+        holds: (s) => s.phase === 'running' || (!s.queueUp && !s.needsReset),
+      },
+    },
+    goals: {
+      aCompletedReset: { on: 'device.finishReset' },
+      aResetAfterABreach: { on: 'driver.reset', when: (s) => s.broken },
+      aQueueBackFromItsReset: { on: 'driver.enableQueue' },
+    },
+  })

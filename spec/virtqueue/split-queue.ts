@@ -1,0 +1,45 @@
+/** The split virtqueue of a running device: queue, format, notification, life, service, and a hostile driver. */
+import { compose, scoped } from '../../src/kernel/language/index.ts'
+import { hostile } from './hostile.ts'
+import { lifecycle } from './lifecycle.ts'
+import { neighbour } from './neighbour.ts'
+import { notification } from './notification.ts'
+import { queue } from './queue.ts'
+import { service } from './service.ts'
+import { type RingBounds, splitRing } from './split-ring.ts'
+
+export const explored: RingBounds = { size: 2, wrap: 4, parts: 1, bytes: 1 }
+export const played: RingBounds = { size: 8, wrap: 65_536, parts: 3, bytes: 1_048_576 }
+
+/** The parts of a split queue with their seams; `virtio-blk` adds what the requests mean. */
+export const splitQueueParts = (bounds: RingBounds) => ({
+  lifecycle: lifecycle(),
+  queue: queue(bounds),
+  ring: splitRing(bounds),
+  notification: notification(bounds),
+  service: service(bounds),
+  neighbour: neighbour(),
+  hostile: hostile(bounds),
+})
+
+export const splitQueueSeams = {
+  shared: [
+    ...['phase', 'queueUp', 'queueResetting', 'eventIdx', 'indirect', 'ringReset', 'broken', 'needsReset'],
+    ...['chains', 'availIdx', 'usedIdx', 'seenIdx', 'lapping', 'used'],
+    ...['unchecked', 'kickDue', 'kicked', 'held'],
+  ],
+  synchronised: [
+    ...['driver.start', 'driver.reset', 'driver.resetQueue', 'driver.add', 'driver.publish', 'driver.consume'],
+    ...['driver.jump', 'driver.lap', 'device.lap', 'device.return', 'device.publish'],
+  ],
+} as const
+
+/** The seams of a product that `more` joins. */
+export const seamsWith = (more: { readonly shared: readonly string[]; readonly synchronised: readonly string[] }) => ({
+  shared: [...splitQueueSeams.shared, ...more.shared],
+  synchronised: [...splitQueueSeams.synchronised, ...more.synchronised],
+})
+
+export const splitQueue = scoped('split-queue', { explored: { ...explored }, played: { ...played } }, (bounds) =>
+  compose(splitQueueParts(bounds), splitQueueSeams),
+)
