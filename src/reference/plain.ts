@@ -25,3 +25,29 @@ export function decode(value: unknown): unknown {
   for (const [key, member] of Object.entries(value)) out[key] = decode(member)
   return out
 }
+
+/** Where `found` is built unlike `sample`, in words; `undefined`: nowhere. Empty arrays and objects of the sample take any content. */
+export function unlike(sample: unknown, found: unknown, path: string): string | undefined {
+  const kind = (value: unknown) =>
+    value === null ? 'null' : Array.isArray(value) ? 'array' : value instanceof Uint8Array ? 'bytes' : typeof value
+  if (kind(sample) !== kind(found)) return `${path} is ${kind(found)}, expected ${kind(sample)}`
+  if (Array.isArray(sample)) {
+    const items = found as unknown[]
+    if (sample.length > 0 && items.length !== sample.length)
+      return `${path} has ${items.length} members, expected ${sample.length}`
+    return first(sample, (item, index) => unlike(item, items[index], `${path}[${index}]`))
+  }
+  if (kind(sample) !== 'object') return undefined
+  const members = found as Record<string, unknown>
+  return first(Object.entries(sample as object), ([key, member]) =>
+    key in members ? unlike(member, members[key], `${path}.${key}`) : `${path} has no member '${key}'`,
+  )
+}
+
+function first<T>(items: readonly T[], look: (item: T, index: number) => string | undefined): string | undefined {
+  for (const [index, item] of items.entries()) {
+    const found = look(item, index)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

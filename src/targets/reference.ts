@@ -19,7 +19,7 @@ export function openReference({ fault, ...options }: ReferenceOptions = {}): Tar
     throw new TargetError('start', `fault '${seeded.id}' shows only over ${only}, found transport ${options.transport}`)
   return openPlatform({
     ...(only === undefined ? {} : { transport: only }),
-    ...parseOptions(Object.entries(seeded.needs ?? {})),
+    ...seeded.needs,
     ...options,
     install: (parts) => seeded.install(parts),
   })

@@ -3,11 +3,7 @@ import { BLK_ID_BYTES, BLK_STATUS, BLK_TYPE, SECTOR_BYTES } from '../../src/layo
 import { DESC_FLAG } from '../../src/layout/split-ring.ts'
 import { FEATURE, ISR, MMIO, MMIO_MAGIC, STATUS } from '../../src/layout/virtio.ts'
 import { openReference, type ReferenceOptions } from '../../src/targets/reference.ts'
-import { RawDriver } from './raw-driver.ts'
-
-const HEADER = 0x4000
-const DATA = 0x5000
-const STATUS_AT = 0x6000
+import { DATA, HEADER, RawDriver, STATUS_AT } from './raw-driver.ts'
 
 const open = (options: ReferenceOptions = {}) =>
   new RawDriver(openReference({ transport: 'mmio', queueSize: 8, ...options }))
@@ -16,20 +12,6 @@ const started = (features: readonly number[] = [], options: ReferenceOptions = {
   const driver = open(options)
   driver.start(features)
   return driver
-}
-
-/** One request in descriptors `head` to `head + 2`. */
-function request(driver: RawDriver, head: number, type: number, sector: number, bytes: number, queue = 0): void {
-  const at = HEADER + head * 16
-  driver.header(at, type, sector)
-  driver.put(STATUS_AT + head, 1, 0xff)
-  const data = { gpa: DATA + head * SECTOR_BYTES, bytes, writable: type !== BLK_TYPE.OUT }
-  const buffers = [
-    { gpa: at, bytes: 16 },
-    ...(bytes > 0 ? [data] : []),
-    { gpa: STATUS_AT + head, bytes: 1, writable: true },
-  ]
-  driver.chain(head, buffers, driver.desc(queue))
 }
 
 describe('the registers', () => {
@@ -61,7 +43,7 @@ describe('the registers', () => {
 describe('the life of a queue', () => {
   it('shows every access of one read, in order', () => {
     const driver = started()
-    request(driver, 0, BLK_TYPE.IN, 3, SECTOR_BYTES)
+    driver.request(0, BLK_TYPE.IN, 3, SECTOR_BYTES)
     driver.offer(0)
     driver.publish()
     driver.kick()
@@ -134,7 +116,7 @@ describe('the life of a queue', () => {
   it('answers each kind of request with its status and length', () => {
     const driver = started([], { capacity: 8 })
     const ask = (type: number, sector: number, bytes: number) => {
-      request(driver, 0, type, sector, bytes)
+      driver.request(0, type, sector, bytes)
       driver.offer(0)
       driver.publish()
       driver.kick()
@@ -178,7 +160,7 @@ describe('the life of a queue', () => {
 
   it('wraps its 16-bit indexes', () => {
     const driver = started([FEATURE.RING_EVENT_IDX], { queueSize: 4 })
-    request(driver, 0, BLK_TYPE.FLUSH, 0, 0)
+    driver.request(0, BLK_TYPE.FLUSH, 0, 0)
     for (let round = 0; round < 65_540; round++) {
       driver.offer(0)
       driver.publish()
@@ -198,7 +180,7 @@ describe('the life of a queue', () => {
       driver.start(features)
       driver.target.control!('blk0', { do: 'hold' })
       for (const head of [0, 3]) {
-        request(driver, head, BLK_TYPE.IN, head, SECTOR_BYTES)
+        driver.request(head, BLK_TYPE.IN, head, SECTOR_BYTES)
         driver.offer(head)
       }
       driver.publish()
@@ -217,7 +199,7 @@ describe('the life of a queue', () => {
     driver.start()
     driver.target.control!('blk0', { do: 'hold' })
     for (const head of [0, 3]) {
-      request(driver, head, BLK_TYPE.FLUSH, 0, 0)
+      driver.request(head, BLK_TYPE.FLUSH, 0, 0)
       driver.offer(head)
     }
     driver.publish()
@@ -245,7 +227,7 @@ describe('resets', () => {
   const held = () => {
     const driver = started([FEATURE.RING_RESET])
     driver.target.control!('blk0', { do: 'hold' })
-    request(driver, 0, BLK_TYPE.IN, 0, SECTOR_BYTES)
+    driver.request(0, BLK_TYPE.IN, 0, SECTOR_BYTES)
     driver.offer(0)
     driver.publish()
     driver.kick()
@@ -265,7 +247,7 @@ describe('resets', () => {
 
   it('of one queue leave the other alone', () => {
     const driver = held()
-    request(driver, 0, BLK_TYPE.FLUSH, 0, 0, 1)
+    driver.request(0, BLK_TYPE.FLUSH, 0, 0, 1)
     driver.offer(0, 1)
     driver.publish(1)
     driver.kick(1)
@@ -277,7 +259,7 @@ describe('resets', () => {
     driver.run()
     expect([driver.usedIdx(0), driver.usedIdx(1)]).toEqual([0, 1])
     driver.setUpQueue(0)
-    request(driver, 0, BLK_TYPE.FLUSH, 0, 0)
+    driver.request(0, BLK_TYPE.FLUSH, 0, 0)
     driver.offer(0)
     driver.publish()
     driver.kick()
@@ -321,7 +303,7 @@ describe('a driver that breaks the rules', () => {
       driver.descriptor(0, 0x7000, 16, DESC_FLAG.INDIRECT, 0, 0x7000)
     },
     'offers one head twice': (driver) => {
-      request(driver, 0, BLK_TYPE.FLUSH, 0, 0)
+      driver.request(0, BLK_TYPE.FLUSH, 0, 0)
       driver.offer(0)
       driver.publish()
       driver.target.control!('blk0', { do: 'hold' })
@@ -341,7 +323,7 @@ describe('a driver that breaks the rules', () => {
     expect(driver.usedIdx()).toBe(0)
 
     driver.target.control!('blk0', { do: 'release', order: 'fifo' })
-    request(driver, 0, BLK_TYPE.FLUSH, 0, 0, 1)
+    driver.request(0, BLK_TYPE.FLUSH, 0, 0, 1)
     driver.offer(0, 1)
     driver.publish(1)
     driver.kick(1)

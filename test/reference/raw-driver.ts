@@ -1,7 +1,7 @@
 /** A raw virtio-mmio driver for one queue: it writes what it is told and checks nothing. */
 
 import type { Target, TargetEvent } from '../../src/contract/index.ts'
-import { BLK_HEADER } from '../../src/layout/blk.ts'
+import { BLK_HEADER, BLK_TYPE, SECTOR_BYTES } from '../../src/layout/blk.ts'
 import { avail, DESC, DESC_FLAG, used } from '../../src/layout/split-ring.ts'
 import { FEATURE, MMIO, STATUS } from '../../src/layout/virtio.ts'
 
@@ -14,8 +14,13 @@ export interface Buffer {
 const RINGS = 0x1_0000
 const QUEUE_BYTES = 0x4000
 
+/** Where requests keep their parts. */
+export const HEADER = 0x4000
+export const DATA = 0x5000
+export const STATUS_AT = 0x6000
+
 export class RawDriver {
-  readonly target: Target
+  target: Target
   readonly base: number
   readonly device: string
   size: number
@@ -30,6 +35,11 @@ export class RawDriver {
     if (device.transport.kind !== 'mmio') throw new Error('this driver speaks MMIO')
     this.base = device.transport.base
     this.device = device.id
+  }
+
+  /** Goes on with the device on another machine. */
+  move(): void {
+    this.target = this.target.migrate!()
   }
 
   register(offset: number): number {
@@ -133,6 +143,23 @@ export class RawDriver {
     this.put(gpa + BLK_HEADER.type, 4, type)
     this.put(gpa + BLK_HEADER.reserved, 4, 0)
     this.put(gpa + BLK_HEADER.sector, 8, sector)
+  }
+
+  /** One block request in descriptors `head` to `head + 2`. */
+  request(head: number, type: number, sector: number, bytes: number, queue = 0): void {
+    const at = HEADER + head * BLK_HEADER.bytes
+    this.header(at, type, sector)
+    this.put(STATUS_AT + head, 1, 0xff)
+    const data = { gpa: DATA + head * SECTOR_BYTES, bytes, writable: type !== BLK_TYPE.OUT }
+    const parts = [{ gpa: at, bytes: BLK_HEADER.bytes }, data, { gpa: STATUS_AT + head, bytes: 1, writable: true }]
+    this.chain(head, bytes > 0 ? parts : [parts[0]!, parts[2]!], this.desc(queue))
+  }
+
+  /** Offers heads, publishes them together, and kicks. */
+  submit(...heads: number[]): void {
+    for (const head of heads) this.offer(head)
+    this.publish()
+    this.kick()
   }
 
   usedIdx = (queue = 0) => this.u16(this.used(queue) + used.idx)

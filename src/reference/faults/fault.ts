@@ -1,5 +1,6 @@
 /** What a seeded fault is: one named part of the reference, replaced by a wrong one. */
 
+import type { DeviceOptions } from '../paravirtual/parts.ts'
 import type { PlatformParts } from '../platform.ts'
 
 export interface Fault {
@@ -14,6 +15,6 @@ export interface Fault {
   /** The transport that shows it, if only one does. */
   readonly transport?: 'pci' | 'mmio'
   /** Options without which it cannot show, for example a read-only medium. */
-  readonly needs?: Readonly<Record<string, string>>
+  readonly needs?: Partial<DeviceOptions>
   install(parts: PlatformParts): void
 }

@@ -8,7 +8,7 @@ import { FEATURE } from '../../layout/virtio.ts'
 import { accepted } from './decisions.ts'
 import type { Halves } from './device.ts'
 import type { Engine, FetchTable } from './parts.ts'
-import type { FetchStep, Queue, Request } from './state.ts'
+import { emptyRequest, type FetchStep, type Queue, type Request } from './state.ts'
 
 /** Largest single transfer of payload, in bytes. */
 export const BURST_BYTES = 512
@@ -128,19 +128,7 @@ export const fetch: FetchTable = {
     if (!device.parts.queue.headIsFree(device, queue, head))
       return device.parts.queue.refuse(device, queue, 'head in flight')
     queue.lastAvail = (queue.lastAvail + 1) & 0xffff
-    const request: Request = {
-      id: freeId(device),
-      queue: queue.index,
-      head,
-      segments: [],
-      readable: 0,
-      writable: 0,
-      stage: 'taken',
-      input: new Uint8Array(0),
-      output: new Uint8Array(0),
-      status: -1,
-      doomed: false,
-    }
+    const request = emptyRequest(freeId(device), queue.index, head)
     device.state.requests.push(request)
     const { fetch } = queue
     fetch.request = request.id

@@ -160,3 +160,18 @@ export const freshQueue = (index: number, sizeMax: number): Queue => ({
   fetch: { pc: 'asleep', request: -1, table: 0, entries: 0, index: 0, indirect: false, segment: 0, offset: 0, done: 0 },
   complete: { pc: 'idle', request: -1, segment: 0, offset: 0, done: 0, suppression: 0 },
 })
+
+/** A chain as it is when only its head is known. */
+export const emptyRequest = (id: number, queue: number, head: number): Request => ({
+  id,
+  queue,
+  head,
+  segments: [],
+  readable: 0,
+  writable: 0,
+  stage: 'taken',
+  input: new Uint8Array(0),
+  output: new Uint8Array(0),
+  status: -1,
+  doomed: false,
+})

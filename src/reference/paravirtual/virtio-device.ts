@@ -1,15 +1,15 @@
 /** The transport-independent virtio-blk device: registers of the seam, and who gets the next step. */
 
-import type { Control } from '../../contract/index.ts'
+import { type Control, TargetError } from '../../contract/index.ts'
 import { DEVICE_TYPE, FEATURE, STATUS } from '../../layout/virtio.ts'
 import type { GuestMemory } from '../memory.ts'
-import { decode } from '../plain.ts'
+import { decode, unlike } from '../plain.ts'
 import { freshBackend } from './backend.ts'
 import { blkFeatures } from './blk.ts'
 import { accepted } from './decisions.ts'
 import type { VirtioDevice } from './device.ts'
 import type { DeviceOptions, Engine, Parts } from './parts.ts'
-import { type DeviceState, freshQueue, type Queue } from './state.ts'
+import { type DeviceState, emptyRequest, freshQueue, type Queue } from './state.ts'
 
 export interface BlkDevice extends VirtioDevice {
   control(control: Control): void
@@ -34,6 +34,23 @@ const freshState = (options: DeviceOptions): DeviceState => ({
   backend: freshBackend(options.capacity),
   turn: 0,
 })
+
+/** What a state of the right shape can still name that does not exist: requests and steps. */
+function strangers(state: DeviceState, parts: Parts): string | undefined {
+  const { requests, done, backend, queues } = state
+  for (const [index, request] of requests.entries()) {
+    const trouble = unlike(emptyRequest(0, 0, 0), request, `state.device.requests[${index}]`)
+    if (trouble !== undefined) return trouble
+  }
+  for (const id of [...done, ...backend.held, ...backend.ready])
+    if (!requests.some((request) => request.id === id)) return `state.device names request ${id}, which is not there`
+  for (const { index, fetch, complete } of queues) {
+    if (!(fetch.pc in parts.fetch)) return `state.device.queues[${index}].fetch.pc is '${fetch.pc}', which is no step`
+    if (!(complete.pc in parts.complete))
+      return `state.device.queues[${index}].complete.pc is '${complete.pc}', which is no step`
+  }
+  return undefined
+}
 
 export function createBlkDevice(id: string, memory: GuestMemory, options: DeviceOptions, parts: Parts): BlkDevice {
   const engine: Engine = { id, state: freshState(options), signals: silent, memory, parts, options }
@@ -185,7 +202,10 @@ export function createBlkDevice(id: string, memory: GuestMemory, options: Device
     },
     save: () => parts.lifecycle.saved(engine.state),
     restore(saved) {
-      engine.state = decode(saved) as DeviceState
+      const state = decode(saved)
+      const trouble = unlike(freshState(options), state, 'state.device') ?? strangers(state as DeviceState, parts)
+      if (trouble !== undefined) throw new TargetError('protocol', `saved state: ${trouble}`)
+      engine.state = state as DeviceState
     },
   }
 }
