@@ -11,22 +11,32 @@ import { HEADER, RawDriver, STATUS_AT } from './raw-driver.ts'
 const own = faults.filter(({ transport }) => transport !== 'pci')
 const { IN, OUT, FLUSH } = BLK_TYPE
 
-const show = (event: TargetEvent): string =>
-  event.kind === 'dma'
-    ? `${event.access} ${event.gpa.toString(16)} ${Buffer.from(event.data).toString('hex')}`
-    : JSON.stringify(event)
+/** Where the drivers below note whether they were woken or served. */
+const NOTES = 0x9000
 
-/** What a guest and a bus analyser see while `play` runs; registers are read at the end of it. */
+/** Reads are left out: a guest does not see them. */
+const visible = (event: TargetEvent): string[] => {
+  if (event.kind !== 'dma') return [JSON.stringify(event)]
+  return event.access === 'read' ? [] : [`write ${event.gpa.toString(16)} ${Buffer.from(event.data).toString('hex')}`]
+}
+
+/** What a guest sees while `play` runs; registers are read at the end of it. */
 function transcript(fault: Fault | undefined, options: ReferenceOptions, play: (driver: RawDriver) => void): string[] {
   const target = openReference({ transport: 'mmio', queueSize: 8, ...options, ...(fault && { fault }) })
   const driver = new RawDriver(target)
   play(driver)
   const last = driver.target
-  const seen = last.settle(0) === 'quiet' ? last.events().map(show) : ['no rest']
+  const seen = last.settle(0) === 'quiet' ? last.events().flatMap(visible) : ['no rest']
   const registers = [MMIO.status, MMIO.interruptStatus, MMIO.configGeneration, MMIO.queueReady].map((at) =>
     driver.register(at),
   )
-  return [...seen, `registers ${registers}`, `status bytes ${last.load(STATUS_AT, 8)}`, ...medium(driver)]
+  return [
+    ...seen,
+    `registers ${registers}`,
+    `status bytes ${last.load(STATUS_AT, 8)}`,
+    `notes ${last.load(NOTES, 20)}`,
+    ...medium(driver),
+  ]
 }
 
 /** Sector 2 as the next driver reads it. */
@@ -34,7 +44,7 @@ function medium(driver: RawDriver): string[] {
   driver.start()
   driver.request(0, IN, 2, SECTOR_BYTES)
   driver.submit(0)
-  return driver.run().map(show)
+  return driver.run().flatMap(visible)
 }
 
 const hold = (driver: RawDriver) => driver.target.control!('blk0', { do: 'hold' })
@@ -100,6 +110,41 @@ const SCENES: Record<string, (driver: RawDriver) => void> = {
       settled(driver, 0)
     }
   },
+  'two requests with event indexes, each asked for'(driver) {
+    driver.start([FEATURE.RING_EVENT_IDX])
+    for (const count of [0, 1]) {
+      usedEvent(driver, count)
+      driver.request(0, FLUSH, 0, 0)
+      settled(driver, 0)
+      driver.set(MMIO.interruptAck, 1)
+    }
+  },
+  'a driver that asks for interrupts again after any number of steps, and sleeps if nothing is there'(driver) {
+    for (let moment = 0; moment < 20; moment++) {
+      driver.start()
+      driver.put(driver.avail() + avail.flags, 2, 1)
+      driver.request(0, FLUSH, 0, 0)
+      driver.submit(0)
+      for (let step = 0; step < moment; step++) driver.target.step!('blk0')
+      driver.put(driver.avail() + avail.flags, 2, 0)
+      const sleeps = driver.usedIdx() === 0
+      driver.target.settle(0)
+      driver.put(NOTES + moment, 1, sleeps ? driver.register(MMIO.interruptStatus) : 0xff)
+    }
+  },
+  'a driver that adds a chain after any number of steps, and kicks only if it has to'(driver) {
+    for (let moment = 0; moment < 20; moment++) {
+      driver.start()
+      driver.kick()
+      for (let step = 0; step < moment; step++) driver.target.step!('blk0')
+      driver.request(0, FLUSH, 0, 0)
+      driver.offer(0)
+      driver.publish()
+      if (driver.u16(driver.used()) === 0) driver.kick()
+      driver.target.settle(0)
+      driver.put(NOTES + moment, 1, driver.usedIdx())
+    }
+  },
   'a full ring'(driver) {
     driver.start([FEATURE.RING_INDIRECT_DESC])
     tables(driver, 4)
@@ -143,9 +188,9 @@ const SCENES: Record<string, (driver: RawDriver) => void> = {
     settled(driver, 0)
   },
   'a jump of avail.idx'(driver) {
-    driver.start()
-    driver.request(0, FLUSH, 0, 0)
-    driver.offer(0)
+    driver.start([FEATURE.RING_INDIRECT_DESC])
+    tables(driver, 4)
+    for (const head of [0, 1, 2, 3]) driver.offer(head)
     driver.put(driver.avail() + avail.idx, 2, 5)
     driver.kick()
   },

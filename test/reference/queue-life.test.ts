@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BLK_ID_BYTES, BLK_STATUS, BLK_TYPE, SECTOR_BYTES } from '../../src/layout/blk.ts'
-import { DESC_FLAG } from '../../src/layout/split-ring.ts'
+import { avail, DESC_FLAG, used as usedRing } from '../../src/layout/split-ring.ts'
 import { FEATURE, ISR, MMIO, MMIO_MAGIC, STATUS } from '../../src/layout/virtio.ts'
 import { openReference, type ReferenceOptions } from '../../src/targets/reference.ts'
 import { DATA, HEADER, RawDriver, STATUS_AT } from './raw-driver.ts'
@@ -211,6 +211,34 @@ describe('the life of a queue', () => {
     driver.target.control!('blk0', { do: 'release-one', index: 0 })
     driver.run()
     expect(driver.usedIdx()).toBe(2)
+  })
+
+  it('wakes a driver that asked for interrupts at any moment, and sees a chain that was added at any moment', () => {
+    for (const features of [[], [FEATURE.RING_EVENT_IDX]])
+      for (let moment = 0; moment < 24; moment++) {
+        const driver = started(features)
+        const used = driver.used()
+        const ask = (on: boolean) => {
+          if (driver.eventIdx)
+            driver.put(driver.avail() + avail.usedEvent(driver.size), 2, on ? driver.usedIdx() : 0x8000)
+          else driver.put(driver.avail() + avail.flags, 2, on ? 0 : 1)
+        }
+        const wanted = (old: number) =>
+          driver.eventIdx ? driver.u16(used + usedRing.availEvent(driver.size)) === old : driver.u16(used) === 0
+        ask(false)
+        driver.request(0, BLK_TYPE.FLUSH, 0, 0)
+        driver.submit(0)
+        for (let step = 0; step < moment; step++) driver.target.step!('blk0')
+        driver.request(2, BLK_TYPE.FLUSH, 0, 0)
+        driver.offer(2)
+        driver.publish()
+        if (wanted(1)) driver.kick()
+        ask(true)
+        const sleeps = driver.usedIdx() === 0
+        driver.target.settle(0)
+        expect(driver.usedIdx()).toBe(2)
+        if (sleeps) expect(driver.register(MMIO.interruptStatus)).toBe(ISR.QUEUE)
+      }
   })
 
   it('tells of a new capacity by generation and by interrupt', () => {
