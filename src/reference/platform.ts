@@ -33,6 +33,8 @@ export interface PlatformOptions extends DeviceOptions {
   readonly memory: readonly Region[]
   /** Puts a fault in; runs once for every instance, also for one that a migration makes. */
   readonly install: (parts: PlatformParts) => void
+  /** What the machine calls itself. */
+  readonly name: string
 }
 
 export const defaultOptions: PlatformOptions = {
@@ -51,6 +53,7 @@ export const defaultOptions: PlatformOptions = {
   depth: 4,
   resetSteps: 0,
   install() {},
+  name: 'reference',
 }
 
 /** More steps than this without rest are a livelock: the largest honest burst is two orders of magnitude below. */
@@ -113,7 +116,7 @@ class Platform implements Target {
 
   describe(): Description {
     return {
-      name: 'reference',
+      name: this.#options.name,
       version: '1',
       vms: 1,
       cpus: 1,

@@ -5,7 +5,7 @@ import { type Fault, faults } from '../reference/faults/index.ts'
 import { defaultOptions, openPlatform, type PlatformOptions } from '../reference/index.ts'
 
 /** What can be asked of a reference machine. */
-export interface ReferenceOptions extends Partial<Omit<PlatformOptions, 'install'>> {
+export interface ReferenceOptions extends Partial<Omit<PlatformOptions, 'install' | 'name'>> {
   /** A seeded fault: the id of a registered one, or one of your own. */
   readonly fault?: string | Fault
 }
@@ -21,6 +21,7 @@ export function openReference({ fault, ...options }: ReferenceOptions = {}): Tar
     ...(only === undefined ? {} : { transport: only }),
     ...seeded.needs,
     ...options,
+    name: `${defaultOptions.name}+${seeded.id}`,
     install: (parts) => seeded.install(parts),
   })
 }

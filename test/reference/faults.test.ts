@@ -282,6 +282,19 @@ const SCENES: Record<string, (driver: RawDriver) => void> = {
     driver.request(0, FLUSH, 0, 0)
     settled(driver, 0)
   },
+  'more requests than 2^16, each told'(driver) {
+    driver.start([FEATURE.RING_EVENT_IDX])
+    driver.request(0, FLUSH, 0, 0)
+    let told = 0
+    for (let count = 0; count < 0x1_0004; count++) {
+      usedEvent(driver, count & 0xffff)
+      settled(driver, 0)
+      told += driver.target.events().filter((event) => event.kind === 'line' && event.level).length
+      driver.set(MMIO.interruptAck, 1)
+    }
+    driver.put(NOTES, 4, told)
+    driver.put(NOTES + 4, 2, driver.usedIdx())
+  },
   'a migration with a request in flight'(driver) {
     driver.start()
     hold(driver)
@@ -336,18 +349,26 @@ describe('a seeded fault', () => {
     },
   )
 
-  const scenes = Object.entries(SCENES)
+  // The long scene comes last: only what no other tells apart needs it.
+  const scenes = Object.entries(SCENES).sort(
+    ([a], [b]) => Number(a.startsWith('more requests')) - Number(b.startsWith('more requests')),
+  )
+  const known = new Map<string, string>()
+  const honest = (scene: string, options: ReferenceOptions): string => {
+    const key = `${scene} ${JSON.stringify(options)}`
+    const found = known.get(key) ?? transcript(undefined, options, SCENES[scene]!).join()
+    known.set(key, found)
+    return found
+  }
   it.each(own.map((fault) => [fault.id, fault] as const))('%s is seen from outside', (_id, fault) => {
     const options = fault.needs ?? {}
-    const telling = scenes.filter(([, play]) => {
-      const right = transcript(undefined, options, play)
-      return JSON.stringify(transcript(fault, options, play)) !== JSON.stringify(right)
-    })
-    expect(telling.map(([name]) => name)).not.toEqual([])
+    const tells = ([name, play]: (typeof scenes)[number]) =>
+      transcript(fault, options, play).join() !== honest(name, options)
+    expect(scenes.some(tells)).toBe(true)
   })
 
   it('is not there by itself: the same scene gives the same transcript', () => {
-    for (const [, play] of scenes) expect(transcript(undefined, {}, play)).toEqual(transcript(undefined, {}, play))
+    for (const [name, play] of scenes) expect(transcript(undefined, {}, play).join()).toBe(honest(name, {}))
   })
 
   it('is medium or deep in at least half of the virtqueue cases', () => {

@@ -22,6 +22,16 @@ export const chainFaults: readonly Fault[] = [
     },
   },
   {
+    id: 'vq-avail-index-wrap-missed',
+    area: 'virtqueue',
+    difficulty: 'deep',
+    what: 'Compares avail.idx as a plain number: after it has wrapped past 2^16 nothing is pending any more.',
+    replaces: 'queue.pendingCount',
+    install: (parts) => {
+      parts.queue.pendingCount = (queue) => Math.max(0, queue.availIdx - queue.lastAvail)
+    },
+  },
+  {
     id: 'vq-avail-index-jump-accepted',
     area: 'virtqueue',
     difficulty: 'shallow',

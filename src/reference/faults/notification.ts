@@ -73,6 +73,19 @@ export const notificationFaults: readonly Fault[] = [
     },
   },
   {
+    id: 'vq-event-window-wrap-missed',
+    area: 'virtqueue',
+    difficulty: 'deep',
+    what: 'Compares used_event as a plain number: a completion that takes used.idx past 2^16 is not told.',
+    replaces: 'queue.needsInterrupt',
+    install: (parts) => {
+      parts.queue.needsInterrupt = (eventIdx, found, usedIdx, signalled) =>
+        eventIdx
+          ? found >= signalled && found < usedIdx
+          : honest.queue.needsInterrupt(eventIdx, found, usedIdx, signalled)
+    },
+  },
+  {
     id: 'vq-event-index-reads-flags',
     area: 'virtqueue',
     difficulty: 'medium',
