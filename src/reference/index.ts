@@ -1,1 +1,1 @@
-export { defaultOptions, openPlatform, type PlatformOptions, type PlatformParts, RESTLESS_STEPS } from './platform.ts'
+export { defaultOptions, openPlatform, type PlatformOptions, type PlatformParts } from './platform.ts'

@@ -57,7 +57,7 @@ export const defaultOptions: PlatformOptions = {
 }
 
 /** More steps than this without rest are a livelock: the largest honest burst is two orders of magnitude below. */
-export const RESTLESS_STEPS = 100_000
+const RESTLESS_STEPS = 100_000
 
 const MMIO_BASE = 0x0a00_0000
 const MMIO_IRQ = 5

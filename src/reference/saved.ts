@@ -13,7 +13,7 @@ export interface SavedPlatform {
 }
 
 /** JSON with the members of every object in one order, so that equal states are equal bytes. */
-export function canonical(value: unknown): string {
+function canonical(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null)
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   const members = Object.entries(value)

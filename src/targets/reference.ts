@@ -41,7 +41,7 @@ const DEVICES: Readonly<Record<string, ReferenceOptions>> = {
 }
 
 /** Reads what stands after `reference:`. */
-export function parseReference(rest: string): ReferenceOptions {
+function parseReference(rest: string): ReferenceOptions {
   const [name = '', query = ''] = rest.split('?', 2)
   const device = DEVICES[name]
   if (device === undefined)

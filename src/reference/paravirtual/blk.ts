@@ -42,7 +42,7 @@ export function blkFeatures(options: DeviceOptions): number[] {
 }
 
 /** A sector that was never written holds a pattern of its own, so that a read that moved nothing shows. */
-export function sectorOf(device: Engine, sector: number): Uint8Array {
+function sectorOf(device: Engine, sector: number): Uint8Array {
   const written = device.state.backend.written[sector]
   if (written !== undefined) return written
   const data = new Uint8Array(SECTOR_BYTES)

@@ -11,7 +11,7 @@ export const accepted = (device: Engine, bit: number): boolean =>
   ((device.state.features[bit >>> 5]! >>> (bit & 31)) & 1) === 1
 
 /** Why a queue stops being processed; for people who read a trace. */
-export type Breach =
+type Breach =
   | 'ring outside memory'
   | 'avail.idx ran ahead'
   | 'head out of range'

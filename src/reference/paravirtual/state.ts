@@ -137,7 +137,7 @@ export interface DeviceState {
   turn: number
 }
 
-export const noAddress = (): Halves => [0, 0]
+const noAddress = (): Halves => [0, 0]
 
 export const freshQueue = (index: number, sizeMax: number): Queue => ({
   index,
