@@ -224,7 +224,12 @@ void reply_bytes(const char *name, const uint8_t *data, size_t length) {
 }
 
 void refuse(const char *why) {
-    reply("\"error\":\"%s\"", why);
+    printf("{\"id\":%llu,\"error\":\"", id);
+    for (; *why; why++) {
+        if (*why == '"' || *why == '\\') putchar('\\');
+        putchar((unsigned char)*why < ' ' ? ' ' : *why);
+    }
+    puts("\"}");
     longjmp(next_request, 1);
 }
 

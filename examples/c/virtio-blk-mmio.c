@@ -35,7 +35,6 @@ static void device_reset(void) {
     driver_features = 0;
     memset(area, 0, sizeof area);
     device_features_sel = driver_features_sel = queue_sel = queue_size = queue_ready = status = 0;
-    last_avail = used_idx = 0;
     set_interrupt(0);
 }
 
@@ -166,7 +165,7 @@ static void write_space(const char *space, uint64_t address, int width, uint64_t
     else if (queue_sel != 0) return; /* the rest concerns a queue, and there is one */
     else if (at == 0x044) {
         queue_ready = value & 1 && queue_size;
-        last_avail = used_idx = 0;
+        last_avail = used_idx = 0; /* a queue begins at its beginning, whatever it was used for before */
     } else if (queue_ready) return; /* a queue in use is not moved */
     else if (at == 0x038 && value <= QUEUE_SIZE_MAX && !(value & (value - 1))) queue_size = value;
     else if (at >= 0x080 && at < 0x0a8 && at % 16 <= 4) set_half(&area[(at - 0x80) / 16], at & 4, value);

@@ -102,6 +102,8 @@ def reply_to(adapter, line):
         request = json.loads(line)
         request_id = number(request, "id")
         call = request["call"]
+        if not isinstance(call, str):
+            raise Refused("expected a string in call")
         fields = adapter.answer(call, request)
         if fields is None:
             fields = {"unsupported": True}

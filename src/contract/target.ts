@@ -200,6 +200,7 @@ export class TargetError extends Error {
 
 /**
  * `start`: never ran. `protocol`: broke the contract. `refused`: answered a request with an error.
- * `dead`: ended. `hang`: did not answer in time. `poisoned`: used after it was migrated, broken or closed.
+ * `dead`: ended. `hang`: did not answer in time. `livelock`: works without end for one kick.
+ * `poisoned`: used after it was migrated, broken or closed.
  */
-export type TargetTrouble = 'start' | 'protocol' | 'refused' | 'dead' | 'hang' | 'poisoned'
+export type TargetTrouble = 'start' | 'protocol' | 'refused' | 'dead' | 'hang' | 'livelock' | 'poisoned'

@@ -155,19 +155,23 @@ export class LineProcess {
     return zombieStatus(this.pid)
   }
 
-  /** Closes its input and waits at most `graceMs` for its end; then kills the whole group. Never throws. */
-  close(graceMs: number): void {
-    if (this.#closed) return
+  /**
+   * Closes its input and waits at most `graceMs` for its end; then kills the whole group. Never throws.
+   * Returns how it ended by itself, `undefined` when it had to be killed.
+   */
+  close(graceMs: number): string | undefined {
+    if (this.#closed) return undefined
     fs.closeSync(this.#toChild)
+    let how = this.exitStatus()
     const deadline = performance.now() + graceMs
-    for (let napMs = 0.05; graceMs > 0 && performance.now() < deadline; napMs = Math.min(napMs * 2, NAP_MS_MAX)) {
-      if (this.exitStatus() !== undefined) break
+    for (let napMs = 0.05; how === undefined && performance.now() < deadline; napMs = Math.min(napMs * 2, NAP_MS_MAX)) {
       try {
         this.#fill()
       } catch {
         break
       }
       Atomics.wait(napCell, 0, 0, napMs)
+      how = this.exitStatus()
     }
     kill(this.pid)
     alive.delete(this.pid)
@@ -177,6 +181,7 @@ export class LineProcess {
     fs.closeSync(this.#stderr.fd)
     if (silent) fs.rmSync(this.#stderr.file, { force: true })
     this.#closed = true
+    return how
   }
 
   /** Returns the number of bytes that fitted, 0 when the pipe is full. */
