@@ -6,7 +6,7 @@ import type { Action, Actor, Machine } from '../language/index.ts'
 import { viewOf } from '../language/views.ts'
 import type { Choices } from './choices.ts'
 import type { Packing } from './packing.ts'
-import { generate, repeat } from './source.ts'
+import { generate } from './source.ts'
 
 /** Successors that are collected before the visited set is asked. */
 const BATCH = 4_096
@@ -68,9 +68,9 @@ const attempt = (machine: Machine, choices: Choices, words: number, action: Acti
     breachable ? duties.map((duty, d) => `const b${d}=!${duty};`).join('') : '',
     action.effect === undefined ? '' : `effect${i}(n,a);`,
     breachable ? duties.map((_, d) => `if(b${d})breach(n,clause${i}_${d});`).join('') : '',
-    changes ? `o=local[1]*${words};pack(after,found,o);if(differs(o))parents[local[1]++]=id;` : '',
+    changes ? `o=local[1]*${words};pack(after,found,o);` : '',
     machine.steps.length > 0 ? `judge(${JSON.stringify(action.name)},k,id,duty);` : '',
-    changes ? 'restore();' : '',
+    changes ? 'restore(o);if(local[2]===1){local[2]=0;parents[local[1]++]=id}' : '',
   ].join('')
   const body = `const a=args[k];if(${condition}){${taken}}`
   return end - first === 1 ? `{const k=${first};${body}}` : `for(let k=${first};k<${end};k++){${body}}`
@@ -111,19 +111,16 @@ export const expanderOf = (
   const parents = new Int32Array(capacity)
   const source = new Int32Array(words)
   const taken = new Float64Array(machine.actions.length)
-  /** Transitions of this state, successors in `found`. */
-  const local = new Int32Array(2)
-  const restore = (): void => {
-    for (let i = 0; i < cells.length; i++) after[i] = cells[i]!
-  }
-  const differs = generate<(at: number) => boolean>(
+  /** Transitions of this state; successors in `found`; whether the last one differs from the state. */
+  const local = new Int32Array(3)
+  /** Undoes an effect: only the cells of words that changed have to be copied. */
+  const restore = generate<(at: number) => void>(
     'o',
-    [
-      words > 16
-        ? `for(let i=0;i<${words};i++)if(found[o+i]!==source[i])return true;return false`
-        : `return ${repeat(words, '||', (i) => `found[o+${i}]!==source[${i}]`)}`,
-    ],
-    { found, source },
+    packing.cellsOf.map((inWord, word) => {
+      const copies = inWord.map((cell) => `after[${cell}]=cells[${cell}]`)
+      return `if(found[o+${word}]!==source[${word}]){local[2]=1;${copies.join(';')}}`
+    }),
+    { found, source, after, cells, local },
   )
   const attempts = machine.actions
     .filter((action) => !action.hostile || hostile.includes(action.actor))
@@ -138,7 +135,7 @@ export const expanderOf = (
       n: next,
       breach: machine.breach,
       judge: judgeOf(machine, state, next, broken),
-      ...{ after, found, parents, taken, local, pack, differs, restore },
+      ...{ after, found, parents, taken, local, pack, restore },
     },
     'let o=0;',
   )
@@ -149,7 +146,7 @@ export const expanderOf = (
     parents,
     taken,
     expand: (id, duty) => {
-      restore()
+      after.set(cells)
       pack(cells, source, 0)
       local[0] = 0
       tryAll(id, duty)

@@ -3,7 +3,7 @@
  * one scope; the first way found to break a law is a shortest one, because states are met level by level.
  */
 import { totalmem } from 'node:os'
-import type { Actor, Machine } from '../language/index.ts'
+import { ACTORS, type Actor, type Machine } from '../language/index.ts'
 import { stateToJson } from '../language/state.ts'
 import { checkerOf } from './check.ts'
 import { type Choices, choicesOf } from './choices.ts'
@@ -25,6 +25,18 @@ interface Finding {
   readonly clause: string
   readonly id: number
   readonly choice: number | undefined
+}
+
+const atLeastOne = (option: string, value: number): number => {
+  if (!Number.isInteger(value) || value < 1)
+    throw new RangeError(`explore: ${option}: expected a whole number from 1 on, found ${String(value)}`)
+  return value
+}
+
+const hostileOf = ({ hostile = [] }: ExploreOptions): readonly Actor[] => {
+  const stranger = hostile.find((actor) => !ACTORS.includes(actor))
+  if (stranger === undefined) return hostile
+  throw new RangeError(`explore: hostile: expected some of ${ACTORS.join(', ')}, found ${String(stranger)}`)
 }
 
 class Search {
@@ -51,11 +63,12 @@ class Search {
   constructor(machine: Machine, options: ExploreOptions) {
     this.machine = machine
     this.options = options
-    this.hostile = options.hostile ?? []
+    this.hostile = hostileOf(options)
     this.choices = choicesOf(machine)
     this.packing = packingOf(machine.layout)
-    const memoryBytes = options.memoryBytes ?? Math.min(8 * GIB, totalmem() / 2)
-    this.states = new States(this.packing.words, options.maxStates ?? MAX_STATES, memoryBytes)
+    const maxStates = atLeastOne('maxStates', options.maxStates ?? MAX_STATES)
+    const memoryBytes = atLeastOne('memoryBytes', options.memoryBytes ?? Math.min(8 * GIB, Math.floor(totalmem() / 2)))
+    this.states = new States(this.packing.words, maxStates, memoryBytes)
     this.goalDepths = machine.goals.map(() => null)
     this.owed = machine.owes.map(() => false)
     this.expander = expanderOf(machine, this.choices, this.packing, this.hostile, (law, id, choice) =>

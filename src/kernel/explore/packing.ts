@@ -8,6 +8,8 @@ import { generate } from './source.ts'
 export interface Packing {
   /** 32-bit words of a packed state, at least one. */
   readonly words: number
+  /** The cells that each word holds. */
+  readonly cellsOf: readonly (readonly number[])[]
   /** Writes the words of a state into `out` from `at` on. */
   readonly pack: (cells: Int32Array, out: Int32Array, at: number) => void
   /** Reads them back. */
@@ -43,10 +45,12 @@ const placesOf = (leaves: readonly Leaf[]): { places: Place[]; words: number } =
 
 export const packingOf = (layout: Layout): Packing => {
   const { places, words } = placesOf(layout.leaves)
+  const cellsOf: number[][] = []
   const packLines: string[] = []
   const unpackLines: string[] = []
   for (let word = 0; word < words; word++) {
     const here = places.filter((place) => place.word === word).sort((a, b) => a.cell - b.cell)
+    cellsOf.push(here.map(({ cell }) => cell))
     const terms = here.map(({ cell, shift }) => (shift === 0 ? `c[${cell}]` : `c[${cell}]<<${shift}`))
     packLines.push(`o[a+${word}]=${terms.length === 0 ? '0' : terms.join('|')};`)
     const reads = here.map(({ cell, bits, shift }) => `c[${cell}]=w>>>${shift}&${2 ** bits - 1}`)
@@ -54,6 +58,7 @@ export const packingOf = (layout: Layout): Packing => {
   }
   return {
     words,
+    cellsOf,
     pack: generate('c,o,a', packLines),
     unpack: generate('o,a,c', unpackLines, {}, 'let w=0;'),
   }
