@@ -10,6 +10,7 @@ import { lifecycleState } from '../virtqueue/lifecycle.ts'
 import { queueState } from '../virtqueue/queue.ts'
 
 export interface BlkBounds {
+  readonly parts: number
   readonly size: number
   /** Sectors of the medium that requests use. */
   readonly sectors: number
@@ -38,7 +39,7 @@ const sound = (
   { head }: { readonly head: number | undefined },
 ): boolean => head !== undefined && s.requests.at(head).sound && outstanding(s.chains.at(head).at)
 
-export const blk = ({ size, sectors, contents, readOnly }: BlkBounds) => {
+export const blk = ({ size, sectors, contents, readOnly, parts }: BlkBounds) => {
   const head = t.id('head', size)
   const sector = t.below(sectors)
   const content = t.below(contents)
@@ -61,7 +62,10 @@ export const blk = ({ size, sectors, contents, readOnly }: BlkBounds) => {
     },
     actions: {
       'driver.add': {
-        args: { head, request, sector, content, defect },
+        args: { head, request, sector, content, defect, writable: t.int(1, parts) },
+        // Only data can be cut: a request without any has the status byte alone to write.
+        when: (_s, { request, writable }) =>
+          request === 'read' || request === 'getId' || request === 'beyond' || writable === 1,
         effect(s, { head, request, sector, content, defect }) {
           const it = s.requests.at(head)
           it.is = request

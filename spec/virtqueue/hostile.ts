@@ -112,8 +112,8 @@ export const hostile = ({ size }: RingBounds) => {
           if (head !== undefined) s.malformed = s.malformed.without(head)
         },
       },
-      'driver.reset': { effect: forgive },
-      'driver.resetQueue': { effect: forgive },
+      'device.finishReset': { effect: forgive },
+      'device.finishQueueReset': { effect: forgive },
     },
     owes: {
       'device.needReset': {

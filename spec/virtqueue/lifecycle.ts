@@ -12,7 +12,7 @@ import { clause } from '../clauses/index.ts'
 /** What other parts may borrow. */
 export const lifecycleState = {
   /** `resetting`: the driver wrote 0 and has not yet read 0 back. */
-  phase: t.oneOf('reset', 'running', 'resetting'),
+  phase: t.oneOf('unknown', 'reset', 'running', 'resetting'),
   /** The queue is enabled: its three areas are granted to the device. */
   queueUp: t.flag,
   /** The driver asked for a reset of the queue and has not yet seen it completed. */
@@ -27,17 +27,39 @@ export const lifecycleState = {
   needsReset: t.flag,
 }
 
-export const lifecycle = () =>
+export interface LifecycleBounds {
+  /** 1: the device may offer any of the features; 0: it offers them all. */
+  readonly choosy: number
+}
+
+export const lifecycle = ({ choosy }: LifecycleBounds) =>
   machine({
     source: 'VIRTIO 1.4',
     state: {
       ...lifecycleState,
+      /** Offered features. */
+      offersEventIdx: t.flag,
+      offersIndirect: t.flag,
+      offersRingReset: t.flag,
       /** DEVICE_NEEDS_RESET was set and the configuration-change notification for it is still to come. */
       configOwed: t.flag,
     },
     actions: {
+      'device.offer': {
+        does: 'Shows which features it offers, before anything else.',
+        args: { eventIdx: t.flag, indirect: t.flag, ringReset: t.flag },
+        when: (s, { eventIdx, indirect, ringReset }) =>
+          s.phase === 'unknown' && (choosy === 1 || (eventIdx && indirect && ringReset)),
+        effect(s, { eventIdx, indirect, ringReset }) {
+          s.phase = 'reset'
+          s.offersEventIdx = eventIdx
+          s.offersIndirect = indirect
+          s.offersRingReset = ringReset
+        },
+        eager: (s) => (s.phase === 'unknown' ? { eventIdx: true, indirect: true, ringReset: true } : undefined),
+      },
       'driver.start': {
-        does: 'Initialises the device in the prescribed order, up to DRIVER_OK, with or without its queue.',
+        does: 'Initialises the device in the prescribed order, up to DRIVER_OK, with or without its queue. It accepts of the features that it wants those that are offered.',
         args: { eventIdx: t.flag, indirect: t.flag, ringReset: t.flag, withQueue: t.flag },
         weight: 6,
         when: (s) => s.phase === 'reset',
@@ -46,9 +68,9 @@ export const lifecycle = () =>
         },
         effect(s, { eventIdx, indirect, ringReset, withQueue }) {
           s.phase = 'running'
-          s.eventIdx = eventIdx
-          s.indirect = indirect
-          s.ringReset = ringReset
+          s.eventIdx = eventIdx && s.offersEventIdx
+          s.indirect = indirect && s.offersIndirect
+          s.ringReset = ringReset && s.offersRingReset
           s.queueUp = withQueue
         },
       },
@@ -68,17 +90,18 @@ export const lifecycle = () =>
         when: (s) => s.phase === 'running',
         effect(s) {
           s.phase = 'resetting'
-          s.queueUp = false
-          s.queueResetting = false
-          s.eventIdx = s.indirect = s.ringReset = false
+          s.queueUp = s.queueResetting = false
           s.needsReset = s.configOwed = false
-          s.broken = false
         },
       },
       'device.finishReset': {
         does: 'Shows that the reset is complete: the device status reads zero.',
         when: (s) => s.phase === 'resetting',
-        effect: (s) => void (s.phase = 'reset'),
+        effect(s) {
+          s.phase = 'reset'
+          s.eventIdx = s.indirect = s.ringReset = false
+          s.broken = false
+        },
         eager: (s) => (s.phase === 'resetting' ? {} : undefined),
       },
       'device.needReset': {

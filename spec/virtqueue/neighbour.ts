@@ -24,7 +24,7 @@ export const neighbour = () =>
         effect: (s) => void (s.neighbour = 'idle'),
         eager: (s) => (s.neighbour === 'busy' && !s.held ? { right: true } : undefined),
       },
-      'driver.reset': { effect: (s) => void (s.neighbour = 'idle') },
+      'device.finishReset': { effect: (s) => void (s.neighbour = 'idle') },
     },
     owes: {
       'device.serveNeighbour': [

@@ -134,7 +134,7 @@ export const notification = (bounds: RingBounds) => {
           onlyOfALiveQueue: {
             clause: clause('VIO-QRST-01'),
             given: (s) => s.phase === 'running',
-            holds: (s) => s.queueUp,
+            holds: (s) => s.queueUp || s.queueResetting,
           },
           notWhileMasked: { clause: clause('PCI-MSIX-10'), holds: (s) => !s.masked },
           quietWhenAsked: {
@@ -170,8 +170,8 @@ export const notification = (bounds: RingBounds) => {
         },
       },
       'device.lap': { args: { exactly: t.flag }, effect: (s) => void (s.availEvent = s.availIdx) },
-      'driver.resetQueue': { effect: rearm },
-      'driver.reset': { effect: rearm },
+      'device.finishQueueReset': { effect: rearm },
+      'device.finishReset': { effect: rearm },
     },
     owes: {
       'device.interrupt': [

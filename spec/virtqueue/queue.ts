@@ -65,8 +65,8 @@ export const queue = ({ size }: { readonly size: number }) => {
         when: (s, { head }) => s.chains.at(head).at === 'returned',
         effect: (s, { head }) => clear(s.chains.at(head)),
       },
-      'driver.reset': { effect: forget(size) },
-      'driver.resetQueue': { effect: forget(size) },
+      'device.finishReset': { effect: forget(size) },
+      'device.finishQueueReset': { effect: forget(size) },
     },
     goals: {
       everyChainOutstanding: (s) => s.chains.every((chain) => chain.at === 'available' || chain.at === 'popped'),

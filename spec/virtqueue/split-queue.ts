@@ -1,19 +1,26 @@
 /** The split virtqueue of a running device: queue, format, notification, life, service, and a hostile driver. */
 import { compose, scoped } from '../../src/kernel/language/index.ts'
 import { hostile } from './hostile.ts'
-import { lifecycle } from './lifecycle.ts'
+import { type LifecycleBounds, lifecycle } from './lifecycle.ts'
 import { neighbour } from './neighbour.ts'
 import { notification } from './notification.ts'
 import { queue } from './queue.ts'
 import { service } from './service.ts'
 import { type RingBounds, splitRing } from './split-ring.ts'
 
-export const explored: RingBounds = { size: 2, wrap: 4, parts: 1, bytes: 1 }
-export const played: RingBounds = { size: 8, wrap: 65_536, parts: 3, bytes: 1_048_576 }
+export const explored: RingBounds & LifecycleBounds = { size: 2, wrap: 4, parts: 1, bytes: 1, places: 1, choosy: 0 }
+export const played: RingBounds & LifecycleBounds = {
+  size: 8,
+  wrap: 65_536,
+  parts: 3,
+  bytes: 1_048_576,
+  places: 2,
+  choosy: 1,
+}
 
 /** The parts of a split queue with their seams; `virtio-blk` adds what the requests mean. */
-export const splitQueueParts = (bounds: RingBounds) => ({
-  lifecycle: lifecycle(),
+export const splitQueueParts = (bounds: RingBounds & LifecycleBounds) => ({
+  lifecycle: lifecycle(bounds),
   queue: queue(bounds),
   ring: splitRing(bounds),
   notification: notification(bounds),
@@ -29,7 +36,14 @@ export const splitQueueSeams = {
     ...['unchecked', 'kickDue', 'kicked', 'held'],
   ],
   synchronised: [
-    ...['driver.start', 'driver.reset', 'driver.resetQueue', 'driver.add', 'driver.publish', 'driver.consume'],
+    ...[
+      'driver.start',
+      'device.finishReset',
+      'device.finishQueueReset',
+      'driver.add',
+      'driver.publish',
+      'driver.consume',
+    ],
     ...['driver.jump', 'driver.lap', 'device.lap', 'device.return', 'device.publish'],
   ],
 } as const

@@ -14,6 +14,8 @@ export interface RingBounds {
   readonly wrap: number
   /** Upper bound of the descriptors of one half (readable, writable) of a chain. */
   readonly parts: number
+  /** Where buffers are put: 1 anywhere, 2 also so that one ends with the last byte of memory. */
+  readonly places: number
   /** Upper bound of a length in bytes. */
   readonly bytes: number
 }
@@ -58,10 +60,10 @@ const tableCost = (kind: 'direct' | 'indirect' | 'mixed', readable: number, writ
   kind === 'direct' ? readable + writable : kind === 'indirect' ? 1 : 2
 
 export const splitRing = (bounds: RingBounds) => {
-  const { size, wrap, parts, bytes } = bounds
+  const { size, wrap, parts, bytes, places } = bounds
   const head = t.id('head', size)
   const index = t.mod(wrap)
-  const half = t.int(0, parts)
+  const half = t.int(1, parts)
   const empty = (s: {
     availIdx: number
     usedIdx: number
@@ -90,19 +92,20 @@ export const splitRing = (bounds: RingBounds) => {
     },
     actions: {
       'driver.add': {
-        args: { head, readable: half, writable: half, via },
+        args: {
+          head,
+          /** Descriptors of the readable and of the writable half. */
+          readable: half,
+          writable: half,
+          via,
+          /** 1: the last buffer ends with the last byte of memory. */
+          place: t.below(places),
+        },
         weight: 5,
         when: (s, { readable, writable, via }) => {
           let taken = tableCost(via, readable, writable)
           for (let h = 0; h < size; h++) if (s.chains.at(h).at !== 'idle') taken += s.tables.at(h).descriptors
-          return (
-            s.queueUp &&
-            s.phase === 'running' &&
-            !s.lapping &&
-            s.pending < size &&
-            taken <= size &&
-            readable + writable > (via === 'mixed' ? 1 : 0)
-          )
+          return s.queueUp && s.phase === 'running' && !s.lapping && s.pending < size && taken <= size
         },
         requires: {
           indirectWasNegotiated: {
@@ -146,11 +149,11 @@ export const splitRing = (bounds: RingBounds) => {
             holds: (_s, { area }) => area !== 'foreign' && area !== 'nowhere',
             safety: true,
           },
-          notAfterReset: { clause: clause('VIO-STAT-06'), holds: (s) => s.phase === 'running', safety: true },
+          notAfterReset: { clause: clause('VIO-STAT-06'), holds: (s) => s.phase !== 'reset', safety: true },
           onlyOfALiveQueue: {
             clause: clause('VIO-QRST-01'),
             given: (s) => s.phase === 'running',
-            holds: (s) => s.queueUp,
+            holds: (s) => s.queueUp || s.queueResetting,
           },
           notAfterTheReturn: { clause: clause('VIO-SPLIT-32'), holds: (_s, { area }) => area !== 'stale' },
           notBeforeTheIndex: { clause: clause('VIO-SPLIT-45'), holds: (_s, { area }) => area !== 'early' },
@@ -198,7 +201,7 @@ export const splitRing = (bounds: RingBounds) => {
           onlyOfALiveQueue: {
             clause: clause('VIO-QRST-01'),
             given: (s) => s.phase === 'running',
-            holds: (s) => s.queueUp,
+            holds: (s) => s.queueUp || s.queueResetting,
           },
         },
         effect(s, { head }) {
@@ -248,13 +251,13 @@ export const splitRing = (bounds: RingBounds) => {
         effect: (s) => void (s.lapping = false),
         eager: (s) => (s.lapping ? { exactly: true } : undefined),
       },
-      'driver.reset': {
+      'device.finishReset': {
         effect(s) {
           empty(s)
           clearRings(s)
         },
       },
-      'driver.resetQueue': {
+      'device.finishQueueReset': {
         effect(s) {
           empty(s)
           clearRings(s)
