@@ -56,6 +56,8 @@ export const deviceStatus = scoped(
         cleared: t.maybe(driverBit),
         /** The driver wrote zero and the status was not yet seen to be zero. */
         resetting: t.flag,
+        /** The driver went on without waiting for that, so that nobody can tell when the reset was complete. */
+        overtaken: t.flag,
         resets: t.below(3),
         accepted: t.maybe(choice),
         /** FEATURES_OK: not written, written and not yet read back, read back set, read back clear. */
@@ -100,6 +102,8 @@ export const deviceStatus = scoped(
             waitsForReset: { clause: clause(mmio ? 'VIO-STAT-19' : 'VIO-PCI-27'), holds: (s) => !s.resetting },
           },
           effect(s, { bit }) {
+            if (s.resetting) s.overtaken = true
+            s.resetting = false
             s.written = s.written.with(STATUS_BITS[bit])
             s.cleared = undefined
             if (bit === 'FEATURES_OK' && s.agreement !== 'kept') s.agreement = 'asked'
@@ -118,7 +122,7 @@ export const deviceStatus = scoped(
           hostile: true,
           weight: 6,
           when: (s, { bit }) =>
-            s.asked === 'nothing' && !s.resetting && s.written.has(STATUS_BITS[bit]) && s.written.size > 1,
+            s.asked === 'nothing' && !s.overtaken && s.written.has(STATUS_BITS[bit]) && s.written.size > 1,
           requires: { onlyAccumulates: { clause: clause('VIO-STAT-01'), holds: () => false } },
           effect: (s, { bit }) => void (s.cleared = bit),
         },
@@ -132,7 +136,7 @@ export const deviceStatus = scoped(
             s.cleared = s.accepted = undefined
             s.agreement = 'open'
             s.known = noBits
-            s.needsReset = s.configOwed = s.broken = false
+            s.needsReset = s.configOwed = s.overtaken = s.broken = false
           },
         },
         'device.finishReset': {

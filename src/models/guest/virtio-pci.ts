@@ -131,7 +131,6 @@ export class VirtioPciDriver implements VirtioTransport {
     this.#guest.write32(this.#at(COMMON.driverFeatureSelect), select)
     this.#guest.write32(this.#at(COMMON.driverFeature), value)
   }
-  /** What the device says the driver accepted; PCI lets it be read, MMIO does not. */
   readDriverFeatures(select: number): number {
     this.#guest.write32(this.#at(COMMON.driverFeatureSelect), select)
     return this.#guest.read32(this.#at(COMMON.driverFeature))

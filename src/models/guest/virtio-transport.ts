@@ -15,6 +15,8 @@ export interface VirtioTransport {
   deviceFeatures(): bigint
   setDriverFeatures(bits: bigint): void
   readDeviceFeatures(select: number): number
+  /** What the driver accepted, as the device shows it; MMIO has no register for that. */
+  readDriverFeatures?(select: number): number
   writeDriverFeatures(select: number, value: number): void
   /** MMIO has no register for it: the queues before the first of maximum size 0 are counted, at most 64. */
   queueCount(): number
