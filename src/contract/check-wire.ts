@@ -135,8 +135,7 @@ function endOfInputEnds(wire: RawWire): string {
 
 function ended(wire: RawWire, when: string): string {
   const how = wire.close(END_MS)
-  if (how === undefined)
-    throw new WireBroken(`expected the adapter to end ${when}, found it running ${END_MS} ms later`)
+  if (how === undefined) throw new WireBroken(`expected the adapter to end ${when}, found it still running`)
   if (!/status 0$/.test(how)) throw new WireBroken(`expected exit status 0 ${when}, found that it ${how}`)
   return how
 }

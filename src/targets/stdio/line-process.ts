@@ -163,7 +163,7 @@ export class LineProcess {
     if (this.#closed) return undefined
     fs.closeSync(this.#toChild)
     let how = this.exitStatus()
-    const deadline = performance.now() + graceMs
+    const deadline = performance.now() + Math.min(graceMs, this.#options.timeoutMs)
     for (let napMs = 0.05; how === undefined && performance.now() < deadline; napMs = Math.min(napMs * 2, NAP_MS_MAX)) {
       try {
         this.#fill()

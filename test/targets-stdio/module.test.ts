@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { TargetError } from '../../src/contract/target.ts'
+import { moduleDoor } from '../../src/targets/module.ts'
+
+const directory = mkdtempSync(path.join(tmpdir(), 'iospec-module-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const honest = path.resolve(import.meta.dirname, '../fixtures/modules/honest.mjs')
+const open = (file: string) => moduleDoor.open(file, { directory, timeoutMs: 1000 })
+let files = 0
+const written = (text: string, ending = 'mjs'): string => {
+  const file = path.join(directory, `target-${files++}.${ending}`)
+  writeFileSync(file, text.replaceAll('HONEST', JSON.stringify(honest)))
+  return file
+}
+
+async function why(file: string): Promise<string> {
+  try {
+    await open(file)
+  } catch (error) {
+    if (error instanceof TargetError && error.reason === 'start') return error.message
+    throw error
+  }
+  throw new Error('it opened')
+}
+
+test('a JavaScript file and a TypeScript file are targets', async () => {
+  expect((await open(honest)).describe().name).toBe('memory')
+  const typescript = written(
+    `import { memory } from HONEST
+     interface Options { readonly timeoutMs: number }
+     export default async ({ timeoutMs }: Options) => memory({ settle: () => (timeoutMs === 1000 ? 'busy' : 'quiet') })`,
+    'ts',
+  )
+  expect((await open(typescript)).settle(1)).toBe('busy')
+})
+
+test.each([
+  ['', /expected `module:` and a file/],
+  ['./no-such-file.ts', /expected a file, found none at .*no-such-file\.ts/],
+  [import.meta.dirname, /expected a file, found a directory/],
+])('module:%s does not open', async (file, message) => expect(await why(file)).toMatch(message))
+
+test.each([
+  ['export const target = 1', /expected the default export to be a function that makes a target, found nothing/],
+  ['export default 7', /found 7/],
+  ['export default {', /does not load: ".*(SyntaxError|invalid JS syntax)/],
+  ['throw new Error("no\\u001b[2J")', /does not load: "Error: no\\u001b\[2J"/],
+  ['export default () => { throw new TypeError("early") }', /its default export threw "TypeError: early"/],
+  ['export default async () => { throw "late" }', /its default export threw "late"/],
+  ['export default () => undefined', /expected a target, found nothing/],
+  [
+    'export default () => ({ describe() {}, read() {} })',
+    /without the methods reset, write, load, store, events, settle, close/,
+  ],
+  ['import { memory } from HONEST; export default () => memory({ close: 1 })', /without the method close/],
+  [
+    'import { memory } from HONEST; export default () => memory({ describe() { throw new Error("x") } })',
+    /describe\(\) threw "Error: x"/,
+  ],
+  [
+    'import { memory } from HONEST; export default () => memory({ describe: () => undefined })',
+    /describe\(\): expected an object, found nothing/,
+  ],
+  [
+    'import { memory, description } from HONEST; export default () => memory({ describe: () => ({ ...description, memmory: [] }) })',
+    /describe\(\): field `memmory`: expected no such field \(did you mean `memory`\?\)/,
+  ],
+  [
+    'import { memory, description as d } from HONEST; export default () => memory({ describe: () => ({ ...d, can: { ...d.can, save: true } }) })',
+    /announces can\.save, found no method save, restore/,
+  ],
+])('%s: says what is wrong', async (text, message) => expect(await why(written(text))).toMatch(message))
