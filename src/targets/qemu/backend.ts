@@ -5,30 +5,49 @@ import { type Control, TargetError } from '../../contract/index.ts'
 import { FAIL_DRIVE, FAILURES_MAX, HOLDS, holdDrive, TOP_NODE } from './block-graph.ts'
 import type { Monitor } from './monitor.ts'
 
-/** Events of QEMU's raw format driver at which a request is held, with the letter of their tags. */
-const HELD_EVENTS = { R: 'read_aio', W: 'write_aio' } as const
+/** How long a request that was let go may take. It is a copy in memory; the bound is for what never completes. */
+const COMPLETION_MS = 100
 
-/** A holding node that has caught a request, and the breakpoint that caught it. */
-interface Held {
-  readonly node: number
-  readonly tag: string
+/** How long a request may take from the driver's kick to the back end, where the device has a thread of its own. */
+const ARRIVAL_MS = 10
+
+/** The device in front of the back end: its path in QEMU's object tree, and how many virtqueues it has. */
+export interface BackedDevice {
+  readonly path: string
+  readonly queues: number
+  /** It takes requests in a thread of its own. */
+  readonly asynchronous: boolean
 }
+
+/** A place where one request can be held: a node of the graph, and the event at which it stops a request. */
+interface Place {
+  readonly tag: string
+  readonly node: number
+  /** Event of QEMU's raw format driver: each request causes one on its way through each node, from node 0 down. */
+  readonly event: 'read_aio' | 'write_aio'
+}
+
+const places: readonly Place[] = Array.from({ length: HOLDS }, (_, node) => [
+  { tag: `R${node}`, node, event: 'read_aio' } as const,
+  { tag: `W${node}`, node, event: 'write_aio' } as const,
+]).flat()
 
 export class Backend {
   readonly #monitor: Monitor
-  /** Lets the target's main loop turn a few times. */
-  readonly #turn: () => void
+  readonly #device: BackedDevice
   readonly #stdout: number
   readonly #chunk = Buffer.alloc(4096)
   #printed = ''
   #holding = false
-  /** Requests that are held, oldest first. */
-  #held: Held[] = []
+  /** Places that have a breakpoint and no request. */
+  readonly #armed = new Set<Place>()
+  /** Places that have a request, the oldest request first. */
+  #held: Place[] = []
 
   /** `stdoutFile` is where QEMU says which breakpoint has caught a request. */
-  constructor(monitor: Monitor, stdoutFile: string, turn: () => void) {
+  constructor(monitor: Monitor, device: BackedDevice, stdoutFile: string) {
     this.#monitor = monitor
-    this.#turn = turn
+    this.#device = device
     this.#stdout = openSync(stdoutFile, 'r')
   }
 
@@ -40,7 +59,8 @@ export class Backend {
     switch (control.do) {
       case 'hold':
         this.#holding = true
-        this.#arm()
+        this.#learn()
+        this.#arm(places.filter((place) => !this.#armed.has(place) && !this.#held.includes(place)))
         break
       case 'release':
         this.release(control.order)
@@ -58,16 +78,19 @@ export class Backend {
     }
   }
 
-  /** Ends a hold; everything that is held goes on. */
+  /** Ends a hold; everything that is held goes on, one after the other. */
   release(order: 'fifo' | 'lifo'): void {
     if (!this.#holding) return
     this.#holding = false
     this.#learn()
-    this.#disarm()
-    // A request may have been caught between the look at the output and the end of its breakpoint.
-    this.#learn()
-    for (const held of order === 'fifo' ? this.#held : this.#held.toReversed()) this.#resume(held)
+    this.#disarm([...this.#armed])
+    const held = order === 'fifo' ? this.#held : this.#held.toReversed()
     this.#held = []
+    let inFlight = held.length > 1 ? this.#inFlight() : 0
+    held.forEach((place, index) => {
+      this.#command(place, `resume ${place.tag}`)
+      if (index < held.length - 1) inFlight = this.#awaitCompletion(inFlight)
+    })
   }
 
   close(): void {
@@ -75,47 +98,30 @@ export class Backend {
   }
 
   #releaseOne(index: number): void {
-    this.#learn()
-    const held = this.#held[index]
-    if (held === undefined) return
+    const untilMs = performance.now() + (this.#device.asynchronous ? ARRIVAL_MS : 0)
+    do this.#learn()
+    while (this.#held.length <= index && performance.now() < untilMs)
+    const place = this.#held[index]
+    if (place === undefined) return
     // It passes the nodes below on its way and must not be caught again.
-    this.#disarm()
+    const below = [...this.#armed].filter((other) => other.node > place.node && other.event === place.event)
+    this.#disarm(below)
+    this.#held = this.#held.filter((other) => other !== place)
+    this.#command(place, `resume ${place.tag}`)
+    if (this.#holding) this.#arm([place, ...below])
+  }
+
+  #arm(wanted: readonly Place[]): void {
+    this.#commands(wanted.map((place) => [place, `break ${place.event} ${place.tag}`]))
+    for (const place of wanted) this.#armed.add(place)
+  }
+
+  /** Takes breakpoints away. A request that one of them has caught just now goes on by that. */
+  #disarm(unwanted: readonly Place[]): void {
+    this.#commands(unwanted.map((place) => [place, `remove_break ${place.tag}`]))
     this.#learn()
-    this.#held.splice(index, 1)
-    this.#resume(held)
-    if (this.#holding) this.#arm()
-  }
-
-  #resume(held: Held): void {
-    this.#commands([`qemu-io ${holdDrive(held.node)} "resume ${held.tag}"`])
-    this.#turn()
-  }
-
-  /** Sets the breakpoints of the nodes that hold nothing. */
-  #arm(): void {
-    this.#learn()
-    const commands: string[] = []
-    for (const node of this.#free()) {
-      for (const [letter, event] of Object.entries(HELD_EVENTS)) {
-        commands.push(`qemu-io ${holdDrive(node)} "break ${event} ${letter}${node}"`)
-      }
-    }
-    this.#commands(commands)
-  }
-
-  #disarm(): void {
-    const commands: string[] = []
-    for (const node of this.#free()) {
-      for (const letter of Object.keys(HELD_EVENTS)) {
-        commands.push(`qemu-io ${holdDrive(node)} "remove_break ${letter}${node}"`)
-      }
-    }
-    this.#commands(commands)
-  }
-
-  #free(): number[] {
-    const taken = new Set(this.#held.map((held) => held.node))
-    return Array.from({ length: HOLDS }, (_, node) => node).filter((node) => !taken.has(node))
+    for (const place of unwanted) this.#armed.delete(place)
+    this.#held = this.#held.filter((place) => !unwanted.includes(place))
   }
 
   #fail(count: number): void {
@@ -129,9 +135,35 @@ export class Backend {
     this.#monitor.runHuman(Array.from({ length: count }, () => `qemu-io ${FAIL_DRIVE} "write -q 1 1"`))
   }
 
-  #commands(commands: readonly string[]): void {
-    for (const printed of this.#monitor.runHuman(commands)) {
-      if (printed.trim() !== '') throw new TargetError('protocol', `qemu: back-end control: ${printed.trim()}`)
+  /** Waits until fewer chains are in flight than before, so that the next request cannot overtake; returns how many. */
+  #awaitCompletion(before: number): number {
+    const untilMs = performance.now() + COMPLETION_MS
+    for (;;) {
+      const now = this.#inFlight()
+      if (now < before || performance.now() > untilMs) return now
+    }
+  }
+
+  /** How many chains the device has taken and not returned. */
+  #inFlight(): number {
+    let count = 0
+    for (let queue = 0; queue < this.#device.queues; queue++) {
+      const status = this.#monitor.run('x-query-virtio-queue-status', { path: this.#device.path, queue })
+      count += (status as { readonly inuse: number }).inuse
+    }
+    return count
+  }
+
+  #command(place: Place, command: string): void {
+    this.#commands([[place, command]])
+  }
+
+  #commands(commands: readonly (readonly [Place, string])[]): void {
+    const printed = this.#monitor.runHuman(
+      commands.map(([place, command]) => `qemu-io ${holdDrive(place.node)} "${command}"`),
+    )
+    for (const text of printed) {
+      if (text.trim() !== '') throw new TargetError('protocol', `qemu: back-end control: ${text.trim()}`)
     }
   }
 
@@ -143,8 +175,11 @@ export class Backend {
       this.#printed += this.#chunk.toString('latin1', 0, count)
     }
     const end = this.#printed.lastIndexOf('\n') + 1
-    for (const match of this.#printed.slice(0, end).matchAll(/Suspended request '([RW]([0-9]+))'/g)) {
-      this.#held.push({ node: Number(match[2]), tag: match[1]! })
+    for (const match of this.#printed.slice(0, end).matchAll(/Suspended request '([RW][0-9]+)'/g)) {
+      const place = places.find(({ tag }) => tag === match[1])
+      if (place === undefined) continue
+      this.#armed.delete(place)
+      this.#held.push(place)
     }
     this.#printed = this.#printed.slice(end)
   }

@@ -2,18 +2,18 @@
  * The block nodes behind the virtio-blk device, built so that the harness can hold, reorder and fail single requests.
  *
  * QEMU's `blkdebug` suspends the first request that meets a breakpoint and forgets the breakpoint, so one node can hold
- * one request. The graph therefore has HOLDS of them on top of each other: the first request stops in the topmost, the
+ * one read and one write. The graph therefore has HOLDS of them on top of each other: the first request stops in the topmost, the
  * next one passes it and stops in the second, and so on. One more below fails requests: it counts failures down in its
  * own state variable, and only a write that is smaller than a sector, which no guest can make, counts that variable up.
  *
- *   device - r0 - hold0 - r1 - hold1 - ... - hold7 - base (skips the scratch area) - fail - file
+ *   device - r0 - hold0 - r1 - hold1 - ... - hold3 - base (skips the scratch area) - fail - file
  *
  * Each blkdebug node also has a named drive beside it, because the monitor waits for all requests when it is given the
  * name of a node, and requests that are held would never let it go on.
  */
 
-/** Read and write requests that can be held at the same time. */
-export const HOLDS = 8
+/** Requests of each kind, reads and writes, that can be held at the same time. */
+export const HOLDS = 4
 /** Failures that can be pending at the same time. */
 export const FAILURES_MAX = 8
 /** Bytes at the start of the image file that the guest does not see. */
@@ -21,9 +21,9 @@ export const SCRATCH_BYTES = 4096
 /** Node that the device is attached to. */
 export const TOP_NODE = 'r0'
 
-/** Name of the drive that reaches the `index`-th holding node. */
-export const holdDrive = (index: number): string => `hold-drive${index}`
-export const FAIL_DRIVE = 'fail-drive'
+/** Name of the drive that reaches the `index`-th holding node: short, since the monitor reads its commands byte by byte. */
+export const holdDrive = (index: number): string => `h${index}`
+export const FAIL_DRIVE = 'f'
 
 /** Command-line arguments that build the graph over the raw image `file`; `readonly` is what the device is told. */
 export function blockGraph(file: string, readonly: boolean): string[] {
@@ -38,16 +38,19 @@ export function blockGraph(file: string, readonly: boolean): string[] {
     below = `r${index}`
     nodes.push({ driver: 'raw', 'node-name': below, file: `hold${index}`, 'read-only': readonly && below === TOP_NODE })
   }
-  const drives = [drive(FAIL_DRIVE, 'fail', false)]
-  for (let index = 0; index < HOLDS; index++) drives.push(drive(holdDrive(index), `hold${index}`, true))
+  const drives = [drive(FAIL_DRIVE, { driver: 'blkdebug', image: 'fail' }, false)]
+  for (let index = 0; index < HOLDS; index++) {
+    drives.push(drive(holdDrive(index), { driver: 'raw', file: `hold${index}` }, true))
+  }
   return [
     ...nodes.flatMap((node) => ['-blockdev', JSON.stringify(node)]),
     ...drives.flatMap((text) => ['-drive', text]),
   ]
 }
 
-function drive(id: string, node: string, readonly: boolean): string {
-  const json = JSON.stringify({ driver: 'raw', file: node }).replaceAll(',', ',,')
+/** A format driver above the node itself would count as a guest's request there, so the failing node gets a filter. */
+function drive(id: string, node: object, readonly: boolean): string {
+  const json = JSON.stringify(node).replaceAll(',', ',,')
   return `if=none,id=${id},read-only=${readonly ? 'on' : 'off'},file=json:${json}`
 }
 

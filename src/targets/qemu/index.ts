@@ -2,7 +2,7 @@
 
 import type { Door } from '../../contract/index.ts'
 import { SCRATCH_BYTES } from './block-graph.ts'
-import { machineNamed, RAM_BYTES } from './machine.ts'
+import { machineFor, RAM_BYTES } from './machine.ts'
 import { parseAddress } from './options.ts'
 import { QemuProcess } from './process.ts'
 import { QemuTarget } from './target.ts'
@@ -13,7 +13,7 @@ export const qemuDoor: Door = {
   summary: 'a device of QEMU (needs qemu-system-x86_64)',
   async open(rest, open) {
     const { machine: name, options } = parseAddress(rest)
-    const machine = machineNamed(name)
+    const machine = machineFor(name, options)
     const process = await QemuProcess.start(
       {
         binary: options.binary,

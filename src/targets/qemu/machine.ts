@@ -26,9 +26,13 @@ export interface MachineFiles {
 /** One machine type with its devices. */
 export interface Machine {
   readonly summary: string
+  /** Options that cannot be switched on, and why. */
+  readonly lacks: Partial<Record<keyof QemuOptions, string>>
   /** Flags of the machine and its devices. */
   arguments(options: QemuOptions, files: MachineFiles): string[]
   devices(options: QemuOptions): DeviceDescription[]
+  /** Where the virtio device is in QEMU's object tree. */
+  readonly path: string
   /** Interrupt input of the I/O APIC that each device's line ends at. */
   readonly lines: readonly { readonly gsi: number; readonly device: string; readonly pin: number }[]
   /** How the whole machine is reset: the PC's reset port, or the monitor. */
@@ -50,9 +54,13 @@ const memory = (files: MachineFiles): string[] => [
   `memory-backend-file,id=ram0,mem-path=${files.ram},size=${RAM_BYTES},share=on`,
 ]
 
+/** Name of the device, for QEMU and in events. */
+const DEVICE = 'disk'
+
 /** Properties of virtio-blk that do not depend on the transport. */
 const blk = (options: QemuOptions): string =>
   [
+    `id=${DEVICE}`,
     `drive=${TOP_NODE}`,
     'serial=iospec',
     // The drive beside the failing node writes, too.
@@ -74,11 +82,12 @@ const SLOT_GSI = 20
 
 /** First transport of microvm and its line. */
 const MICROVM_BASE = 0xfeb00000
-const MICROVM_GSI = 5
+const MICROVM_GSI = 16
 
 const machines: Readonly<Record<string, Machine>> = {
   'virtio-blk': {
     summary: 'q35 with a virtio-blk-pci disk',
+    lacks: {},
     arguments: (options, files) => [
       '-machine',
       // Without timers that nobody programmed, so that only the device under test interrupts.
@@ -92,46 +101,50 @@ const machines: Readonly<Record<string, Machine>> = {
     ],
     devices: (options) => [
       {
-        id: 'disk',
+        id: DEVICE,
         kind: 'virtio-blk',
         transport: { kind: 'pci', bus: 0, device: SLOT, function: 0 },
         facts: facts(options),
       },
     ],
-    lines: [{ gsi: SLOT_GSI, device: 'disk', pin: 0 }],
+    path: `/machine/peripheral/${DEVICE}/virtio-backend`,
+    lines: [{ gsi: SLOT_GSI, device: DEVICE, pin: 0 }],
     reset: 'port',
   },
   'virtio-blk-mmio': {
     summary: 'microvm with a virtio-blk disk on the MMIO transport',
+    lacks: { iothread: 'QEMU has ioeventfd for virtio-mmio with KVM only', transitional: 'a PCI option' },
     arguments: (options, files) => [
       '-machine',
-      'microvm,memory-backend=ram0,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=off',
+      'microvm,memory-backend=ram0,ioapic2=off,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=off',
       ...memory(files),
       ...blockGraph(files.image, options.readonly),
-      ...iothread(options),
       '-global',
       'virtio-mmio.force-legacy=false',
-      '-global',
-      `virtio-mmio.ioeventfd=${onOff(options.iothread)}`,
       '-device',
-      `virtio-blk-device,bus=virtio-mmio-bus.0,${options.iothread ? 'iothread=thread0,' : ''}${blk(options)}`,
+      `virtio-blk-device,bus=virtio-mmio-bus.0,${blk(options)}`,
     ],
     devices: (options) => [
       {
-        id: 'disk',
+        id: DEVICE,
         kind: 'virtio-blk',
         transport: { kind: 'mmio', base: MICROVM_BASE, irq: MICROVM_GSI },
         facts: facts(options),
       },
     ],
-    lines: [{ gsi: MICROVM_GSI, device: 'disk', pin: 0 }],
+    path: `/machine/peripheral/${DEVICE}`,
+    lines: [{ gsi: MICROVM_GSI, device: DEVICE, pin: 0 }],
     reset: 'monitor',
   },
 }
 
-/** The machine of that name; an unknown one is an error that lists those that exist. */
-export function machineNamed(name: string): Machine {
+/** The machine of that name, when it has those options; an unknown one is an error that lists those that exist. */
+export function machineFor(name: string, options: QemuOptions): Machine {
   const machine = Object.hasOwn(machines, name) ? machines[name] : undefined
+  for (const [option, why] of Object.entries(machine?.lacks ?? {})) {
+    if (options[option as keyof QemuOptions] !== true) continue
+    throw new TargetError('start', `qemu: machine ${name} does not have the option ${option}: ${why}`)
+  }
   if (machine !== undefined) return machine
   throw new TargetError('start', `qemu: unknown machine '${name}', expected one of ${Object.keys(machines).join(', ')}`)
 }

@@ -28,8 +28,6 @@ const SUFFIX = { 1: 'b', 2: 'w', 4: 'l', 8: 'q' } as const
 const RESET_PORT = 0xcf9
 const FULL_RESET = 6
 
-/** A command without effect: the port of the power-on self test. Answering it takes one turn of the main loop. */
-const TURN = 'inb 0x80'
 /** Turns of the main loop that a completion needs after its request: one to finish it, one to notify. */
 const TURNS = 2
 /** Turns before `settle` begins to sleep in between. */
@@ -58,7 +56,11 @@ export class QemuTarget implements Target {
     this.#empty = Buffer.from(this.#page)
     this.#qtest = new Qtest(process.qtest)
     this.#monitor = new Monitor(process.monitor)
-    this.#backend = new Backend(this.#monitor, process.stdoutFile, () => this.#turn(TURNS))
+    this.#backend = new Backend(
+      this.#monitor,
+      { path: machine.path, queues: options.numQueues, asynchronous: options.iothread },
+      process.stdoutFile,
+    )
     if (options.lines) this.#qtest.ask('irq_intercept_in ioapic')
   }
 
@@ -82,7 +84,9 @@ export class QemuTarget implements Target {
         migrate: false,
         fingerprint: false,
         resets: ['system'],
-        controls: ['hold', 'release', 'release-one', 'fail', 'resize'],
+        controls: this.#options.readonly
+          ? ['hold', 'release', 'release-one', 'fail']
+          : ['hold', 'release', 'release-one', 'fail', 'resize'],
         synchronous: false,
       },
     }
@@ -203,10 +207,6 @@ export class QemuTarget implements Target {
   #release(): void {
     this.#qtest.drain()
     this.#backend.release('fifo')
-  }
-
-  #turn(turns: number): void {
-    for (let turn = 0; turn < turns; turn++) this.#qtest.ask(TURN)
   }
 
   /**
