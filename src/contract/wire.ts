@@ -13,7 +13,6 @@
 import {
   address,
   bytes,
-  type Codec,
   either,
   fields,
   finite,
@@ -161,10 +160,7 @@ function location(at: Location, width: Width): string {
 
 /** The published schema of the protocol: `schema/protocol.schema.json` is this, and a test keeps it so. */
 export function protocolSchema(): JsonSchema {
-  const one = (name: string, codec: Codec<never, unknown> | { readonly schema: JsonSchema }) => [
-    name,
-    { title: name, ...codec.schema },
-  ]
+  const one = (name: string, codec: { readonly schema: JsonSchema }) => [name, { title: name, ...codec.schema }]
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: `iospec target protocol, version ${PROTOCOL}: one JSON object per line`,
@@ -177,7 +173,7 @@ export function protocolSchema(): JsonSchema {
       failure: failure.schema,
       unsupported: unsupported.schema,
     },
-    $ref: '#/definitions/request',
+    allOf: [{ $ref: '#/definitions/request' }],
   }
 }
 

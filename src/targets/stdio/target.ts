@@ -240,17 +240,18 @@ export class StdioTarget implements Target {
     const message = parse(line)
     if (message === undefined)
       throw this.#protocol(`expected a JSON object as the reply to \`${what}\`, found the line ${quoted(line)}`)
-    const refused = decode(failure, message)
-    const missing = decode(unsupported, message)
     const found = (message as { id?: unknown }).id
-    if (found !== id)
-      throw this.#protocol(
-        `expected the reply to \`${what}\` with id ${id}, found ${found === undefined ? 'no id' : `id ${quoted(String(found))}`} in ${quoted(line)}`,
-      )
-    if (refused.ok) throw this.#refused(`refused \`${what}\`: ${quoted(refused.value.error)}`)
-    if (missing.ok) throw this.#refused(`does not support \`${what}\``)
+    if (found !== id) {
+      const other = found === undefined ? 'no id' : `id ${quoted(String(found))}`
+      throw this.#protocol(`expected the reply to \`${what}\` with id ${id}, found ${other} in ${quoted(line)}`)
+    }
     const reply = decode(replies[call] as unknown as Codec<ReplyOf<C>, unknown>, message)
-    if (!reply.ok) throw this.#protocol(`reply to \`${what}\`: ${reply.why}`)
+    if (!reply.ok) {
+      const refused = decode(failure, message)
+      if (refused.ok) throw this.#refused(`refused \`${what}\`: ${quoted(refused.value.error)}`)
+      if (unsupported.is(message)) throw this.#refused(`does not support \`${what}\``)
+      throw this.#protocol(`reply to \`${what}\`: ${reply.why}`)
+    }
     return reply.value
   }
 
