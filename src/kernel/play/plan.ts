@@ -17,6 +17,8 @@ export type PlanStep =
 
 export interface Plan {
   readonly steps: readonly PlanStep[]
+  /** Steps that are not possible when their turn comes are not skipped: each waits until it is. For the shrinker. */
+  readonly patient?: boolean
 }
 
 /** A plan step as it is written to files. */

@@ -31,7 +31,7 @@ export interface RunResult {
   /** What robust devices do otherwise; no violation of the standard. */
   readonly hardening: readonly Finding[]
   readonly trace: readonly TraceStep[]
-  /** The steps that were in fact performed, with resolved arguments. */
+  /** The steps that were performed, with resolved arguments; where the target ended in the middle of one, that one too. */
   readonly performed: readonly PlanStep[]
   readonly skipped: number
   /** Actions performed and observed, and device steps. */
@@ -40,6 +40,8 @@ export interface RunResult {
   readonly timed: boolean
   /** Before and after the failing step. */
   readonly states: { readonly before: Int32Array; readonly after: Int32Array } | undefined
+  /** With the option `fingerprint`: target and judge after the last planned step. Absent when the run ended earlier. */
+  readonly reached?: string
 }
 
 export interface RunOptions extends JudgeOptions {
@@ -47,6 +49,8 @@ export interface RunOptions extends JudgeOptions {
   readonly graceMs?: number
   /** Told once a step, for the watchdog. */
   readonly heartbeat?: () => void
+  /** Tells where each run led to; for targets with a fingerprint. */
+  readonly fingerprint?: boolean
 }
 
 const GRACE_MS = 20
@@ -64,6 +68,7 @@ export class Runner {
   private readonly synchronous: boolean
   private finding: Finding | undefined
   private trace: TraceStep[] = []
+  private performed: PlanStep[] = []
   private commands = 0
   private timed = false
   private readonly earlier: Int32Array
@@ -95,22 +100,29 @@ export class Runner {
     this.commands = 0
     this.timed = false
     this.judge.restart()
-    const performed: PlanStep[] = []
+    this.performed = []
+    let waiting: PlanStep[] = []
     let skipped = 0
+    let reached: string | undefined
     let trouble: { verdict: Verdict; what: Trouble } | undefined
     try {
       this.session.start()
       for (const step of plan.steps) {
-        const done = this.perform(step)
-        if (done === undefined) skipped++
-        else performed.push(done)
-        if (this.finding !== undefined) break
+        // Also what was seen while the session started can be a finding.
+        if (this.found) break
+        if (!this.perform(step)) {
+          skipped++
+          if (plan.patient) waiting.push(step)
+        } else if (waiting.length > 0) {
+          const still = this.catchUp(waiting)
+          skipped -= waiting.length - still.length
+          waiting = still
+        }
         this.options.heartbeat?.()
       }
-      if (this.finding === undefined && plan.steps.at(-1)?.do !== 'settle') {
-        performed.push({ do: 'settle' })
-        this.settle()
-      }
+      if (this.finding === undefined && this.options.fingerprint === true)
+        reached = `${this.target.fingerprint!()} ${this.judge.cells.join()}`
+      if (this.finding === undefined && this.performed.at(-1)?.do !== 'settle') this.perform({ do: 'settle' })
     } catch (error) {
       trouble = troubleOf(error)
     }
@@ -121,11 +133,12 @@ export class Runner {
       trouble: trouble?.what,
       hardening: this.judge.hardening.slice(),
       trace: this.trace,
-      performed,
+      performed: this.performed,
       skipped,
       commands: this.commands,
       timed: this.timed,
       states: finding === undefined ? undefined : { before: this.earlier.slice(), after: this.judge.cells.slice() },
+      ...(reached === undefined ? {} : { reached }),
     }
   }
 
@@ -137,33 +150,49 @@ export class Runner {
     return this.finding !== undefined
   }
 
-  private perform(step: PlanStep): PlanStep | undefined {
+  /** Performs the steps that have become possible, in their order; returns the others. */
+  private catchUp(waiting: readonly PlanStep[]): PlanStep[] {
+    const still = waiting.slice()
+    for (let i = 0; i < still.length && !this.found; )
+      if (this.perform(still[i]!)) {
+        still.splice(i, 1)
+        i = 0
+      } else i++
+    return still
+  }
+
+  /** False when the step is not possible. A step counts as performed before the target feels it: it may not survive. */
+  private perform(step: PlanStep): boolean {
     switch (step.do) {
       case 'act': {
         const args = resolve(this.judge.state, step.action, step.args, step.hostile)
-        if (args === undefined) return undefined
+        if (args === undefined) return false
+        this.performed.push({ do: 'act', action: step.action, args, hostile: step.hostile })
         this.trace.push({ by: 'us', action: step.action, args })
         this.commands++
         this.earlier.set(this.judge.cells)
         this.finding = this.judge.perform(step.action, args)
-        if (this.found) return step
+        if (this.found) return true
         this.session.perform(step.action, args)
         if (!this.canStep) this.session.collect()
-        return { do: 'act', action: step.action, args, hostile: step.hostile }
+        return true
       }
       case 'step': {
+        this.performed.push(step)
         this.trace.push({ by: 'schedule', do: 'step', count: step.count })
         if (this.canStep) for (let i = 0; i < step.count && this.target.step!(this.session.device); i++) this.commands++
         this.session.collect()
-        return step
+        return true
       }
       case 'settle': {
+        this.performed.push(step)
         this.settle()
-        return step
+        return true
       }
       case 'save': {
+        this.performed.push(step)
         this.save()
-        return step
+        return true
       }
     }
   }
