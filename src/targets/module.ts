@@ -8,7 +8,7 @@ import { type Abilities, type Door, type OpenOptions, type Target, TargetError }
 import { description } from '../contract/wire.ts'
 
 /** What the file's default export has to be. */
-export type MakeTarget = (options: OpenOptions) => Target | Promise<Target>
+type MakeTarget = (options: OpenOptions) => Target | Promise<Target>
 
 export const moduleDoor: Door = {
   scheme: 'module',
@@ -59,7 +59,7 @@ const ANNOUNCED: readonly [(can: Abilities) => boolean, ability: string, readonl
 ]
 
 /** What a value lacks to be a target, in one line; `undefined` when it lacks nothing. */
-export function shapeTrouble(target: unknown): string | undefined {
+function shapeTrouble(target: unknown): string | undefined {
   if (typeof target !== 'object' || target === null) return `expected a target, found ${preview(target)}`
   const has = (method: string) => typeof (target as Record<string, unknown>)[method] === 'function'
   const missing = METHODS.filter((method) => !has(method))
