@@ -177,9 +177,10 @@ export class QemuTarget implements Target {
       let sleepMs = SLEEP_MS_FIRST
       for (let turn = 1; ; turn++) {
         this.#collect()
+        if (this.#events.length > before) return 'quiet'
         if (turn < TURNS) continue
         const leftMs = untilMs - performance.now()
-        if (this.#events.length > before || leftMs <= 0) return 'quiet'
+        if (leftMs <= 0) return 'quiet'
         if (turn < TURNS_AWAKE) continue
         sleep(Math.min(sleepMs, leftMs))
         sleepMs = Math.min(2 * sleepMs, SLEEP_MS_MAX)
