@@ -8,10 +8,11 @@ import { buildMachine, machinePlan } from './machines/random-machine.ts'
 
 const names = (steps: readonly Step[] | undefined) => steps?.map(({ action }) => action)
 
-/** Walks a trace literally, from what it says alone, and returns the last two states. */
-const walk = (machine: Machine, steps: readonly Step[]): { before: Int32Array; after: Int32Array } => {
+/** Walks a trace literally, from what it says alone: the last two states, and the last effect without its breach. */
+const walk = (machine: Machine, steps: readonly Step[]): Record<'before' | 'effect' | 'after', Int32Array> => {
   let before = machine.initial()
   let after = before
+  let effect = before
   for (const step of steps) {
     before = after
     after = before.slice()
@@ -26,23 +27,25 @@ const walk = (machine: Machine, steps: readonly Step[]): { before: Int32Array; a
     expect(step.breaches ?? []).toEqual(broken.map(({ clause }) => clause.id))
     const next = viewOf(machine.layout, after)
     action.effect?.(next, args)
+    effect = after.slice()
     for (const { clause } of broken) machine.breach?.(next, clause)
     expect(step.changes).toEqual(differences(machine.layout, before, after))
   }
-  return { before, after }
+  return { before, effect, after }
 }
 
 /** Every counterexample really ends in a broken law. */
 const prove = (machine: Machine, exploration: Exploration): void => {
   for (const { kind, name, steps, state } of exploration.violations) {
-    const { before, after } = walk(machine, steps)
+    const { before, effect, after } = walk(machine, steps)
     expect(stateToJson(machine.layout, after)).toEqual(state)
     const last = viewOf(machine.layout, after)
     if (kind === 'invariant') expect(machine.invariants.find((law) => law.name === name)?.holds(last)).toBe(false)
     else if (kind === 'obligation') expect(machine.owes.find((owed) => owed.name === name)?.when(last)).toBe(true)
     else {
       const law = machine.steps.find((one) => one.name === name)
-      expect(law?.holds(viewOf(machine.layout, before), last, steps.at(-1)?.action ?? '')).toBe(false)
+      const by = steps.at(-1)?.action ?? ''
+      expect(law?.holds(viewOf(machine.layout, before), viewOf(machine.layout, effect), by)).toBe(false)
     }
   }
 }
@@ -102,7 +105,11 @@ describe('a counterexample', () => {
 
   it('is found in hostile scope only, where a breach is named and waives what is not safety', () => {
     const honest = explore(mailbox().at('explored'))
-    expect(honest).toMatchObject({ result: 'holds', stuck: { count: 0 }, goals: { aPageThatIsNotThere: null } })
+    expect(honest).toMatchObject({
+      result: 'holds',
+      stuck: { count: 0 },
+      goals: { aPageThatIsNotThere: null, anInterruptForAWrappedCount: 5 },
+    })
     const hostile = explore(mailbox().at('explored'), { hostile: ['driver'] })
     expect(hostile.violations.map(({ name, steps }) => [name, names(steps)])).toEqual([
       ['onlyMappedPagesAreTouched', ['driver.post', 'device.touch', 'driver.unplug', 'driver.map']],

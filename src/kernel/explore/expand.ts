@@ -22,7 +22,7 @@ export interface Expander {
   readonly taken: Float64Array
   /**
    * Collects the successors of `cells`, which is state number `id`, and returns how many transitions there are.
-   * `duty` is false where behaviour is unspecified: only duties and laws of safety count there.
+   * `duty` is false where behaviour is unspecified: only duties of safety count there.
    */
   expand(id: number, duty: boolean): number
   /** How many successors were collected. */
@@ -65,41 +65,46 @@ const attempt = (machine: Machine, choices: Choices, words: number, action: Acti
   const changes = action.effect !== undefined || breachable
   const taken = [
     `taken[${i}]++;local[0]++;`,
+    ...machine.stepGoals.map(({ action }, g) =>
+      action === i ? `if(goalOpen[${g}]===1&&goal${g}(s,a)){goalOpen[${g}]=0;hearer.reached(${g})}` : '',
+    ),
     breachable ? duties.map((duty, d) => `const b${d}=!${duty};`).join('') : '',
     action.effect === undefined ? '' : `effect${i}(n,a);`,
+    machine.steps.length > 0 ? `judge(${JSON.stringify(action.name)},k,id);` : '',
     breachable ? duties.map((_, d) => `if(b${d})breach(n,clause${i}_${d});`).join('') : '',
     changes ? `o=local[1]*${words};pack(after,found,o);` : '',
-    machine.steps.length > 0 ? `judge(${JSON.stringify(action.name)},k,id,duty);` : '',
     changes ? 'restore(o);if(local[2]===1){local[2]=0;parents[local[1]++]=id}' : '',
   ].join('')
   const body = `const a=args[k];if(${condition}){${taken}}`
   return end - first === 1 ? `{const k=${first};${body}}` : `for(let k=${first};k<${end};k++){${body}}`
 }
 
-/** The step laws; one that was broken once is not evaluated again. */
-const judgeOf = (
-  machine: Machine,
-  before: object,
-  after: object,
-  broken: (law: number, id: number, choice: number) => void,
-): unknown => {
+/** The step laws, between effect and breach; one that was broken once is not evaluated again. */
+const judgeOf = (machine: Machine, before: object, after: object, hearer: StepHearer): unknown => {
   const open = new Uint8Array(machine.steps.length).fill(1)
-  const statements = machine.steps.map((law, j) => {
-    const counts = law.safety === true ? '' : `duty&&${machine.unspecified === undefined ? '' : '!unspecified(n)&&'}`
-    return `if(open[${j}]===1&&${counts}!holds${j}(s,n,by)){open[${j}]=0;broken(${j},id,k)}`
-  })
+  const statements = machine.steps.map(
+    ({ safety }, j) =>
+      `if(open[${j}]===1&&${safety === true ? '' : 'duty&&'}!holds${j}(s,n,by)){open[${j}]=0;hearer.broken(${j},id,k)}`,
+  )
   const laws = Object.fromEntries(machine.steps.map((law, j) => [`holds${j}`, law.holds]))
-  const names = { ...laws, open, broken, s: before, n: after, unspecified: machine.unspecified }
-  return generate('by,k,id,duty', statements, names)
+  const names = { ...laws, open, hearer, s: before, n: after, unspecified: machine.unspecified }
+  const duty = machine.unspecified === undefined ? 'const duty=true;' : 'const duty=!unspecified(n);'
+  return generate('by,k,id', statements, names, duty)
 }
 
-/** `broken` hears of the first transition that breaks a step law: the law, the state before, and the choice. */
+export interface StepHearer {
+  /** A transition breaks a step law: the state before, and the choice. Heard once for each law. */
+  broken(law: number, id: number, choice: number): void
+  /** A transition is the step that a goal asks for. Heard once for each. */
+  reached(stepGoal: number): void
+}
+
 export const expanderOf = (
   machine: Machine,
   choices: Choices,
   packing: Packing,
   hostile: readonly Actor[],
-  broken: (law: number, id: number, choice: number) => void,
+  hearer: StepHearer,
 ): Expander => {
   const { words, pack } = packing
   const cells = new Int32Array(machine.layout.cells)
@@ -134,7 +139,10 @@ export const expanderOf = (
       s: state,
       n: next,
       breach: machine.breach,
-      judge: judgeOf(machine, state, next, broken),
+      judge: judgeOf(machine, state, next, hearer),
+      ...Object.fromEntries(machine.stepGoals.map(({ when }, g) => [`goal${g}`, when])),
+      goalOpen: new Uint8Array(machine.stepGoals.length).fill(1),
+      hearer,
       ...{ after, found, parents, taken, local, pack, restore },
     },
     'let o=0;',

@@ -66,7 +66,7 @@ export interface Exploration {
   readonly violations: readonly Violation[]
   /** States without a transition that the machine does not call final, and a shortest way to the first. */
   readonly stuck: { readonly count: number; readonly steps?: readonly Step[] }
-  /** Level of the first state that is the goal; null where none was seen. */
+  /** Steps of a shortest way to the goal, its own step included where it is one; null where none was seen. */
   readonly goals: Readonly<Record<string, number | null>>
   /** Transitions of each action; 0 where it was never possible. */
   readonly actions: Readonly<Record<string, number>>

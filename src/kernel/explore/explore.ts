@@ -50,6 +50,7 @@ class Search {
   private readonly check: (duty: boolean) => void
   private readonly startedAt = performance.now()
   private readonly findings: Finding[] = []
+  /** Of the goals that are states, then of those that are steps. */
   private readonly goalDepths: (number | null)[]
   private readonly owed: boolean[]
   private stuckCount = 0
@@ -69,11 +70,12 @@ class Search {
     const maxStates = atLeastOne('maxStates', options.maxStates ?? MAX_STATES)
     const memoryBytes = atLeastOne('memoryBytes', options.memoryBytes ?? Math.min(8 * GIB, Math.floor(totalmem() / 2)))
     this.states = new States(this.packing.words, maxStates, memoryBytes)
-    this.goalDepths = machine.goals.map(() => null)
+    this.goalDepths = [...machine.goals, ...machine.stepGoals].map(() => null)
     this.owed = machine.owes.map(() => false)
-    this.expander = expanderOf(machine, this.choices, this.packing, this.hostile, (law, id, choice) =>
-      this.note('step', machine.steps[law]!, id, choice),
-    )
+    this.expander = expanderOf(machine, this.choices, this.packing, this.hostile, {
+      broken: (law, id, choice) => this.note('step', machine.steps[law]!, id, choice),
+      reached: (goal) => void (this.goalDepths[machine.goals.length + goal] = this.depth + 1),
+    })
     this.check = checkerOf(machine, this.expander.state, {
       broken: (law) => this.note('invariant', machine.invariants[law]!, this.id),
       reached: (goal) => void (this.goalDepths[goal] = this.depth),
@@ -249,7 +251,9 @@ class Search {
       ...(cutShort === undefined ? {} : { cutShort }),
       violations: this.findings.map((finding) => this.violationOf(finding)),
       stuck: { count: this.stuckCount, ...stuck },
-      goals: Object.fromEntries(machine.goals.map((goal, i) => [goal.name, this.goalDepths[i] ?? null])),
+      goals: Object.fromEntries(
+        [...machine.goals, ...machine.stepGoals].map((goal, i) => [goal.name, this.goalDepths[i] ?? null]),
+      ),
       actions: Object.fromEntries(machine.actions.map((action) => [action.name, this.expander.taken[action.index]!])),
     }
   }

@@ -31,7 +31,8 @@ export const exploreNaively = (machine: Machine, hostile: readonly Actor[] = [])
   const depths = new Map<string, number>()
   const queue: Int32Array[] = []
   const violations: Record<string, number> = {}
-  const goals: Record<string, number | null> = Object.fromEntries(machine.goals.map(({ name }) => [name, null]))
+  const goals: Record<string, number | null> = {}
+  for (const { name } of [...machine.goals, ...machine.stepGoals]) goals[name] = null
   const actions: Record<string, number> = Object.fromEntries(machine.actions.map(({ name }) => [name, 0]))
   let transitions = 0
   let stuck = 0
@@ -69,14 +70,15 @@ export const exploreNaively = (machine: Machine, hostile: readonly Actor[] = [])
         if (broken.length > 0 && !isHostile) continue
         enabled++
         actions[action.name]!++
+        for (const { name, action: index, when } of machine.stepGoals)
+          if (index === action.index && when(s, args)) goals[name] ??= depth + 1
         const after = cells.slice()
         const n = viewOf(layout, after)
         action.effect?.(n, args)
-        for (const duty of broken) machine.breach?.(n, duty.clause)
         const unspecifiedAfter = machine.unspecified?.(n) === true
         for (const { name, holds, safety } of machine.steps)
-          if ((safety || !(unspecified || unspecifiedAfter)) && !holds(s, n, action.name))
-            breaks(`step ${name}`, depth + 1)
+          if ((safety || !unspecifiedAfter) && !holds(s, n, action.name)) breaks(`step ${name}`, depth + 1)
+        for (const duty of broken) machine.breach?.(n, duty.clause)
         meet(after, depth + 1)
       }
     }

@@ -53,9 +53,11 @@ export const take = (
   if (broken.length > 0 && !mayBreach) return undefined
   const after = cells.slice()
   const next = viewOf(machine.layout, after)
+  for (const goal of machine.stepGoals)
+    if (goal.action === action.index) evaluate(`goal ${goal.name}`, () => goal.when(state, args))
   evaluate('effect', () => action.effect?.(next, args))
-  for (const { clause, name } of broken) evaluate(`breach of ${name}`, () => machine.breach?.(next, clause))
   for (const law of machine.steps) evaluate(`step law ${law.name}`, () => law.holds(state, next, action.name))
+  for (const { clause, name } of broken) evaluate(`breach of ${name}`, () => machine.breach?.(next, clause))
   return { after, breaches: broken.map((duty) => duty.clause) }
 }
 

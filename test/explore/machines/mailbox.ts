@@ -116,15 +116,18 @@ export const mailbox = (flaws: MailboxFlaws = {}) =>
       steps: {
         onlyTheDeviceCompletes: {
           clause: clause('MBOX-DONE'),
-          holds: (before, after, by) => before.dones === after.dones || by.startsWith('device.'),
+          holds: (before, after, by) =>
+            before.dones === after.dones || by.startsWith('device.') || by === 'driver.reset',
         },
         nothingIsMarkedSeenWithoutAnInterrupt: {
           clause: clause('MBOX-SEEN'),
-          holds: (before, after, by) => before.seen === after.seen || by === 'device.interrupt',
+          holds: (before, after, by) =>
+            before.seen === after.seen || by === 'device.interrupt' || by === 'driver.reset',
         },
       },
       goals: {
         aCompletionSeenWhileMasked: (s) => s.seen === 1 && s.mask,
+        anInterruptForAWrappedCount: { on: 'device.interrupt', when: (s) => s.dones === 0 },
         aPageThatIsNotThere: (s) => s.slot === pages,
       },
       breach: (s) => void (s.broken = true),

@@ -58,6 +58,7 @@ export interface MachinePlan {
   readonly steps: readonly LawPlan[]
   readonly owes: readonly LawPlan[]
   readonly goals: readonly LawPlan[]
+  readonly stepGoals: readonly { readonly on: number; readonly when: TestPlan | undefined }[]
   readonly breach: WritePlan | undefined
   readonly unspecified: TestPlan | undefined
   readonly final: TestPlan | undefined
@@ -178,12 +179,14 @@ export const buildMachine = (plan: MachinePlan): Machine => {
     Object.fromEntries(plans.map((p, i) => [`${name}${i}`, of(p, i)]))
   const safe = (safety: boolean) => (safety ? { safety: true } : {})
 
+  const actionNames = plan.actions.map(({ byDriver }, i) => `${byDriver ? 'driver' : 'device'}.a${i}`)
+
   const body = {
     source: 'random',
     state: Object.fromEntries(plan.fields.map((field, i) => [`f${i}`, typeOf(field)])),
     actions: Object.fromEntries(
-      plan.actions.map(({ byDriver, hostile, ways, when, duties, writes }, i) => [
-        `${byDriver ? 'driver' : 'device'}.a${i}`,
+      plan.actions.map(({ hostile, ways, when, duties, writes }, i) => [
+        actionNames[i]!,
         {
           ...(hostile ? { hostile: true } : {}),
           ...(ways > 1 ? { args: { n: t.below(ways), h: t.flag } } : {}),
@@ -221,7 +224,13 @@ export const buildMachine = (plan: MachinePlan): Machine => {
         by === 'device.a0' || test(one)(before) || test(other)(after),
       ...safe(safety),
     })),
-    goals: numbered(plan.goals, 'goal', (law) => (s: Erased) => test(law.one)(s) && test(law.other)(s)),
+    goals: {
+      ...numbered(plan.goals, 'goal', (law) => (s: Erased) => test(law.one)(s) && test(law.other)(s)),
+      ...numbered(plan.stepGoals, 'taken', ({ on, when }) => ({
+        on: actionNames[on % actionNames.length]!,
+        ...(when === undefined ? {} : { when: (s: Erased, args: Erased) => !args.h && test(when)(s) }),
+      })),
+    },
     breach: plan.breach === undefined ? undefined : (s: Erased) => write(plan.breach!, s, 0),
     unspecified: plan.unspecified === undefined ? undefined : test(plan.unspecified),
     final: plan.final === undefined ? undefined : test(plan.final),
@@ -277,6 +286,7 @@ export const machinePlan: fc.Arbitrary<MachinePlan> = fc.record({
   steps: few(law),
   owes: few(law),
   goals: few(law),
+  stepGoals: few(fc.record({ on: number, when: perhaps(test) })),
   breach: perhaps(write),
   unspecified: perhaps(test),
   final: perhaps(test),
