@@ -1,0 +1,46 @@
+/** Joins `split-queue` and `virtio-blk` to targets. */
+import { virtioBlk } from '../../spec/paravirtual/virtio-blk.ts'
+import { splitQueue } from '../../spec/virtqueue/split-queue.ts'
+import type { Description, DeviceDescription } from '../contract/target.ts'
+import { type Model, ModelError } from '../kernel/model.ts'
+import { blkKind, plainKind } from './virtqueue/kinds.ts'
+import { plainRequest } from './virtqueue/requests.ts'
+import { QueueSession } from './virtqueue/session.ts'
+
+const PLAYED = ['driver', 'backend'] as const
+
+const find = (target: Description, fits: (device: DeviceDescription) => boolean): DeviceDescription | undefined => target.devices.find(fits)
+const found = (target: Description, fits: (device: DeviceDescription) => boolean): DeviceDescription => {
+  const device = find(target, fits)
+  if (device === undefined) throw new ModelError(`${target.name}: expected a device that this machine is about, found ${target.devices.map((each) => each.kind).join(', ') || 'none'}`)
+  return device
+}
+
+const isDrivable = (device: DeviceDescription): boolean => plainRequest(device.kind) !== undefined
+const isBlk = (device: DeviceDescription): boolean => device.kind === 'virtio-blk'
+
+/** The queue of any virtio device that this suite has a request for. */
+export const splitQueueModel: Model = {
+  machine: splitQueue,
+  played: PLAYED,
+  notApplicable: (target) => (find(target, isDrivable) === undefined ? 'it has no virtio device that this suite can send a request to' : undefined),
+  open(target, machine, sink) {
+    const device = found(target.describe(), isDrivable)
+    return new QueueSession(target, device, machine, plainKind(device.kind), sink)
+  },
+}
+
+/** The queue of a block device, and what its requests mean. */
+export const virtioBlkModel: Model = {
+  machine: virtioBlk,
+  played: PLAYED,
+  notApplicable: (target) => (find(target, isBlk) === undefined ? 'it has no virtio-blk device' : undefined),
+  scope(target) {
+    const facts = found(target, isBlk).facts ?? {}
+    const readOnly = facts.readOnly === true || facts.readonly === true ? 1 : 0
+    return { scope: 'played', bounds: readOnly === 1 ? { readOnly } : {} }
+  },
+  open(target, machine, sink) {
+    return new QueueSession(target, found(target.describe(), isBlk), machine, blkKind(machine), sink)
+  },
+}

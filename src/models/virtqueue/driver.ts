@@ -1,0 +1,257 @@
+/**
+ * A raw split-ring driver: writes descriptors, rings and indexes as it is told, and remembers what it granted. It never
+ * validates; what it may do is the machine's business.
+ */
+import type { Gpa, Target } from '../../contract/target.ts'
+import { ALIGN, AVAIL_NO_INTERRUPT, DESC, avail } from '../../layout/split-ring.ts'
+import { type ChainText, type Segment, chainText, encodeDescriptor, spoilSegments } from './chain.ts'
+import { type MemoryMap, type RingArea, SLOT_BYTES, SLOTS } from './memory-map.ts'
+import { type Request, cut } from './requests.ts'
+
+/** What a fresh writable buffer holds, so that what the device wrote shows. No pattern of the suite uses it. */
+export const UNWRITTEN = 0xa7
+
+/** A chain that the driver built, by logical head. */
+export interface BuiltChain {
+  readonly logical: number
+  /** Index of its first table descriptor: what the device returns. */
+  readonly physical: number
+  readonly indexes: readonly number[]
+  readonly slot: number
+  readonly segments: readonly Segment[]
+  readonly text: ChainText
+  readonly request: Request
+  at: 'added' | 'available' | 'returned'
+  popped: boolean
+  /** Bytes that the device was seen writing into the writable segments. */
+  filled: number
+}
+
+/** Bytes between two segments of a slot; the indirect table is at the end. */
+const SEGMENT_STRIDE = 0x280
+const TABLE_OFFSET = 0xf00
+
+export class SplitDriver {
+  target: Target
+  readonly map: MemoryMap
+  /** Rings in use; undefined while the queue is down. */
+  rings: RingArea | undefined
+  /** Outstanding and returned chains, by logical head. */
+  readonly chains: (BuiltChain | undefined)[]
+  readonly byPhysical: (BuiltChain | undefined)[]
+  /** Every range that was named in a descriptor since the last reset: what the device was given, if foolishly. */
+  readonly named: { readonly start: bigint; readonly end: bigint }[] = []
+  availIdx = 0
+  private pending: number[] = []
+  private readonly size: number
+  private nextSlot = 0
+  private nextRings = 0
+  private edgeTaken: BuiltChain | undefined
+  private noInterrupt = false
+
+  constructor(target: Target, map: MemoryMap) {
+    this.target = target
+    this.map = map
+    this.size = map.size
+    this.chains = new Array<BuiltChain | undefined>(map.size).fill(undefined)
+    this.byPhysical = new Array<BuiltChain | undefined>(map.size).fill(undefined)
+  }
+
+  /** Fresh, zeroed rings at other addresses than the last ones. */
+  layOutRings(): RingArea {
+    const rings = this.map.rings[this.nextRings]!
+    this.nextRings = 1 - this.nextRings
+    this.target.store(rings.start, new Uint8Array(rings.end - rings.start))
+    this.rings = rings
+    this.availIdx = 0
+    this.noInterrupt = false
+    return rings
+  }
+
+  /** No chain is outstanding any more. */
+  forgetChains(): void {
+    this.chains.fill(undefined)
+    this.byPhysical.fill(undefined)
+    this.pending = []
+    this.edgeTaken = undefined
+    this.named.length = 0
+  }
+
+  add(logical: number, request: Request, how: { readable: number; writable: number; via: 'direct' | 'indirect' | 'mixed'; place: number; defect: string }): void {
+    const slot = this.takeSlot()
+    const segments = spoilSegments(this.segments(slot, request, how), how.defect, this.map, this.rings!)
+    const indexes = this.takeDescriptors(logical, how.via === 'direct' ? segments.length : how.via === 'indirect' ? 1 : 2)
+    const text = chainText(segments, how.via, how.defect, indexes, this.slotAt(slot) + TABLE_OFFSET, this.size)
+    const chain: BuiltChain = {
+      logical,
+      physical: indexes[0]!,
+      indexes,
+      slot,
+      segments,
+      text,
+      request,
+      at: 'added',
+      popped: false,
+      filled: 0,
+    }
+    if (how.place === 1 && this.edgeTaken === undefined) this.edgeTaken = chain
+    this.chains[logical] = chain
+    for (const index of indexes) this.byPhysical[index] = chain
+    this.writeBuffers(chain)
+    this.writeDescriptors(chain)
+    const at = (this.availIdx + this.pending.length) % this.size
+    this.store16(this.rings!.avail + avail.ring(at), text.head)
+    this.pending.push(logical)
+  }
+
+  publish(): void {
+    for (const logical of this.pending) {
+      const chain = this.chains[logical]
+      if (chain !== undefined) chain.at = 'available'
+    }
+    this.setAvailIdx(this.availIdx + this.pending.length)
+    this.pending = []
+  }
+
+  setAvailIdx(value: number): void {
+    this.availIdx = value & 0xffff
+    this.store16(this.rings!.avail + avail.idx, this.availIdx)
+  }
+  setNoInterrupt(on: boolean): void {
+    this.noInterrupt = on
+    this.store16(this.rings!.avail + avail.flags, on ? AVAIL_NO_INTERRUPT : 0)
+  }
+  setUsedEvent(position: number): void {
+    this.store16(this.rings!.avail + avail.usedEvent(this.size), position)
+  }
+
+  /** The chain is the driver's again. */
+  release(logical: number): void {
+    const chain = this.chains[logical]
+    if (chain === undefined) return
+    for (const index of chain.indexes) this.byPhysical[index] = undefined
+    if (this.edgeTaken === chain) this.edgeTaken = undefined
+    this.chains[logical] = undefined
+  }
+
+  /** Changes one field of the first descriptor of an exposed chain. */
+  scribble(logical: number, field: string): void {
+    const chain = this.chains[logical]
+    if (chain === undefined || this.rings === undefined) return
+    // The last direct descriptor: the device reads it last, so that a change can fall between two of its reads.
+    const [index, descriptor] = chain.text.direct.at(-1)!
+    const changed = {
+      length: { ...descriptor, length: 0x0100_0000 },
+      address: { ...descriptor, address: this.map.hole },
+      next: { ...descriptor, flags: descriptor.flags | 1, next: this.size + 1 },
+      flags: { ...descriptor, flags: descriptor.flags ^ 2 },
+    }[field]
+    if (changed === undefined) return
+    this.name(changed.address, changed.length)
+    this.storeDescriptor(this.rings.desc + DESC.bytes * index, changed)
+  }
+
+  /** Everything that the device may write of a chain, as it is in memory now. */
+  writableBytes(chain: BuiltChain): Uint8Array {
+    const writable = chain.segments.filter((segment) => segment.write && this.isOurs(segment))
+    if (writable.length === 1) return this.loadSegment(writable[0]!)
+    const parts = writable.map((segment) => this.loadSegment(segment))
+    const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+    let at = 0
+    for (const part of parts) {
+      bytes.set(part, at)
+      at += part.length
+    }
+    return bytes
+  }
+
+  slotAt(slot: number): Gpa {
+    return this.map.slots + slot * SLOT_BYTES
+  }
+
+  loadSegment(segment: Segment): Uint8Array {
+    return this.target.load(Number(segment.gpa), segment.bytes)
+  }
+
+  private segments(slot: number, request: Request, how: { readable: number; writable: number; place: number; defect: string }): Segment[] {
+    const base = this.slotAt(slot)
+    const readable = cut(request.readable.length, how.readable, request.readableCuts) ?? [request.readable.length]
+    const writable = cut(request.writableBytes, how.writable, request.writableCuts) ?? [request.writableBytes]
+    const segments = [
+      ...readable.map((bytes, i) => ({ gpa: BigInt(base + i * SEGMENT_STRIDE), bytes, write: false })),
+      ...writable.map((bytes, i) => ({ gpa: BigInt(base + (3 + i) * SEGMENT_STRIDE), bytes, write: true })),
+    ]
+    if (how.place === 1 && this.edgeTaken === undefined) {
+      const last = segments.length - 1
+      segments[last] = { ...segments[last]!, gpa: BigInt(this.map.edge - segments[last]!.bytes) }
+    }
+    return segments
+  }
+
+  private writeBuffers(chain: BuiltChain): void {
+    const { readable } = chain.request
+    let at = 0
+    for (const segment of chain.segments) {
+      this.name(segment.gpa, segment.bytes)
+      if (!this.isOurs(segment)) continue
+      if (segment.write) this.target.store(Number(segment.gpa), new Uint8Array(segment.bytes).fill(UNWRITTEN))
+      else {
+        this.target.store(Number(segment.gpa), readable.subarray(at, at + segment.bytes))
+        at += segment.bytes
+      }
+    }
+  }
+
+  /** The segment is a buffer of ours, and not something hostile. */
+  isOurs({ gpa, bytes }: Segment): boolean {
+    const ours = gpa >= BigInt(this.map.slots) && gpa + BigInt(bytes) <= BigInt(this.map.slots + SLOTS * SLOT_BYTES)
+    return ours || gpa + BigInt(bytes) === BigInt(this.map.edge)
+  }
+
+  private writeDescriptors(chain: BuiltChain): void {
+    for (const [index, descriptor] of chain.text.direct) this.storeDescriptor(this.rings!.desc + DESC.bytes * index, descriptor)
+    const { table } = chain.text
+    if (table === undefined) return
+    const bytes = new Uint8Array(table.entries.length * DESC.bytes)
+    const view = new DataView(bytes.buffer)
+    table.entries.forEach((entry, i) => {
+      encodeDescriptor(view, i * DESC.bytes, entry)
+    })
+    this.name(BigInt(table.gpa), bytes.length + ALIGN.descriptors)
+    this.target.store(table.gpa, bytes)
+  }
+
+  private storeDescriptor(gpa: Gpa, descriptor: Parameters<typeof encodeDescriptor>[2]): void {
+    const bytes = new Uint8Array(DESC.bytes)
+    encodeDescriptor(new DataView(bytes.buffer), 0, descriptor)
+    this.target.store(gpa, bytes)
+  }
+
+  private name(gpa: bigint, bytes: number): void {
+    this.named.push({ start: gpa, end: gpa + BigInt(bytes) })
+  }
+
+  /** Table descriptors for a chain; the head is the logical one when that is free. */
+  private takeDescriptors(logical: number, count: number): number[] {
+    const free = (index: number): boolean => this.byPhysical[index] === undefined
+    const indexes: number[] = free(logical) ? [logical] : []
+    for (let index = 0; index < this.size && indexes.length < count; index++)
+      if (index !== logical && free(index)) indexes.push(index)
+    // Only a hostile driver runs out: it then uses descriptors of chains that are outstanding.
+    for (let index = 0; indexes.length < count; index++) indexes.push(index % this.size)
+    return indexes
+  }
+
+  /** A slot that no chain has used for long, so that a late access to a returned buffer shows as one. */
+  private takeSlot(): number {
+    for (;;) {
+      const slot = this.nextSlot
+      this.nextSlot = (this.nextSlot + 1) % SLOTS
+      if (!this.chains.some((chain) => chain?.slot === slot)) return slot
+    }
+  }
+
+  private store16(gpa: Gpa, value: number): void {
+    this.target.store(gpa, Uint8Array.of(value & 0xff, (value >>> 8) & 0xff))
+  }
+}

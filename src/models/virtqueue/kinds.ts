@@ -1,0 +1,48 @@
+/** virtio-blk behind the queue models. */
+import type { Args, Machine } from '../../kernel/language/machine.ts'
+import { BLK_FEATURE } from '../../layout/blk.ts'
+import { type BuiltChain, type SplitDriver, UNWRITTEN } from './driver.ts'
+import { Medium } from './medium.ts'
+import { type BlkRequest, blkRequest, plainRequest, statusName } from './requests.ts'
+import type { DeviceKind } from './session.ts'
+
+const features = [BLK_FEATURE.RO, BLK_FEATURE.FLUSH, BLK_FEATURE.MQ].reduce((bits, feature) => bits | (1n << BigInt(feature)), 0n)
+
+/** Requests that mean something, with the medium watched. */
+export const blkKind = (machine: Machine): DeviceKind => {
+  const medium = new Medium(machine.scope.sectors!, machine.scope.contents!)
+  const asked = new WeakMap<BuiltChain['request'], { readonly kind: BlkRequest; readonly sector: number }>()
+  let run = 0
+  return {
+    features,
+    plain: plainRequest('virtio-blk')!(),
+    restart: () => medium.restart(++run),
+    request({ request, sector, content }: Args) {
+      const kind = request as BlkRequest
+      const built = blkRequest(kind, sector as number, medium.pattern(sector as number, content as number))
+      asked.set(built, { kind, sector: sector as number })
+      return built
+    },
+    readReturn(driver: SplitDriver, chain: BuiltChain | undefined): Args {
+      if (chain === undefined) return { status: 'other', content: undefined }
+      const bytes = driver.writableBytes(chain)
+      const whole = bytes.length === chain.request.writableBytes
+      const status = whole ? statusName(bytes.at(-1)!, UNWRITTEN) : 'unset'
+      const { kind, sector } = asked.get(chain.request) ?? {}
+      const content = kind === 'read' && status === 'ok' ? medium.recognise(sector!, bytes.subarray(0, -1)) : undefined
+      return { status, content }
+    },
+  }
+}
+
+/** Requests of any device type, about whose meaning the machine says nothing. */
+export const plainKind = (kind: string): DeviceKind => {
+  const make = plainRequest(kind)!
+  return {
+    features: kind === 'virtio-blk' ? features : 0n,
+    plain: make(),
+    restart: () => undefined,
+    request: make,
+    readReturn: () => ({}),
+  }
+}

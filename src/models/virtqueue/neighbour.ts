@@ -1,0 +1,62 @@
+/** The second queue of a device, used for one plain request at a time. */
+import type { Gpa, Target } from '../../contract/target.ts'
+import { DESC, DESC_FLAG, avail, used } from '../../layout/split-ring.ts'
+import { encodeDescriptor } from './chain.ts'
+import type { MemoryMap } from './memory-map.ts'
+import type { Request } from './requests.ts'
+
+export class Neighbour {
+  target: Target
+  private readonly map: MemoryMap
+  private idx = 0
+
+  constructor(target: Target, map: MemoryMap) {
+    this.target = target
+    this.map = map
+  }
+
+  restart(): void {
+    const { start, end } = this.map.neighbour
+    this.target.store(start, new Uint8Array(end - start))
+    this.idx = 0
+  }
+
+  /** Publishes one request in two descriptors; the caller kicks. */
+  submit(request: Request): void {
+    const { desc, avail: ring } = this.map.neighbour
+    const buffer = this.map.neighbourBuffer
+    this.target.store(buffer, request.readable)
+    this.target.store(this.answerAt, new Uint8Array(request.writableBytes).fill(0xff))
+    const table = new Uint8Array(2 * DESC.bytes)
+    const view = new DataView(table.buffer)
+    encodeDescriptor(view, 0, { address: BigInt(buffer), length: request.readable.length, flags: DESC_FLAG.NEXT, next: 1 })
+    encodeDescriptor(view, DESC.bytes, { address: BigInt(this.answerAt), length: request.writableBytes, flags: DESC_FLAG.WRITE, next: 0 })
+    this.target.store(desc, table)
+    this.store16(ring + avail.ring(this.idx % this.map.size), 0)
+    this.idx = (this.idx + 1) & 0xffff
+    this.store16(ring + avail.idx, this.idx)
+  }
+
+  /** Undefined while nothing came back; then whether it is what was asked for. */
+  answer(request: Request): boolean | undefined {
+    const ring = this.map.neighbour.used
+    const view = this.view(ring, used.ring(this.map.size))
+    const idx = view.getUint16(used.idx, true)
+    if (idx === ((this.idx - 1) & 0xffff)) return undefined
+    if (idx !== this.idx) return false
+    const at = used.ring((this.idx - 1) % this.map.size)
+    const status = this.target.load(this.answerAt + request.writableBytes - 1, 1)[0]
+    return view.getUint32(at, true) === 0 && view.getUint32(at + 4, true) <= request.writableBytes && status === 0
+  }
+
+  private get answerAt(): Gpa {
+    return this.map.neighbourBuffer + 0x400
+  }
+  private view(gpa: Gpa, bytes: number): DataView {
+    const data = this.target.load(gpa, bytes)
+    return new DataView(data.buffer, data.byteOffset, data.byteLength)
+  }
+  private store16(gpa: Gpa, value: number): void {
+    this.target.store(gpa, Uint8Array.of(value & 0xff, value >>> 8))
+  }
+}

@@ -1,0 +1,104 @@
+/** Minimal valid requests of the device types that the queue models drive, as byte streams. */
+import { BLK_HEADER, BLK_ID_BYTES, BLK_STATUS, BLK_TYPE, SECTOR_BYTES } from '../../layout/blk.ts'
+
+/** One request: what the device reads, how much it may write, and where the streams are best cut. */
+export interface Request {
+  readonly readable: Uint8Array
+  readonly writableBytes: number
+  /** Preferred cuts of the readable and of the writable stream, best first. */
+  readonly readableCuts: readonly number[]
+  readonly writableCuts: readonly number[]
+}
+
+export type BlkRequest = 'read' | 'write' | 'flush' | 'getId' | 'beyond' | 'unknown'
+
+const UNKNOWN_TYPE = 0x7777
+/** A sector that no disk of this suite has. */
+const BEYOND = 0x00ff_ffff_0000
+
+const header = (type: number, sector: number, data = 0): Uint8Array => {
+  const bytes = new Uint8Array(BLK_HEADER.bytes + data)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(BLK_HEADER.type, type, true)
+  view.setUint32(BLK_HEADER.sector, sector >>> 0, true)
+  view.setUint32(BLK_HEADER.sector + 4, Math.floor(sector / 2 ** 32), true)
+  return bytes
+}
+
+const READABLE_CUTS = [BLK_HEADER.bytes, 8, 300] as const
+
+/** A virtio-blk request; `data` is what a write writes. */
+export const blkRequest = (kind: BlkRequest, sector: number, data: Uint8Array): Request => {
+  const plain = (type: number, at: number, writableBytes: number): Request => ({
+    readable: header(type, at),
+    writableBytes,
+    readableCuts: [8, 4],
+    writableCuts: [writableBytes - 1, writableBytes >> 1],
+  })
+  switch (kind) {
+    case 'read':
+      return plain(BLK_TYPE.IN, sector, SECTOR_BYTES + 1)
+    case 'beyond':
+      return plain(BLK_TYPE.IN, BEYOND, SECTOR_BYTES + 1)
+    case 'getId':
+      return plain(BLK_TYPE.GET_ID, 0, BLK_ID_BYTES + 1)
+    case 'flush':
+      return plain(BLK_TYPE.FLUSH, 0, 1)
+    case 'unknown':
+      return plain(UNKNOWN_TYPE, 0, 1)
+    case 'write': {
+      const readable = header(BLK_TYPE.OUT, sector, SECTOR_BYTES)
+      readable.set(data, BLK_HEADER.bytes)
+      return { readable, writableBytes: 1, readableCuts: READABLE_CUTS, writableCuts: [] }
+    }
+  }
+}
+
+/** Name of a status byte, in the words of the machine. */
+export const statusName = (byte: number, unset: number): 'ok' | 'ioerr' | 'unsupp' | 'other' | 'unset' => {
+  switch (byte) {
+    case BLK_STATUS.OK:
+      return 'ok'
+    case BLK_STATUS.IOERR:
+      return 'ioerr'
+    case BLK_STATUS.UNSUPP:
+      return 'unsupp'
+    default:
+      return byte === unset ? 'unset' : 'other'
+  }
+}
+
+/** A 9P `Tversion`, the first request of every 9P session: size[4] type tag[2] msize[4] version[s]. */
+const tversion = (): Request => {
+  const version = new TextEncoder().encode('9P2000.L')
+  const readable = new Uint8Array(13 + version.length)
+  const view = new DataView(readable.buffer)
+  view.setUint32(0, readable.length, true)
+  readable[4] = 100
+  view.setUint16(5, 0xffff, true)
+  view.setUint32(7, 8192, true)
+  view.setUint16(11, version.length, true)
+  readable.set(version, 13)
+  return { readable, writableBytes: 64, readableCuts: [7, 12], writableCuts: [7, 20] }
+}
+
+/** A request of a device type about whose meaning the machine says nothing. Undefined: this suite has none. */
+export const plainRequest = (kind: string): (() => Request) | undefined => {
+  switch (kind) {
+    case 'virtio-blk':
+      return () => blkRequest('read', 0, new Uint8Array(SECTOR_BYTES))
+    case 'virtio-9p':
+      return tversion
+    default:
+      return undefined
+  }
+}
+
+/** Cuts a stream of `total` bytes into `parts` lengths; undefined when it is too short for that. */
+export const cut = (total: number, parts: number, preferred: readonly number[]): number[] | undefined => {
+  if (total < parts) return undefined
+  const cuts = new Set(preferred.filter((at) => at > 0 && at < total).slice(0, parts - 1))
+  for (let at = 1; cuts.size < parts - 1; at++) cuts.add(at)
+  const sorted = [...cuts].sort((a, b) => a - b)
+  return [...sorted, total].map((end, i) => end - (sorted[i - 1] ?? 0))
+}

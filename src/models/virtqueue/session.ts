@@ -1,0 +1,439 @@
+/**
+ * Drives one split queue of a virtio device. Each action of the machine that we play is a few pokes here; what the
+ * device answers is read back by `Watch`.
+ */
+import type { Control, DeviceDescription, Target } from '../../contract/target.ts'
+import { TargetError } from '../../contract/target.ts'
+import type { Action, Args, Machine } from '../../kernel/language/machine.ts'
+import { ModelError, type Session, type Sink } from '../../kernel/model.ts'
+import { used } from '../../layout/split-ring.ts'
+import { FEATURE, ISR, STATUS } from '../../layout/virtio.ts'
+import { openTransport, type VirtioTransport } from '../guest/virtio-transport.ts'
+import { type BuiltChain, SplitDriver } from './driver.ts'
+import { memoryMap } from './memory-map.ts'
+import { Neighbour } from './neighbour.ts'
+import type { Request } from './requests.ts'
+import { Watch } from './watch.ts'
+
+/** What a device type adds to the queue: its requests, and what a return of one says. */
+export interface DeviceKind {
+  /** Feature bits of the device type that the driver accepts where they are offered. */
+  readonly features: bigint
+  /** The request of a `driver.add`. */
+  request(args: Args): Request
+  /** The arguments that a return has beside head and lengths. */
+  readReturn(driver: SplitDriver, chain: BuiltChain | undefined): Args
+  /** A request for the second queue. */
+  readonly plain: Request
+  restart(): void
+}
+
+const VECTOR = { config: 0, queue: 1, neighbour: 2 } as const
+const bit = (feature: number): bigint => 1n << BigInt(feature)
+/** Time for a reset to show in the status, on targets that work by themselves. */
+const RESET_MS = 200
+
+export class QueueSession implements Session {
+  readonly device: string
+  readonly unavailable: Readonly<Record<string, string>>
+  private target: Target
+  private readonly transport: VirtioTransport
+  private readonly driver: SplitDriver
+  private readonly watch: Watch
+  private readonly neighbour: Neighbour
+  private readonly kind: DeviceKind
+  private readonly sink: Sink
+  private readonly machine: Machine
+  private readonly can: { readonly step: boolean; readonly synchronous: boolean }
+  private readonly twoQueues: boolean
+  private phase: 'reset' | 'running' | 'resetting' = 'reset'
+  private queueResetting = false
+  private neighbourBusy = false
+  private neighbourUp = false
+  private lapping = false
+  private held = false
+  private needsReset = false
+  /** Something happened after which the device may ask for a reset. */
+  private suspicious = false
+  private masked = false
+
+  constructor(target: Target, device: DeviceDescription, machine: Machine, kind: DeviceKind, sink: Sink) {
+    this.target = target
+    this.device = device.id
+    this.machine = machine
+    this.kind = kind
+    this.sink = sink
+    const description = target.describe()
+    this.can = description.can
+    this.transport = openTransport(target, device)
+    const map = memoryMap(description, device, machine.scope.size!)
+    this.driver = new SplitDriver(target, map)
+    this.neighbour = new Neighbour(target, map)
+    this.watch = new Watch(machine, this.driver, sink, description.observes.dma === 'exact', (chain) => kind.readReturn(this.driver, chain))
+    this.watch.elsewhere.push({ start: map.neighbour.start, end: map.slots })
+    this.twoQueues = this.transport.queueCount() > 1
+    this.unavailable = this.whatCannotBe(description.can.controls)
+  }
+
+  private whatCannotBe(controls: readonly Control['do'][]): Record<string, string> {
+    const none: Record<string, string> = {}
+    if (this.transport.interrupts !== 'msix')
+      for (const name of ['driver.mask', 'driver.unmask', 'driver.toggleMsix']) none[name] = 'the device has no MSI-X that can be seen'
+    if (!this.twoQueues) none['driver.useNeighbour'] = 'the device has one queue'
+    const needs = { 'backend.hold': 'hold', 'backend.release': 'release', 'backend.releaseOne': 'release-one', 'backend.fail': 'fail' } as const
+    for (const [name, control] of Object.entries(needs)) if (!controls.includes(control)) none[name] = `the target has no control "${control}"`
+    return none
+  }
+
+  move(target: Target): void {
+    this.target = target
+    this.driver.target = target
+    this.neighbour.target = target
+    this.transport.move(target)
+  }
+
+  start(): void {
+    if (this.held) this.control({ do: 'release', order: 'fifo' })
+    this.held = false
+    if (this.masked) this.transport.maskVector?.(VECTOR.queue, false)
+    this.masked = false
+    this.transport.setStatus(0)
+    this.awaitReset()
+    this.target.events()
+    this.transport.interruptStatus()
+    this.afterReset()
+    this.kind.restart()
+    const offered = this.transport.deviceFeatures()
+    const has = (feature: number): boolean => (offered & bit(feature)) !== 0n
+    this.sink(this.machine.action('device.offer'), {
+      eventIdx: has(FEATURE.RING_EVENT_IDX),
+      indirect: has(FEATURE.RING_INDIRECT_DESC),
+      ringReset: has(FEATURE.RING_RESET) && this.transport.resetQueue !== undefined,
+    })
+  }
+
+  perform(action: Action, args: Args): void {
+    const { driver, transport } = this
+    switch (action.name) {
+      case 'driver.start':
+        this.initialise(args, true)
+        return
+      case 'driver.startUnagreed':
+        this.initialise({ withQueue: true }, false)
+        return
+      case 'driver.reset':
+        transport.setStatus(0)
+        this.phase = 'resetting'
+        if (!this.can.step) this.poll()
+        return
+      case 'driver.resetQueue':
+        transport.resetQueue!(0)
+        this.queueResetting = true
+        if (!this.can.step) this.poll()
+        return
+      case 'driver.enableQueue':
+        this.enableQueue()
+        return
+      case 'driver.rewriteRegisters':
+        this.rewriteRegisters()
+        this.suspicious = true
+        return
+      case 'driver.add':
+        driver.add(args.head as number, this.kind.request(args), args as never)
+        if (args.defect !== 'none') this.suspicious = true
+        return
+      case 'driver.publish':
+        driver.publish()
+        return
+      case 'driver.jump':
+        driver.setAvailIdx(driver.availIdx + driver.map.size + 1)
+        this.suspicious = true
+        return
+      case 'driver.scribble':
+        driver.scribble(args.head as number, args.field as string)
+        this.suspicious = true
+        return
+      case 'driver.check':
+        return
+      case 'driver.kick':
+        transport.kick(0)
+        return
+      case 'driver.consume':
+        driver.release(args.head as number)
+        this.seenIdx = (this.seenIdx + 1) & 0xffff
+        return
+      case 'driver.suppress':
+      case 'driver.unsuppress':
+        driver.setNoInterrupt(action.name === 'driver.suppress')
+        return
+      case 'driver.setUsedEvent':
+        driver.setUsedEvent((this.seenIdx + (args.ahead as number)) & 0xffff)
+        return
+      case 'driver.mask':
+      case 'driver.unmask':
+        this.masked = action.name === 'driver.mask'
+        transport.maskVector!(VECTOR.queue, this.masked)
+        return
+      case 'driver.toggleMsix':
+        transport.enableMsix!(false)
+        transport.enableMsix!(true)
+        return
+      case 'driver.useNeighbour':
+        this.neighbour.submit(this.kind.plain)
+        this.neighbourBusy = true
+        transport.kick(1)
+        return
+      case 'driver.lap':
+        this.lap()
+        return
+      case 'backend.hold':
+        this.held = true
+        this.control({ do: 'hold' })
+        return
+      case 'backend.release':
+        this.held = false
+        this.control({ do: 'release', order: args.order as 'fifo' | 'lifo' })
+        return
+      case 'backend.releaseOne':
+        this.control({ do: 'release-one', index: args.index as number })
+        return
+      case 'backend.fail':
+        this.control({ do: 'fail', count: 1 })
+        return
+      default:
+        throw new ModelError(`${this.machine.name}: ${action.name}: this model does not know how to perform it`)
+    }
+  }
+
+  collect(): void {
+    for (const event of this.target.events()) {
+      switch (event.kind) {
+        case 'dma':
+          this.watch.access(event)
+          break
+        case 'fault':
+          this.watch.refused(event)
+          break
+        case 'msi':
+          this.message(event.address, event.data)
+          break
+        case 'livelock':
+          throw new TargetError('livelock', event.detail)
+        case 'line':
+          break
+      }
+    }
+    this.watch.compare()
+    this.poll()
+  }
+
+  /** How far the driver has consumed the used ring, by its own count. */
+  private seenIdx = 0
+
+  private poll(): void {
+    if (this.transport.interrupts !== 'msix') this.interruptStatus()
+    if (this.phase === 'resetting') {
+      if (this.transport.status() === 0) {
+        this.afterReset()
+        this.tell('device.finishReset')
+      }
+      return
+    }
+    if (this.queueResetting && !this.transport.queueInReset!(0)) {
+      this.queueResetting = false
+      this.forgetQueue()
+      this.tell('device.finishQueueReset')
+    }
+    if (this.neighbourBusy) {
+      const right = this.neighbour.answer(this.kind.plain)
+      if (right !== undefined) {
+        this.neighbourBusy = false
+        this.sink(this.machine.action('device.serveNeighbour'), { right })
+      }
+    }
+    if (this.lapping) this.lapDone()
+    if (this.phase === 'running' && !this.needsReset && (this.suspicious || this.outstanding)) this.lookAtStatus()
+  }
+
+  private get outstanding(): boolean {
+    return this.driver.chains.some((chain) => chain?.at === 'available')
+  }
+
+  private lookAtStatus(): void {
+    if ((this.transport.status() & STATUS.DEVICE_NEEDS_RESET) === 0) return
+    this.needsReset = true
+    this.tell('device.needReset')
+    if (this.earlyConfig) this.tell('device.configInterrupt')
+    this.earlyConfig = false
+  }
+  /** A configuration-change notification that came before its reason was seen in the status. */
+  private earlyConfig = false
+
+  private message(address: number, data: number): void {
+    const is = (vector: number): boolean => {
+      const message = this.transport.messageOf?.(vector)
+      return message !== undefined && message.address === address && message.data === data
+    }
+    if (is(VECTOR.queue)) this.interrupt()
+    else if (is(VECTOR.config)) this.configInterrupt()
+  }
+
+  private interruptStatus(): void {
+    const causes = this.transport.interruptStatus()
+    if ((causes & ISR.QUEUE) !== 0) {
+      // The bit is shared by both queues: with this one down it speaks for the other.
+      const forNeighbour = this.neighbourUp && (this.driver.rings === undefined || this.neighbourBusy)
+      if (!forNeighbour || !this.queueResetting) this.interrupt(forNeighbour)
+    }
+    if ((causes & ISR.CONFIG) !== 0) this.configInterrupt()
+  }
+
+  private interrupt(forNeighbour = false): void {
+    if (this.phase === 'resetting' || this.lapping || (forNeighbour && this.driver.rings === undefined)) return
+    this.tell('device.interrupt')
+  }
+
+  private configInterrupt(): void {
+    if (this.phase === 'resetting') return
+    if (this.phase === 'running' && !this.needsReset) {
+      this.earlyConfig = true
+      this.lookAtStatus()
+    } else this.tell('device.configInterrupt')
+  }
+
+  private initialise(args: Args, agree: boolean): void {
+    const { transport } = this
+    const wanted =
+      bit(FEATURE.VERSION_1) |
+      this.kind.features |
+      (args.eventIdx === true ? bit(FEATURE.RING_EVENT_IDX) : 0n) |
+      (args.indirect === true ? bit(FEATURE.RING_INDIRECT_DESC) : 0n) |
+      (args.ringReset === true ? bit(FEATURE.RING_RESET) : 0n)
+    const features = transport.deviceFeatures() & wanted
+    transport.setStatus(STATUS.ACKNOWLEDGE)
+    transport.setStatus(STATUS.ACKNOWLEDGE | STATUS.DRIVER)
+    transport.setDriverFeatures(features)
+    let status: number = STATUS.ACKNOWLEDGE | STATUS.DRIVER
+    if (agree) {
+      status |= STATUS.FEATURES_OK
+      transport.setStatus(status)
+      if ((transport.status() & STATUS.FEATURES_OK) === 0)
+        throw new ModelError(`${this.device}: expected FEATURES_OK to stay for features 0x${features.toString(16)} out of the offered ones, found it cleared`)
+    }
+    this.watch.eventIdx = (features & bit(FEATURE.RING_EVENT_IDX)) !== 0n
+    if (transport.interrupts === 'msix') transport.setConfigVector?.(VECTOR.config)
+    if (args.withQueue === true) this.enableQueue()
+    if (this.twoQueues) {
+      const { desc, avail, used } = this.driver.map.neighbour
+      this.neighbour.restart()
+      transport.setUpQueue(1, this.driver.map.size, desc, avail, used, transport.interrupts === 'msix' ? VECTOR.neighbour : undefined)
+      this.neighbourUp = true
+    }
+    transport.setStatus(status | STATUS.DRIVER_OK)
+    this.phase = 'running'
+    this.suspicious = !agree || args.withQueue !== true
+  }
+
+  private enableQueue(): void {
+    const rings = this.driver.layOutRings()
+    this.seenIdx = 0
+    this.watch.restart()
+    const vector = this.transport.interrupts === 'msix' ? VECTOR.queue : undefined
+    this.transport.setUpQueue(0, this.driver.map.size, rings.desc, rings.avail, rings.used, vector)
+  }
+
+  /** Points the enabled queue at the other ring area, which is thereby given to the device as well. */
+  private rewriteRegisters(): void {
+    const { rings, map, named } = this.driver
+    const other = map.rings.find((area) => area !== rings)!
+    named.push({ start: BigInt(other.start), end: BigInt(other.end) })
+    this.target.store(other.start, new Uint8Array(other.end - other.start))
+    this.transport.setUpQueue(0, map.size, other.desc, other.avail, other.used)
+  }
+
+  private forgetQueue(): void {
+    this.driver.forgetChains()
+    this.driver.rings = undefined
+    this.seenIdx = 0
+    if (this.masked) this.transport.maskVector?.(VECTOR.queue, false)
+    this.masked = false
+  }
+
+  private afterReset(): void {
+    this.phase = 'reset'
+    this.queueResetting = this.neighbourBusy = this.neighbourUp = this.lapping = false
+    this.needsReset = this.suspicious = this.earlyConfig = false
+    this.watch.muted = false
+    this.forgetQueue()
+  }
+
+  /** Waits until the status reads zero: only when a run starts, where nothing is judged yet. */
+  private awaitReset(): void {
+    for (let waited = 0; this.transport.status() !== 0; waited += 1 + (waited >> 1)) {
+      if (waited > RESET_MS)
+        throw new ModelError(`${this.device}: expected the device status to read 0 after a reset, found 0x${this.transport.status().toString(16)}`)
+      if (this.target.settle(this.can.synchronous ? 0 : 1 + (waited >> 1)) === 'dead') throw new TargetError('dead', 'the target ended during a reset')
+    }
+    if (this.can.step) this.target.settle(0)
+  }
+
+  private tell(name: string): void {
+    this.sink(this.machine.action(name), {})
+  }
+  private control(control: Control): void {
+    this.target.control!(this.device, control)
+  }
+
+  /** Many plain requests, so that the indexes come close to their wrap; nothing of it is told one by one. */
+  private lap(): void {
+    const { driver, watch, transport, target } = this
+    const { size } = driver.map
+    const rings = driver.rings!
+    const end = this.machine.scope.wrap! - size
+    collectQuietly(target)
+    watch.muted = true
+    this.lapping = true
+    if (watch.eventIdx) driver.setUsedEvent((end + size) & 0xffff)
+    this.lapRight = true
+    const plain = this.kind.plain
+    let round = 0
+    while (driver.availIdx < end && this.lapRight) {
+      driver.add(0, plain, { readable: 1, writable: 1, via: 'direct', place: 0, defect: 'none' })
+      driver.publish()
+      transport.kick(0)
+      const entry = (driver.availIdx - 1) % size
+      this.lapRight = this.awaitUsed(driver.availIdx)
+      const element = new DataView(target.load(rings.used + used.ring(entry), 8).slice().buffer)
+      if (element.getUint32(0, true) !== driver.chains[0]!.physical) this.lapRight = false
+      driver.release(0)
+      driver.named.length = 0
+      if ((++round & 63) === 0) collectQuietly(target)
+    }
+    this.seenIdx = driver.availIdx
+    this.lapDone()
+  }
+  private lapRight = true
+
+  private lapDone(): void {
+    collectQuietly(this.target)
+    if (this.transport.interrupts !== 'msix') this.transport.interruptStatus()
+    this.watch.muted = false
+    this.watch.skipTo(this.driver.availIdx)
+    this.lapping = false
+    this.sink(this.machine.action('device.lap'), { exactly: this.lapRight })
+  }
+
+  private awaitUsed(idx: number): boolean {
+    const at = this.driver.rings!.used + used.idx
+    for (let waited = 0; waited < RESET_MS; waited += 1 + (waited >> 1)) {
+      const now = this.target.load(at, 2)
+      if ((now[0]! | (now[1]! << 8)) === idx) return true
+      if (this.target.settle(waited) === 'dead') throw new TargetError('dead', 'the target ended during a lap')
+    }
+    return false
+  }
+}
+
+const collectQuietly = (target: Target): void => {
+  for (const event of target.events()) if (event.kind === 'livelock') throw new TargetError('livelock', event.detail)
+}

@@ -1,0 +1,209 @@
+/**
+ * Reads what a device does to a split queue back as actions of the machine: from single accesses where the target shows
+ * them, and from what changed in guest memory where it does not.
+ */
+import type { TargetEvent } from '../../contract/target.ts'
+import type { Action, Args, Machine } from '../../kernel/language/machine.ts'
+import type { Sink } from '../../kernel/model.ts'
+import { DESC, USED_NO_NOTIFY, used } from '../../layout/split-ring.ts'
+import { type BuiltChain, type SplitDriver, UNWRITTEN } from './driver.ts'
+import { type RingArea, SLOT_BYTES, SLOTS } from './memory-map.ts'
+
+type Area = 'descriptors' | 'avail' | 'used' | 'readable' | 'writable' | 'indirect' | 'stale' | 'early' | 'foreign' | 'nowhere'
+
+/** What a return means beyond its head and length: the arguments that the device type adds. */
+export type ReadReturn = (chain: BuiltChain | undefined) => Args
+
+export class Watch {
+  private readonly driver: SplitDriver
+  private readonly sink: Sink
+  private readonly touch: Action
+  private readonly pop: Action
+  private readonly returned: Action
+  private readonly publish: Action
+  private readonly setNoNotify: Action
+  private readonly setAvailEvent: Action
+  private readonly readReturn: ReadReturn
+  /** The used ring as last seen. */
+  private shadow = new Uint8Array(0)
+  private shadowView = new DataView(this.shadow.buffer)
+  private usedIdx = 0
+  private flags = 0
+  private availEvent = 0
+  private readonly bytesMax: number
+  /** The device shows every access, so that nothing has to be compared. */
+  private readonly exact: boolean
+  private readonly touched = new Map<string, Args>()
+  /** Areas that the device may use and that no law of this queue is about. */
+  readonly elsewhere: { readonly start: number; readonly end: number }[] = []
+  /** While a lap runs, its traffic is not told one by one. */
+  muted = false
+  /** EVENT_IDX was negotiated: `avail_event` means something. */
+  eventIdx = false
+
+  constructor(machine: Machine, driver: SplitDriver, sink: Sink, exact: boolean, readReturn: ReadReturn) {
+    this.driver = driver
+    this.sink = sink
+    this.exact = exact
+    this.readReturn = readReturn
+    this.bytesMax = machine.scope.bytes!
+    this.touch = machine.action('device.touch')
+    this.pop = machine.action('device.pop')
+    this.returned = machine.action('device.return')
+    this.publish = machine.action('device.publish')
+    this.setNoNotify = machine.action('device.setNoNotify')
+    this.setAvailEvent = machine.action('device.setAvailEvent')
+  }
+
+  /** The rings are fresh. */
+  restart(): void {
+    const size = this.driver.map.size
+    this.shadow = new Uint8Array(used.bytes(size))
+    this.shadowView = new DataView(this.shadow.buffer)
+    this.usedIdx = this.flags = this.availEvent = 0
+  }
+
+  /** A lap moved the used index without being told. */
+  skipTo(usedIdx: number): void {
+    const { rings, target } = this.driver
+    this.shadow.set(target.load(rings!.used, this.shadow.length))
+    this.usedIdx = usedIdx
+    this.flags = this.shadowView.getUint16(used.flags, true)
+    this.availEvent = this.shadowView.getUint16(used.availEvent(this.driver.map.size), true)
+    if (this.eventIdx) this.sink(this.setAvailEvent, { position: this.availEvent })
+  }
+
+  /** One access of the device, as the target showed it. */
+  access(event: Extract<TargetEvent, { kind: 'dma' }>): void {
+    const { gpa, data } = event
+    const write = event.access === 'write'
+    const end = gpa + data.length
+    const { rings } = this.driver
+    if (rings !== undefined && gpa >= rings.start && end <= rings.end) {
+      this.ringAccess(rings, gpa, data, write)
+      return
+    }
+    for (const range of this.elsewhere) if (gpa >= range.start && end <= range.end) return
+    const slot = Math.floor((gpa - this.driver.map.slots) / SLOT_BYTES)
+    if (slot >= 0 && slot < SLOTS) for (const chain of this.driver.chains) if (chain?.slot === slot && this.chainAccess(chain, gpa, data.length, write)) return
+    for (const chain of this.driver.chains) if (chain !== undefined && this.chainAccess(chain, gpa, data.length, write)) return
+    this.tell(this.wasNamed(BigInt(gpa), data.length) ? (write ? 'writable' : 'readable') : 'foreign', write, undefined)
+  }
+
+  /** An access that the platform refused. */
+  refused(event: Extract<TargetEvent, { kind: 'fault' }>): void {
+    this.tell('nowhere', event.access === 'write', undefined)
+  }
+
+  /** Compares guest memory with what was last seen: for targets that do not show accesses. */
+  compare(): void {
+    const { rings, target } = this.driver
+    if (rings === undefined || this.exact || this.muted) return
+    const now = target.load(rings.used, this.shadow.length)
+    let changed = false
+    for (let i = 0; i < now.length && !changed; i++) changed = now[i] !== this.shadow[i]
+    if (!changed) return
+    this.shadow.set(now)
+    this.usedChanged()
+  }
+
+  private ringAccess(rings: RingArea, gpa: number, data: Uint8Array, write: boolean): void {
+    if (gpa >= rings.used) {
+      this.tell('used', write, undefined)
+      if (!write) return
+      this.shadow.set(data, gpa - rings.used)
+      if (!this.muted) this.usedChanged()
+    } else if (gpa >= rings.avail) this.tell('avail', write, undefined)
+    else {
+      this.tell('descriptors', write, undefined)
+      if (write || this.muted) return
+      const chain = this.driver.byPhysical[Math.floor((gpa - rings.desc) / DESC.bytes)]
+      if (chain === undefined || chain.popped || chain.at !== 'available' || chain.physical !== Math.floor((gpa - rings.desc) / DESC.bytes)) return
+      chain.popped = true
+      this.sink(this.pop, { head: chain.logical })
+    }
+  }
+
+  /** Whether the access is within a buffer or the table of `chain`; if so it is told. */
+  private chainAccess(chain: BuiltChain, gpa: number, bytes: number, write: boolean): boolean {
+    const late: Area | undefined = chain.at === 'returned' ? 'stale' : chain.at === 'added' ? 'early' : undefined
+    for (const segment of chain.segments) {
+      const start = Number(segment.gpa)
+      if (gpa < start || gpa + bytes > start + segment.bytes) continue
+      if (write && segment.write) chain.filled += bytes
+      this.tell(late ?? (segment.write ? 'writable' : 'readable'), write, chain.logical)
+      return true
+    }
+    const { table } = chain.text
+    if (table === undefined || gpa < table.gpa || gpa + bytes > table.gpa + table.entries.length * DESC.bytes) return false
+    this.tell(late ?? 'indirect', write, chain.logical)
+    return true
+  }
+
+  private wasNamed(start: bigint, bytes: number): boolean {
+    return this.driver.named.some((range) => start >= range.start && start + BigInt(bytes) <= range.end)
+  }
+
+  private tell(area: Area, write: boolean, head: number | undefined): void {
+    if (this.muted && area !== 'foreign' && area !== 'nowhere') return
+    const key = `${area}${write}${head}`
+    let args = this.touched.get(key)
+    if (args === undefined) this.touched.set(key, (args = { area, write, head }))
+    this.sink(this.touch, args)
+  }
+
+  /** Flags, event position or index of the used ring are not what they were. */
+  private usedChanged(): void {
+    const { size } = this.driver.map
+    const flags = this.shadowView.getUint16(used.flags, true)
+    if (flags !== this.flags) {
+      this.flags = flags
+      this.sink(this.setNoNotify, { on: (flags & USED_NO_NOTIFY) !== 0 })
+    }
+    const availEvent = this.shadowView.getUint16(used.availEvent(size), true)
+    if (availEvent !== this.availEvent) {
+      this.availEvent = availEvent
+      if (this.eventIdx) this.sink(this.setAvailEvent, { position: availEvent })
+    }
+    const idx = this.shadowView.getUint16(used.idx, true)
+    const count = (idx - this.usedIdx) & 0xffff
+    if (count === 0) return
+    // An index that moved further than the ring is long names no entries that could be read.
+    if (count <= size) for (let i = 0; i < count; i++) this.entry((this.usedIdx + i) % size)
+    this.usedIdx = idx
+    this.sink(this.publish, { count })
+  }
+
+  private entry(slot: number): void {
+    const id = this.shadowView.getUint32(used.ring(slot), true)
+    const len = this.shadowView.getUint32(used.ring(slot) + 4, true)
+    const chain = this.driver.byPhysical[id]
+    const named = chain?.physical === id ? chain : undefined
+    const extra = this.readReturn(named)
+    if (named !== undefined && !this.exact) this.compareChain(named)
+    const args = { head: named?.logical, len: Math.min(len, this.bytesMax), filled: Math.min(named?.filled ?? 0, this.bytesMax), ...extra }
+    if (named !== undefined) named.at = 'returned'
+    this.sink(this.returned, args, `used.id ${id}, used.len ${len}`)
+  }
+
+  /** Without single accesses: what of the buffers of a chain has changed. */
+  private compareChain(chain: BuiltChain): void {
+    let at = 0
+    let changed = 0
+    let writable = 0
+    for (const segment of chain.segments) {
+      if (!this.driver.isOurs(segment)) continue
+      const bytes = this.driver.loadSegment(segment)
+      if (segment.write) {
+        writable += bytes.length
+        for (const byte of bytes) if (byte !== UNWRITTEN) changed++
+        continue
+      }
+      const expected = chain.request.readable.subarray(at, at + segment.bytes)
+      at += segment.bytes
+      if (bytes.some((byte, i) => byte !== expected[i])) this.tell('readable', true, chain.logical)
+    }
+    // Data may hold the byte that marks what is unwritten; where most of it changed, all of it was written.
+    chain.filled = changed > writable / 2 ? writable : changed
+  }
+}
