@@ -1,0 +1,61 @@
+/**
+ * The plans to try instead of one that fails, in the order in which they are worth it. What comes is decided by the
+ * plan and the position alone, so that fast-check can replay a shrink from seed and path.
+ */
+import type { Plan } from '../play/plan.ts'
+import { moves, swaps } from './order.ts'
+import type { Pass, Place } from './pass.ts'
+import { blocks, patience, prefix, reaimed, wholesale } from './removals.ts'
+import { lengthOf, trimmed } from './steps.ts'
+import { obedience, renamed, schedule, together, values } from './values.ts'
+
+const PASSES: readonly Pass[] = [
+  prefix,
+  wholesale,
+  blocks,
+  schedule,
+  obedience,
+  renamed,
+  together,
+  values,
+  patience,
+  swaps,
+  moves,
+  reaimed,
+]
+/** From here on passes are dear: when one of them made the plan shorter, the cheap ones come first again. */
+const DEAR = PASSES.indexOf(patience)
+const BLOCKS = PASSES.indexOf(blocks)
+
+/** Where the search goes on after a success. */
+export interface Position {
+  readonly pass: number
+  readonly place: Place
+  /** The pass of the last success: it and what comes before it were tried on a larger plan. -1: none. */
+  readonly again: number
+}
+
+export interface Candidate {
+  readonly plan: Plan
+  /** Where to go on when this plan fails too. */
+  readonly next: Position
+}
+
+const START: Position = { pass: 0, place: [], again: -1 }
+
+export function* candidates(plan: Plan, { pass, place, again }: Position = START): Generator<Candidate> {
+  const steps = trimmed(plan.steps)
+  yield* sweep(plan, steps, pass, place, PASSES.length - 1)
+  yield* sweep(plan, steps, 0, [], again)
+}
+
+function* sweep(plan: Plan, steps: Plan['steps'], first: number, from: Place, last: number): Generator<Candidate> {
+  for (let pass = first; pass <= last; pass++)
+    for (const [smaller, place] of PASSES[pass]!(steps, pass === first ? from : [])) {
+      const shorter = pass >= DEAR && lengthOf(smaller) < lengthOf(plan)
+      yield {
+        plan: smaller,
+        next: shorter ? { pass: BLOCKS, place: [1, 0], again: pass } : { pass, place, again: pass },
+      }
+    }
+}

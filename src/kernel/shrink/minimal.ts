@@ -1,0 +1,87 @@
+/**
+ * Whether a shorter plan fails too, found out by walking target and machine breadth first.
+ *
+ * The walk is over plans of the values of one trace: its own steps, each as often as one likes and in any order, and
+ * rests. Nodes are reached by running their plan from the start, so that host-side bookkeeping is always that of the
+ * plan, and are told apart by the fingerprint of the target and the state of the judge. So a proof holds for models
+ * whose sessions remember nothing that neither of the two shows.
+ */
+import { type Plan, type PlanStep, sameStep } from '../play/plan.ts'
+import type { RunResult } from '../play/run.ts'
+import { lengthOf, trimmed } from './steps.ts'
+
+export interface MinimalOptions {
+  /** A plan that fails, shrunk and literal. */
+  readonly plan: Plan
+  /** Runs of a Runner with the option `fingerprint`, on a target that repeats itself exactly. */
+  readonly execute: (plan: Plan) => RunResult
+  readonly same: (result: RunResult) => boolean
+  /** Default 20,000. */
+  readonly maxExecutions?: number
+  readonly interrupted?: () => boolean
+}
+
+export interface Minimality {
+  /** `proved`: no plan of these values is shorter than `shortest`. `at least`: none is shorter than `bound`. */
+  readonly minimality: 'proved' | 'at least' | 'unknown'
+  readonly shortest?: number
+  readonly bound?: number
+  /** Different states of target and machine that were reached. */
+  readonly states: number
+  readonly executions: number
+  /** A shorter plan that fails the same way. */
+  readonly shorter?: Plan
+}
+
+const MAX_EXECUTIONS = 20_000
+
+export const proveMinimal = ({
+  plan,
+  execute,
+  same,
+  maxExecutions = MAX_EXECUTIONS,
+  interrupted = () => false,
+}: MinimalOptions): Minimality => {
+  const length = lengthOf(plan)
+  const letters: PlanStep[] = [{ do: 'settle' }]
+  for (const step of plan.steps) if (!letters.some((letter) => sameStep(letter, step))) letters.push(step)
+  const states = new Set<string>()
+  let executions = 0
+  const run = (steps: readonly PlanStep[]): RunResult => {
+    executions++
+    return execute({ steps })
+  }
+
+  const atRest = run([])
+  if (same(atRest)) return { minimality: 'proved', shortest: 0, states: 0, executions, shorter: { steps: [] } }
+  const start = atRest.reached
+  const repeats = same(run(plan.steps)) && run([]).reached === start
+  // A target that carries something over from run to run can not be told to be in a known state.
+  if (start === undefined || !repeats) return { minimality: 'unknown', states: 0, executions }
+  states.add(start)
+
+  let frontier: PlanStep[][] = [[]]
+  for (let reach = 1; reach < length; reach++) {
+    const next: PlanStep[][] = []
+    for (const path of frontier)
+      for (const letter of letters) {
+        // The last rest comes by itself.
+        if (letter.do === 'settle' && reach === length - 1) continue
+        if (executions >= maxExecutions || interrupted())
+          return { minimality: 'at least', bound: reach, states: states.size, executions }
+        const steps = [...path, letter]
+        const result = run(steps)
+        if (same(result)) {
+          const shorter = { steps: trimmed(result.performed) }
+          return { minimality: 'proved', shortest: lengthOf(shorter), states: states.size, executions, shorter }
+        }
+        // A step that was skipped leads nowhere, and after another failure there is no way on.
+        if (result.skipped > 0 || result.reached === undefined) continue
+        if (states.has(result.reached)) continue
+        states.add(result.reached)
+        next.push(steps)
+      }
+    frontier = next
+  }
+  return { minimality: 'proved', shortest: length, states: states.size, executions }
+}

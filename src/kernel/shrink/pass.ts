@@ -1,0 +1,9 @@
+/** What one kind of simplification is: a list of candidates, each with the place to go on at when it succeeds. */
+import type { Plan } from '../play/plan.ts'
+import type { Steps } from './steps.ts'
+
+/** Where a pass goes on; `[]` is its start. What the numbers mean is the matter of the pass. */
+export type Place = readonly number[]
+
+/** Depends on its arguments only, so that a search can be replayed from the same steps and the same place. */
+export type Pass = (steps: Steps, from: Place) => Iterable<readonly [Plan, Place]>

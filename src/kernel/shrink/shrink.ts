@@ -1,0 +1,110 @@
+/** Makes a failing plan small: a candidate counts when it breaks the same law, and is smaller in what it really did. */
+import type { Plan } from '../play/plan.ts'
+import type { RunResult } from '../play/run.ts'
+import { candidates, type Position } from './candidates.ts'
+import { compareLists, lengthOf, textOf, trimmed } from './steps.ts'
+
+export interface ShrinkOptions {
+  /** Default 1500. */
+  readonly maxExecutions?: number
+  /** How often a candidate is run; it counts when two thirds of them fail. Default 1; 3 for a flaky target. */
+  readonly repeats?: number
+  readonly interrupted?: () => boolean
+  /** Told after every success: how long the plan is now, and how many executions it took. */
+  readonly onProgress?: (steps: number, executions: number) => void
+}
+
+export interface Shrunk {
+  /** Literal: its arguments are those that were used, and none of its steps is skipped. */
+  readonly plan: Plan
+  /** Of a run of that plan: one that failed the same way, if it was `reproduced`. */
+  readonly result: RunResult
+  readonly executions: number
+  /** Executions or patience ended before the candidates did. */
+  readonly exhausted: boolean
+  /** How often the plan failed when it was run for confirmation. */
+  readonly reproduced: { readonly times: number; readonly of: number }
+}
+
+const MAX_EXECUTIONS = 1500
+
+/** The same law is broken: same verdict, same clause, same law. */
+export const sameFailure =
+  (first: RunResult) =>
+  (other: RunResult): boolean =>
+    first.verdict === other.verdict &&
+    first.finding?.law === other.finding?.law &&
+    first.finding?.clause?.id === other.finding?.clause?.id
+
+export const shrink = (
+  failing: Plan,
+  execute: (plan: Plan) => RunResult,
+  same: (result: RunResult) => boolean,
+  options: ShrinkOptions = {},
+): Shrunk => {
+  const { maxExecutions = MAX_EXECUTIONS, repeats = 1, interrupted = () => false, onProgress } = options
+  const needed = Math.max(1, Math.floor((repeats * 2) / 3))
+  const tried = new Set<string>()
+  let executions = 0
+  let last: RunResult | undefined
+
+  const run = (plan: Plan): RunResult => {
+    executions++
+    last = execute(plan)
+    return last
+  }
+
+  /** What a plan did when it failed the same way, often enough. Every plan is run once, or once `repeats` times. */
+  const fails = (plan: Plan): Plan | undefined => {
+    const text = textOf(plan)
+    if (tried.has(text)) return undefined
+    tried.add(text)
+    let done: Plan | undefined
+    let times = 0
+    for (let i = 0; i < repeats && times < needed && needed - times <= repeats - i; i++) {
+      const result = run(plan)
+      // Where runs repeat exactly, there is no more to learn from the literal form of this one, or from waiting.
+      if (repeats === 1) tried.add(textOf({ steps: result.performed }))
+      if (repeats === 1 && result.skipped === 0) tried.add(textOf({ ...plan, patient: true }))
+      if (!same(result)) continue
+      done = { steps: trimmed(result.performed) }
+      times++
+    }
+    return times >= needed ? done : undefined
+  }
+
+  let best: Plan = { steps: trimmed(failing.steps) }
+  let position: Position | undefined
+  let exhausted = false
+
+  const improve = (): boolean => {
+    for (const { plan, next } of candidates(best, position)) {
+      if (executions >= maxExecutions || interrupted()) {
+        exhausted = true
+        return false
+      }
+      const done = fails(plan)
+      // Compared is what was done: a lowered reference may have led to the same descriptor.
+      if (done === undefined || compareLists(done.steps, best.steps) >= 0) continue
+      best = done
+      position = next
+      return true
+    }
+    return false
+  }
+
+  const done = fails(best)
+  if (done !== undefined) {
+    best = done
+    while (improve()) onProgress?.(lengthOf(best), executions)
+  }
+  let times = 0
+  let result: RunResult | undefined
+  for (let i = 0; i < repeats; i++) {
+    const again = run(best)
+    if (!same(again)) continue
+    result = again
+    times++
+  }
+  return { plan: best, result: result ?? last!, executions, exhausted, reproduced: { times, of: repeats } }
+}
