@@ -7,6 +7,7 @@ import { Bits, clear, noBits, part, t } from '../../src/kernel/language/index.ts
 import { clause } from '../clauses/index.ts'
 import { defect, hostileState, refusals } from '../virtqueue/hostile.ts'
 import { lifecycleState } from '../virtqueue/lifecycle.ts'
+import { neighbourState } from '../virtqueue/neighbour.ts'
 import { queueState } from '../virtqueue/queue.ts'
 
 export interface BlkBounds {
@@ -45,7 +46,7 @@ export const blk = ({ size, sectors, contents, readOnly, parts }: BlkBounds) => 
   const content = t.below(contents)
   return part({
     source: 'VIRTIO 1.4',
-    borrows: { ...queueState(size), ...lifecycleState, ...hostileState(size) },
+    borrows: { ...queueState(size), ...lifecycleState, ...hostileState(size), ...neighbourState },
     state: {
       /** What each sector may hold. */
       medium: t.array(sectors, t.set(contents)),
@@ -63,9 +64,11 @@ export const blk = ({ size, sectors, contents, readOnly, parts }: BlkBounds) => 
     actions: {
       'driver.add': {
         args: { head, request, sector, content, defect, writable: t.int(1, parts) },
-        // Only data can be cut: a request without any has the status byte alone to write.
-        when: (_s, { request, writable }) =>
-          request === 'read' || request === 'getId' || request === 'beyond' || writable === 1,
+        // Only data can be cut: a request without any has the status byte alone to write. Content 0 is never written.
+        when: (_s, { request, writable, content }) =>
+          request === 'write'
+            ? content > 0 && writable === 1
+            : request === 'read' || request === 'getId' || request === 'beyond' || writable === 1,
         effect(s, { head, request, sector, content, defect }) {
           const it = s.requests.at(head)
           it.is = request
@@ -118,7 +121,7 @@ export const blk = ({ size, sectors, contents, readOnly, parts }: BlkBounds) => 
           },
           unknownTypesAreUnsupported: {
             clause: clause('VIO-BLK-15'),
-            given: (s, args) => sound(s, args) && s.requests.at(args.head!).is === 'unknown',
+            given: (s, args) => !s.failing && sound(s, args) && s.requests.at(args.head!).is === 'unknown',
             holds: (_s, { status }) => status === 'unsupp',
           },
           ...Object.fromEntries(
@@ -157,7 +160,11 @@ export const blk = ({ size, sectors, contents, readOnly, parts }: BlkBounds) => 
       'backend.fail': {
         does: 'The back end lets the next request fail.',
         weight: 0.5,
-        when: (s) => !s.failing && s.phase === 'running' && !s.chains.some((chain) => outstanding(chain.at)),
+        when: (s) =>
+          !s.failing &&
+          s.neighbour !== 'busy' &&
+          s.phase === 'running' &&
+          !s.chains.some((chain) => outstanding(chain.at)),
         effect: (s) => void (s.failing = true),
       },
       'driver.consume': { args: { head }, effect: (s, { head }) => clear(s.requests.at(head)) },

@@ -12,6 +12,6 @@ export const virtioBlk = scoped(
   (bounds) =>
     compose(
       { ...splitQueueParts(bounds), blk: blk(bounds) },
-      seamsWith({ shared: ['malformed', 'why'], synchronised: ['driver.useNeighbour'] }),
+      seamsWith({ shared: ['malformed', 'why', 'neighbour'], synchronised: ['driver.useNeighbour'] }),
     ),
 )

@@ -4,12 +4,16 @@ import { clause } from '../clauses/index.ts'
 import { lifecycleState } from './lifecycle.ts'
 import { serviceState } from './service.ts'
 
+/** What other parts may borrow. */
+export const neighbourState = { neighbour: t.oneOf('down', 'idle', 'busy') }
+
 export const neighbour = () =>
   part({
     source: 'VIRTIO 1.4',
     borrows: { ...lifecycleState, ...serviceState },
-    state: { neighbour: t.oneOf('idle', 'busy') },
+    state: neighbourState,
     actions: {
+      'driver.start': { effect: (s) => void (s.neighbour = 'idle') },
       'driver.useNeighbour': {
         does: 'Sends one request through the second queue.',
         weight: 0.7,
@@ -24,7 +28,7 @@ export const neighbour = () =>
         effect: (s) => void (s.neighbour = 'idle'),
         eager: (s) => (s.neighbour === 'busy' && !s.held ? { right: true } : undefined),
       },
-      'device.finishReset': { effect: (s) => void (s.neighbour = 'idle') },
+      'device.finishReset': { effect: (s) => void (s.neighbour = 'down') },
     },
     owes: {
       'device.serveNeighbour': [

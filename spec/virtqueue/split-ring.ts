@@ -233,7 +233,7 @@ export const splitRing = (bounds: RingBounds) => {
         does: 'Sends request after request until the indexes are about to wrap.',
         weight: 0,
         when: (s) => {
-          const left = wrap - size - s.availIdx
+          const left = s.broken ? 0 : wrap - size - s.availIdx
           return (
             s.queueUp && s.phase === 'running' && left > 0 && s.seenIdx === s.availIdx && s.pending === 0 && !s.lapping
           )

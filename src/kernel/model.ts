@@ -18,6 +18,8 @@ export interface Model {
   scope?(target: Description): { readonly scope: string; readonly bounds?: Readonly<Record<string, number>> }
   /** Actions of the machine that cannot be performed or seen on this target, each with the reason. */
   unavailable?(target: Description): Readonly<Record<string, string>>
+  /** Goals of the machine that cannot be reached on this target, each with the reason. */
+  unreachableGoals?(target: Description): Readonly<Record<string, string>>
   /** Finds the device; throws a ModelError when the target is not what its description says. */
   open(target: Target, machine: Machine, sink: Sink): Session
 }
@@ -30,6 +32,8 @@ export interface Session {
   perform(action: Action, args: Args): void
   /** Reads everything that the target shows and that was not told yet, and tells the sink. */
   collect(): void
+  /** Actions that this very device cannot perform or show, each with the reason: known once it is open. */
+  readonly unavailable?: Readonly<Record<string, string>>
   /** The device that `step` and `control` of the target are about. */
   readonly device: string
   /** After the target moved into a fresh instance (save and restore, migration): go on with that one. */

@@ -9,10 +9,14 @@ import { QueueSession } from './virtqueue/session.ts'
 
 const PLAYED = ['driver', 'backend'] as const
 
-const find = (target: Description, fits: (device: DeviceDescription) => boolean): DeviceDescription | undefined => target.devices.find(fits)
+const find = (target: Description, fits: (device: DeviceDescription) => boolean): DeviceDescription | undefined =>
+  target.devices.find(fits)
 const found = (target: Description, fits: (device: DeviceDescription) => boolean): DeviceDescription => {
   const device = find(target, fits)
-  if (device === undefined) throw new ModelError(`${target.name}: expected a device that this machine is about, found ${target.devices.map((each) => each.kind).join(', ') || 'none'}`)
+  if (device === undefined)
+    throw new ModelError(
+      `${target.name}: expected a device that this machine is about, found ${target.devices.map((each) => each.kind).join(', ') || 'none'}`,
+    )
   return device
 }
 
@@ -23,7 +27,10 @@ const isBlk = (device: DeviceDescription): boolean => device.kind === 'virtio-bl
 export const splitQueueModel: Model = {
   machine: splitQueue,
   played: PLAYED,
-  notApplicable: (target) => (find(target, isDrivable) === undefined ? 'it has no virtio device that this suite can send a request to' : undefined),
+  notApplicable: (target) =>
+    find(target, isDrivable) === undefined
+      ? 'it has no virtio device that this suite can send a request to'
+      : undefined,
   open(target, machine, sink) {
     const device = found(target.describe(), isDrivable)
     return new QueueSession(target, device, machine, plainKind(device.kind), sink)

@@ -204,27 +204,17 @@ export const refused = () => {
   machine({ source: '', state: { a: t.oneOf('p', 'q') }, actions: { 'driver.x': { effect: (s) => void (s.a = 'z') } } })
   // @ts-expect-error a misspelt actor
   machine({ source: '', state: { a: t.flag }, actions: { 'devcie.x': { effect: (s) => void (s.a = true) } } })
+  const index = { a: t.record({ i: t.mod(8) }) }
   // @ts-expect-error a condition that writes
-  machine({
-    source: '',
-    state: { a: t.record({ i: t.mod(8) }) },
-    actions: { 'driver.x': { when: (s) => s.a.i++ > 0 } },
-  })
+  machine({ source: '', state: index, actions: { 'driver.x': { when: (s) => s.a.i++ > 0 } } })
   // @ts-expect-error a condition that writes into an array
   machine({ source: '', state: { a: t.array(2, t.flag) }, actions: { 'driver.x': { when: (s) => s.a.set(0, true) } } })
+  const args = { n: t.below(2) }
   // @ts-expect-error a misspelt argument
-  machine({
-    source: '',
-    state: { a: t.flag },
-    actions: { 'driver.x': { args: { n: t.below(2) }, when: (_s, { m }) => m > 0 } },
-  })
+  machine({ source: '', state: { a: t.flag }, actions: { 'driver.x': { args, when: (_s, { m }) => m > 0 } } })
+  const [borrows, state] = [{ a: t.flag }, { b: t.flag }]
   // @ts-expect-error a part that writes what it borrows
-  part({
-    source: '',
-    borrows: { a: t.flag },
-    state: { b: t.flag },
-    actions: { 'driver.x': { effect: (s) => void (s.a = true) } },
-  })
+  part({ source: '', borrows, state, actions: { 'driver.x': { effect: (s) => void (s.a = true) } } })
   // @ts-expect-error an unknown actor owes
   machine({ source: '', state: { a: t.flag }, actions: {}, owes: { 'devise.x': { clause, when: (s) => s.a } } })
 }

@@ -94,7 +94,7 @@ const joint = (name: string, parts: readonly (readonly [string, ErasedAction])[]
     effect: eachOf(actions.map((action) => action.effect)),
     eager,
     seenBy: actions.map((action) => action.seenBy).find((seen) => seen !== undefined),
-    weight: Math.max(...actions.map((action) => action.weight ?? 1)),
+    weight: actions.map((action) => action.weight).find((weight) => weight !== undefined) ?? 1,
     hostile: actions.some((action) => action.hostile === true) || undefined,
   }
 }

@@ -63,6 +63,7 @@ export class Runner {
   readonly judge: Judge
   target: Target
   private readonly session: Session
+  private readonly unperformable: Readonly<Record<string, string>>
   private readonly options: RunOptions
   private readonly canStep: boolean
   private readonly synchronous: boolean
@@ -83,6 +84,7 @@ export class Runner {
     this.canStep = can.step
     this.synchronous = can.synchronous
     this.session = model.open(target, machine, this.sink)
+    this.unperformable = { ...model.unavailable?.(target.describe()), ...this.session.unavailable }
   }
 
   /** Takes what the session saw. After a finding nothing more is judged. */
@@ -92,6 +94,11 @@ export class Runner {
     this.commands++
     this.earlier.set(this.judge.cells)
     this.finding = this.judge.observe(action, args)
+  }
+
+  /** Actions that cannot be performed on this target, each with the reason. */
+  get unavailable(): Readonly<Record<string, string>> {
+    return this.unperformable
   }
 
   run(plan: Plan): RunResult {
@@ -165,6 +172,7 @@ export class Runner {
   private perform(step: PlanStep): boolean {
     switch (step.do) {
       case 'act': {
+        if (step.action.name in this.unperformable) return false
         const args = resolve(this.judge.state, step.action, step.args, step.hostile)
         if (args === undefined) return false
         this.performed.push({ do: 'act', action: step.action, args, hostile: step.hostile })

@@ -3,10 +3,10 @@
  * validates; what it may do is the machine's business.
  */
 import type { Gpa, Target } from '../../contract/target.ts'
-import { ALIGN, AVAIL_NO_INTERRUPT, DESC, avail } from '../../layout/split-ring.ts'
-import { type ChainText, type Segment, chainText, encodeDescriptor, spoilSegments } from './chain.ts'
+import { ALIGN, AVAIL_NO_INTERRUPT, avail, DESC } from '../../layout/split-ring.ts'
+import { type ChainText, chainText, encodeDescriptor, type Segment, spoilSegments } from './chain.ts'
 import { type MemoryMap, type RingArea, SLOT_BYTES, SLOTS } from './memory-map.ts'
-import { type Request, cut } from './requests.ts'
+import { cut, type Request } from './requests.ts'
 
 /** What a fresh writable buffer holds, so that what the device wrote shows. No pattern of the suite uses it. */
 export const UNWRITTEN = 0xa7
@@ -77,10 +77,17 @@ export class SplitDriver {
     this.named.length = 0
   }
 
-  add(logical: number, request: Request, how: { readable: number; writable: number; via: 'direct' | 'indirect' | 'mixed'; place: number; defect: string }): void {
+  add(
+    logical: number,
+    request: Request,
+    how: { readable: number; writable: number; via: 'direct' | 'indirect' | 'mixed'; place: number; defect: string },
+  ): void {
     const slot = this.takeSlot()
     const segments = spoilSegments(this.segments(slot, request, how), how.defect, this.map, this.rings!)
-    const indexes = this.takeDescriptors(logical, how.via === 'direct' ? segments.length : how.via === 'indirect' ? 1 : 2)
+    const indexes = this.takeDescriptors(
+      logical,
+      how.via === 'direct' ? segments.length : how.via === 'indirect' ? 1 : 2,
+    )
     const text = chainText(segments, how.via, how.defect, indexes, this.slotAt(slot) + TABLE_OFFSET, this.size)
     const chain: BuiltChain = {
       logical,
@@ -173,7 +180,11 @@ export class SplitDriver {
     return this.target.load(Number(segment.gpa), segment.bytes)
   }
 
-  private segments(slot: number, request: Request, how: { readable: number; writable: number; place: number; defect: string }): Segment[] {
+  private segments(
+    slot: number,
+    request: Request,
+    how: { readable: number; writable: number; place: number; defect: string },
+  ): Segment[] {
     const base = this.slotAt(slot)
     const readable = cut(request.readable.length, how.readable, request.readableCuts) ?? [request.readable.length]
     const writable = cut(request.writableBytes, how.writable, request.writableCuts) ?? [request.writableBytes]
@@ -209,7 +220,8 @@ export class SplitDriver {
   }
 
   private writeDescriptors(chain: BuiltChain): void {
-    for (const [index, descriptor] of chain.text.direct) this.storeDescriptor(this.rings!.desc + DESC.bytes * index, descriptor)
+    for (const [index, descriptor] of chain.text.direct)
+      this.storeDescriptor(this.rings!.desc + DESC.bytes * index, descriptor)
     const { table } = chain.text
     if (table === undefined) return
     const bytes = new Uint8Array(table.entries.length * DESC.bytes)

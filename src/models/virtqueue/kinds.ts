@@ -6,7 +6,10 @@ import { Medium } from './medium.ts'
 import { type BlkRequest, blkRequest, plainRequest, statusName } from './requests.ts'
 import type { DeviceKind } from './session.ts'
 
-const features = [BLK_FEATURE.RO, BLK_FEATURE.FLUSH, BLK_FEATURE.MQ].reduce((bits, feature) => bits | (1n << BigInt(feature)), 0n)
+const features = [BLK_FEATURE.RO, BLK_FEATURE.FLUSH, BLK_FEATURE.MQ].reduce(
+  (bits, feature) => bits | (1n << BigInt(feature)),
+  0n,
+)
 
 /** Requests that mean something, with the medium watched. */
 export const blkKind = (machine: Machine): DeviceKind => {

@@ -10,19 +10,22 @@ export class Medium {
   private readonly learnt: (Uint8Array | undefined)[]
 
   constructor(sectors: number, contents: number) {
-    this.patterns = Array.from({ length: sectors }, (_, sector) => Array.from({ length: contents }, (_, content) => fill(sector, content)))
+    this.patterns = Array.from({ length: sectors }, (_, sector) =>
+      Array.from({ length: contents }, (_, content) => fill(sector, content)),
+    )
     this.learnt = new Array<Uint8Array | undefined>(sectors).fill(undefined)
   }
 
   /** A new run: every pattern changes, so that what an old run wrote is not taken for this one's. */
   restart(run: number): void {
     this.learnt.fill(undefined)
-    for (const sector of this.patterns) for (const pattern of sector) new DataView(pattern.buffer).setUint32(0, run, true)
+    for (const sector of this.patterns)
+      for (const pattern of sector) new DataView(pattern.buffer).setUint32(0, run, true)
   }
 
+  /** The bytes of a content; content 0 is never written. */
   pattern(sector: number, content: number): Uint8Array {
-    // Content 0 can be written, too: then it is what the medium is taken to have held.
-    return content === 0 ? (this.learnt[sector] ??= this.patterns[sector]![0]!) : this.patterns[sector]![content]!
+    return this.patterns[sector]![content]!
   }
 
   /** Which content these bytes are; undefined when they are none. */

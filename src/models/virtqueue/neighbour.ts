@@ -1,6 +1,6 @@
 /** The second queue of a device, used for one plain request at a time. */
 import type { Gpa, Target } from '../../contract/target.ts'
-import { DESC, DESC_FLAG, avail, used } from '../../layout/split-ring.ts'
+import { avail, DESC, DESC_FLAG, used } from '../../layout/split-ring.ts'
 import { encodeDescriptor } from './chain.ts'
 import type { MemoryMap } from './memory-map.ts'
 import type { Request } from './requests.ts'
@@ -29,8 +29,18 @@ export class Neighbour {
     this.target.store(this.answerAt, new Uint8Array(request.writableBytes).fill(0xff))
     const table = new Uint8Array(2 * DESC.bytes)
     const view = new DataView(table.buffer)
-    encodeDescriptor(view, 0, { address: BigInt(buffer), length: request.readable.length, flags: DESC_FLAG.NEXT, next: 1 })
-    encodeDescriptor(view, DESC.bytes, { address: BigInt(this.answerAt), length: request.writableBytes, flags: DESC_FLAG.WRITE, next: 0 })
+    encodeDescriptor(view, 0, {
+      address: BigInt(buffer),
+      length: request.readable.length,
+      flags: DESC_FLAG.NEXT,
+      next: 1,
+    })
+    encodeDescriptor(view, DESC.bytes, {
+      address: BigInt(this.answerAt),
+      length: request.writableBytes,
+      flags: DESC_FLAG.WRITE,
+      next: 0,
+    })
     this.target.store(desc, table)
     this.store16(ring + avail.ring(this.idx % this.map.size), 0)
     this.idx = (this.idx + 1) & 0xffff

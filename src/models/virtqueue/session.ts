@@ -52,6 +52,7 @@ export class QueueSession implements Session {
   private neighbourUp = false
   private lapping = false
   private held = false
+  private failing = false
   private needsReset = false
   /** Something happened after which the device may ask for a reset. */
   private suspicious = false
@@ -69,7 +70,9 @@ export class QueueSession implements Session {
     const map = memoryMap(description, device, machine.scope.size!)
     this.driver = new SplitDriver(target, map)
     this.neighbour = new Neighbour(target, map)
-    this.watch = new Watch(machine, this.driver, sink, description.observes.dma === 'exact', (chain) => kind.readReturn(this.driver, chain))
+    this.watch = new Watch(machine, this.driver, sink, description.observes.dma === 'exact', (chain) =>
+      kind.readReturn(this.driver, chain),
+    )
     this.watch.elsewhere.push({ start: map.neighbour.start, end: map.slots })
     this.twoQueues = this.transport.queueCount() > 1
     this.unavailable = this.whatCannotBe(description.can.controls)
@@ -78,10 +81,17 @@ export class QueueSession implements Session {
   private whatCannotBe(controls: readonly Control['do'][]): Record<string, string> {
     const none: Record<string, string> = {}
     if (this.transport.interrupts !== 'msix')
-      for (const name of ['driver.mask', 'driver.unmask', 'driver.toggleMsix']) none[name] = 'the device has no MSI-X that can be seen'
+      for (const name of ['driver.mask', 'driver.unmask', 'driver.toggleMsix'])
+        none[name] = 'the device has no MSI-X that can be seen'
     if (!this.twoQueues) none['driver.useNeighbour'] = 'the device has one queue'
-    const needs = { 'backend.hold': 'hold', 'backend.release': 'release', 'backend.releaseOne': 'release-one', 'backend.fail': 'fail' } as const
-    for (const [name, control] of Object.entries(needs)) if (!controls.includes(control)) none[name] = `the target has no control "${control}"`
+    const needs = {
+      'backend.hold': 'hold',
+      'backend.release': 'release',
+      'backend.releaseOne': 'release-one',
+      'backend.fail': 'fail',
+    } as const
+    for (const [name, control] of Object.entries(needs))
+      if (!controls.includes(control)) none[name] = `the target has no control "${control}"`
     return none
   }
 
@@ -95,6 +105,8 @@ export class QueueSession implements Session {
   start(): void {
     if (this.held) this.control({ do: 'release', order: 'fifo' })
     this.held = false
+    if (this.failing) this.control({ do: 'fail', count: 0 })
+    this.failing = false
     if (this.masked) this.transport.maskVector?.(VECTOR.queue, false)
     this.masked = false
     this.transport.setStatus(0)
@@ -198,6 +210,7 @@ export class QueueSession implements Session {
         this.control({ do: 'release-one', index: args.index as number })
         return
       case 'backend.fail':
+        this.failing = true
         this.control({ do: 'fail', count: 1 })
         return
       default:
@@ -318,7 +331,9 @@ export class QueueSession implements Session {
       status |= STATUS.FEATURES_OK
       transport.setStatus(status)
       if ((transport.status() & STATUS.FEATURES_OK) === 0)
-        throw new ModelError(`${this.device}: expected FEATURES_OK to stay for features 0x${features.toString(16)} out of the offered ones, found it cleared`)
+        throw new ModelError(
+          `${this.device}: expected FEATURES_OK to stay for features 0x${features.toString(16)} out of the offered ones, found it cleared`,
+        )
     }
     this.watch.eventIdx = (features & bit(FEATURE.RING_EVENT_IDX)) !== 0n
     if (transport.interrupts === 'msix') transport.setConfigVector?.(VECTOR.config)
@@ -326,7 +341,14 @@ export class QueueSession implements Session {
     if (this.twoQueues) {
       const { desc, avail, used } = this.driver.map.neighbour
       this.neighbour.restart()
-      transport.setUpQueue(1, this.driver.map.size, desc, avail, used, transport.interrupts === 'msix' ? VECTOR.neighbour : undefined)
+      transport.setUpQueue(
+        1,
+        this.driver.map.size,
+        desc,
+        avail,
+        used,
+        transport.interrupts === 'msix' ? VECTOR.neighbour : undefined,
+      )
       this.neighbourUp = true
     }
     transport.setStatus(status | STATUS.DRIVER_OK)
@@ -355,7 +377,11 @@ export class QueueSession implements Session {
     this.driver.forgetChains()
     this.driver.rings = undefined
     this.seenIdx = 0
-    if (this.masked) this.transport.maskVector?.(VECTOR.queue, false)
+    if (this.masked) {
+      // What was pending is not the next queue's: the message that unmasking lets out is not told.
+      this.transport.maskVector?.(VECTOR.queue, false)
+      this.target.events()
+    }
     this.masked = false
   }
 
@@ -371,8 +397,11 @@ export class QueueSession implements Session {
   private awaitReset(): void {
     for (let waited = 0; this.transport.status() !== 0; waited += 1 + (waited >> 1)) {
       if (waited > RESET_MS)
-        throw new ModelError(`${this.device}: expected the device status to read 0 after a reset, found 0x${this.transport.status().toString(16)}`)
-      if (this.target.settle(this.can.synchronous ? 0 : 1 + (waited >> 1)) === 'dead') throw new TargetError('dead', 'the target ended during a reset')
+        throw new ModelError(
+          `${this.device}: expected the device status to read 0 after a reset, found 0x${this.transport.status().toString(16)}`,
+        )
+      if (this.target.settle(this.can.synchronous ? 0 : 1 + (waited >> 1)) === 'dead')
+        throw new TargetError('dead', 'the target ended during a reset')
     }
     if (this.can.step) this.target.settle(0)
   }

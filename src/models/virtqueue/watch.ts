@@ -9,7 +9,17 @@ import { DESC, USED_NO_NOTIFY, used } from '../../layout/split-ring.ts'
 import { type BuiltChain, type SplitDriver, UNWRITTEN } from './driver.ts'
 import { type RingArea, SLOT_BYTES, SLOTS } from './memory-map.ts'
 
-type Area = 'descriptors' | 'avail' | 'used' | 'readable' | 'writable' | 'indirect' | 'stale' | 'early' | 'foreign' | 'nowhere'
+type Area =
+  | 'descriptors'
+  | 'avail'
+  | 'used'
+  | 'readable'
+  | 'writable'
+  | 'indirect'
+  | 'stale'
+  | 'early'
+  | 'foreign'
+  | 'nowhere'
 
 /** What a return means beyond its head and length: the arguments that the device type adds. */
 export type ReadReturn = (chain: BuiltChain | undefined) => Args
@@ -85,8 +95,11 @@ export class Watch {
     }
     for (const range of this.elsewhere) if (gpa >= range.start && end <= range.end) return
     const slot = Math.floor((gpa - this.driver.map.slots) / SLOT_BYTES)
-    if (slot >= 0 && slot < SLOTS) for (const chain of this.driver.chains) if (chain?.slot === slot && this.chainAccess(chain, gpa, data.length, write)) return
-    for (const chain of this.driver.chains) if (chain !== undefined && this.chainAccess(chain, gpa, data.length, write)) return
+    if (slot >= 0 && slot < SLOTS)
+      for (const chain of this.driver.chains)
+        if (chain?.slot === slot && this.chainAccess(chain, gpa, data.length, write)) return
+    for (const chain of this.driver.chains)
+      if (chain !== undefined && this.chainAccess(chain, gpa, data.length, write)) return
     this.tell(this.wasNamed(BigInt(gpa), data.length) ? (write ? 'writable' : 'readable') : 'foreign', write, undefined)
   }
 
@@ -118,7 +131,13 @@ export class Watch {
       this.tell('descriptors', write, undefined)
       if (write || this.muted) return
       const chain = this.driver.byPhysical[Math.floor((gpa - rings.desc) / DESC.bytes)]
-      if (chain === undefined || chain.popped || chain.at !== 'available' || chain.physical !== Math.floor((gpa - rings.desc) / DESC.bytes)) return
+      if (
+        chain === undefined ||
+        chain.popped ||
+        chain.at !== 'available' ||
+        chain.physical !== Math.floor((gpa - rings.desc) / DESC.bytes)
+      )
+        return
       chain.popped = true
       this.sink(this.pop, { head: chain.logical })
     }
@@ -135,7 +154,8 @@ export class Watch {
       return true
     }
     const { table } = chain.text
-    if (table === undefined || gpa < table.gpa || gpa + bytes > table.gpa + table.entries.length * DESC.bytes) return false
+    if (table === undefined || gpa < table.gpa || gpa + bytes > table.gpa + table.entries.length * DESC.bytes)
+      return false
     this.tell(late ?? 'indirect', write, chain.logical)
     return true
   }
@@ -181,7 +201,12 @@ export class Watch {
     const named = chain?.physical === id ? chain : undefined
     const extra = this.readReturn(named)
     if (named !== undefined && !this.exact) this.compareChain(named)
-    const args = { head: named?.logical, len: Math.min(len, this.bytesMax), filled: Math.min(named?.filled ?? 0, this.bytesMax), ...extra }
+    const args = {
+      head: named?.logical,
+      len: Math.min(len, this.bytesMax),
+      filled: Math.min(named?.filled ?? 0, this.bytesMax),
+      ...extra,
+    }
     if (named !== undefined) named.at = 'returned'
     this.sink(this.returned, args, `used.id ${id}, used.len ${len}`)
   }

@@ -1,0 +1,14 @@
+/** Every model: a machine joined to targets. */
+import type { Model } from '../kernel/model.ts'
+import { configSpaceModel } from './config-space.ts'
+import { deviceStatusModel } from './device-status.ts'
+import { pciFunctionModel } from './pci-function.ts'
+import { splitQueueModel, virtioBlkModel } from './split-queue.ts'
+
+export const models: readonly Model[] = [
+  splitQueueModel,
+  virtioBlkModel,
+  deviceStatusModel,
+  configSpaceModel,
+  pciFunctionModel,
+]
