@@ -23,6 +23,7 @@ export class Msix {
   readonly #control: number
   readonly #table: number
   readonly #pending: number
+  readonly #places: readonly number[]
   readonly #messages: Message[]
 
   constructor(config: ConfigSpace, capability: Capability, bars: readonly Bar[], messageBase: Gpa | undefined) {
@@ -41,10 +42,10 @@ export class Msix {
     this.vectors = (config.read16(this.#control) & MSIX_CONTROL.TABLE_SIZE) + 1
     this.#table = within(table, 'table')
     this.#pending = within(pending, 'pending bits')
-    this.#messages = Array.from({ length: this.vectors }, (_, i) => ({
-      address: messageBase === undefined ? INTERRUPT_WINDOW + (i % 256) * 2 ** 12 : messageBase + 16 * i,
-      data: i + 1,
-    }))
+    this.#places = Array.from({ length: this.vectors }, (_, i) =>
+      messageBase === undefined ? INTERRUPT_WINDOW + (i % 256) * 2 ** 12 : messageBase + 16 * i,
+    )
+    this.#messages = this.#places.map((address, i) => ({ address, data: i + 1 }))
   }
 
   /** Every entry gets its message and is unmasked; then MSI-X is switched on. */
@@ -81,8 +82,19 @@ export class Msix {
     this.#config.write16(this.#control, (enabled ? MSIX_CONTROL.ENABLE : 0) | (masked ? MSIX_CONTROL.FUNCTION_MASK : 0))
   }
 
-  readControl(): number {
-    return this.#config.read16(this.#control)
+  isEnabled(): boolean {
+    return (this.#config.read16(this.#control) & MSIX_CONTROL.ENABLE) !== 0
+  }
+  /** What the table holds. */
+  readMessage(vector: number): Message {
+    const { guest } = this.#config
+    const low = guest.read32(this.#entry(vector, MSIX_ENTRY.addressLow))
+    const high = guest.read32(this.#entry(vector, MSIX_ENTRY.addressHigh))
+    return { address: high * 2 ** 32 + low, data: guest.read32(this.#entry(vector, MSIX_ENTRY.data)) }
+  }
+  /** The address set aside for messages of an entry; 16 bytes there are its own. */
+  placeOf(vector: number): number {
+    return this.#places[vector]!
   }
   isMasked(vector: number): boolean {
     return (this.#config.guest.read32(this.#entry(vector, MSIX_ENTRY.control)) & MSIX_ENTRY_MASKED) !== 0

@@ -1,7 +1,7 @@
 /** The PCI transport (VIRTIO 1.3, 4.1), with its structures in memory BARs or in I/O BARs. */
 import type { DeviceDescription, Location, Target } from '../../contract/target.ts'
 import { ModelError } from '../../kernel/model.ts'
-import { CAPABILITY, COMMAND, PCI } from '../../layout/pci.ts'
+import { CAPABILITY } from '../../layout/pci.ts'
 import { CFG_TYPE, COMMON } from '../../layout/virtio.ts'
 import { Guest, place, type Wide } from './access.ts'
 import { findMsix, type Message, type Msix } from './msix.ts'
@@ -175,10 +175,13 @@ export class VirtioPciDriver implements VirtioTransport {
   interruptStatus(): number {
     return this.#guest.read8(within(this.#isr, 0))
   }
-  /** Gates INTx; the cause stays (PCI 3.0, 6.2.2). */
-  disableIntx(disabled: boolean): void {
-    const on = COMMAND.IO | COMMAND.MEMORY | COMMAND.BUS_MASTER
-    this.config.write16(PCI.command, disabled ? on | COMMAND.INTX_DISABLE : on)
+  /** The vector register of configuration changes, as it reads. */
+  configVector(): number {
+    return this.#read16(COMMON.configMsixVector)
+  }
+  /** The BAR of the common configuration, and where in it `num_queues` is. */
+  get landmark(): { readonly bar: Bar; readonly offset: number } {
+    return { bar: this.#common.bar, offset: this.#common.offset + COMMON.numQueues }
   }
 
   #doorbell(queue: number): Location {

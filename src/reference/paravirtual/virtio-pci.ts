@@ -152,8 +152,13 @@ export class VirtioPci implements Personality {
   }
 
   writeStatus(fn: PciFunction, value: number): void {
-    if (value === 0) this.resetDevice(fn)
-    else this.device.setStatus(value)
+    if (value === 0) {
+      this.resetDevice(fn)
+      return
+    }
+    // A new life begins: what the device signals from now on is not of before the reset.
+    this.#drains()
+    this.device.setStatus(value)
   }
 
   /** Every event is unmapped, no cause and no message of before is left, 4.1.5.1.2.1 and PCI 3.0 6.8.3.5. */
