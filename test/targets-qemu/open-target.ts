@@ -3,22 +3,53 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach } from 'vitest'
 import type { OpenOptions, Target } from '../../src/contract/index.ts'
 import { qemuDoor } from '../../src/targets/qemu/index.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'iospec-test-qemu-'))
-const opened: Target[] = []
+const opened: { target: Target; pid: number }[] = []
+
+/** A QEMU that lives longer is killed: a test that waits for it blocks its thread, and no test timeout can end that. */
+const LIFE_MS = 30_000
+
+const watchdog = new Worker(
+  `const { parentPort } = require('node:worker_threads')
+   const timers = new Map()
+   parentPort.on('message', ({ pid, watch }) => {
+     clearTimeout(timers.get(pid))
+     if (watch) timers.set(pid, setTimeout(() => { try { process.kill(-pid, 'SIGKILL') } catch {} }, ${LIFE_MS}))
+   })`,
+  { eval: true },
+)
+watchdog.unref()
 
 afterEach(() => {
-  for (const target of opened.splice(0)) target.close()
+  for (const { target, pid } of opened.splice(0)) {
+    target.close()
+    watchdog.postMessage({ pid, watch: false })
+  }
 })
 
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
+afterAll(async () => {
+  await watchdog.terminate()
+  rmSync(directory, { recursive: true, force: true })
+})
 
 export async function openTarget(rest: string, options: Partial<OpenOptions> = {}): Promise<Target> {
-  const target = await qemuDoor.open(rest, { directory, timeoutMs: 10_000, ...options })
-  opened.push(target)
+  let pid = 0
+  const target = await qemuDoor.open(rest, {
+    directory,
+    timeoutMs: 10_000,
+    ...options,
+    onProcessGroup: (group) => {
+      pid = group
+      options.onProcessGroup?.(group)
+    },
+  })
+  watchdog.postMessage({ pid, watch: true })
+  opened.push({ target, pid })
   return target
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Target } from '../../src/contract/index.ts'
+import { CAPABILITY, COMMAND, MSIX, MSIX_CONTROL, PCI } from '../../src/layout/pci.ts'
 import { openTarget } from './open-target.ts'
 import { qemuMissing } from './require-qemu.ts'
 import { ScriptedDriver } from './scripted-driver.ts'
@@ -10,6 +11,16 @@ const machines = ['virtio-blk', 'virtio-blk?iothread=1', 'virtio-blk-mmio'] as c
 function settleFully(target: Target): void {
   for (let times = 0; times < 2; times++) expect(target.settle(20)).toBe('quiet')
   target.events()
+}
+
+/** Configuration address of a capability of the disk. */
+function capability(target: Target, id: number): number {
+  const base = 4 << 15
+  const read = (offset: number): number => Number(target.read({ space: 'config', address: base + offset }, 1))
+  let offset = read(PCI.capabilities)
+  while (offset !== 0 && read(offset) !== id) offset = read(offset + 1)
+  expect(offset).not.toBe(0)
+  return base + offset
 }
 
 describe.skipIf(qemuMissing !== undefined)('qemu: requests', () => {
@@ -102,21 +113,50 @@ describe.skipIf(qemuMissing !== undefined)('qemu: requests', () => {
 
   test.each(machines)('%s: a reset with held requests returns, and the device works after it', async (rest) => {
     const target = await openTarget(rest)
-    const driver = new ScriptedDriver(target)
-    for (const reset of [() => driver.reset(), () => target.reset('system')]) {
+    const command = { space: 'config', address: (4 << 15) | PCI.command } as const
+    const resets: Record<string, () => void> = {
+      status: () => driver.reset(),
+      system: () => target.reset('system'),
+      // The driver gives up: DRIVER_OK goes away together with everything else.
+      failed: () => driver.fail(),
+      ...(rest.startsWith('virtio-blk-mmio')
+        ? {}
+        : { 'bus master': () => target.write(command, 2, BigInt(COMMAND.MEMORY)) }),
+    }
+    let driver = new ScriptedDriver(target)
+    for (const reset of Object.values(resets)) {
       target.control!('disk', { do: 'hold' })
       driver.publishRead(0, 1)
       driver.kick()
-      target.settle(5)
+      settleFully(target)
+      expect(driver.returned()).toEqual([])
       reset()
-      target.settle(5)
-      const again = new ScriptedDriver(target)
-      again.publishRead(0, 3)
-      again.kick()
-      expect(again.wait(1)).toEqual([0])
-      expect(again.answer(0)).toEqual({ word: 3, status: 0 })
-      driver.start()
+      settleFully(target)
+      driver = new ScriptedDriver(target)
+      driver.publishRead(0, 3)
+      driver.kick()
+      expect(driver.wait(1)).toEqual([0])
+      expect(driver.answer(0)).toEqual({ word: 3, status: 0 })
     }
+  })
+
+  test('a hold outlasts MSI-X being masked and unmasked', async () => {
+    const target = await openTarget('virtio-blk')
+    const driver = new ScriptedDriver(target)
+    target.control!('disk', { do: 'hold' })
+    driver.publishRead(0, 1)
+    driver.kick()
+    const control = { space: 'config', address: capability(target, CAPABILITY.MSIX) + MSIX.control } as const
+    target.write(control, 2, BigInt(MSIX_CONTROL.ENABLE | MSIX_CONTROL.FUNCTION_MASK))
+    settleFully(target)
+    expect(driver.returned()).toEqual([])
+    target.control!('disk', { do: 'release', order: 'fifo' })
+    expect(driver.wait(1)).toEqual([0])
+    target.settle(5)
+    expect(target.events()).toEqual([])
+    target.write(control, 2, BigInt(MSIX_CONTROL.ENABLE))
+    target.settle(5)
+    expect(target.events()).toMatchObject([{ kind: 'msi', vector: 1 }])
   })
 
   test.each(machines)('%s: exactly the requests that were told to fail do', async (rest) => {

@@ -41,15 +41,19 @@ export class ScriptedDriver {
   }
 
   start(): void {
+    this.#transport.set('status', 0)
     this.target.store(RINGS, new Uint8Array(0x3000))
     this.#availIdx = 0
     this.#usedIdx = 0
-    this.#transport.set('status', 0)
     this.#transport.setUp()
   }
 
   reset(): void {
     this.#transport.set('status', 0)
+  }
+
+  fail(): void {
+    this.#transport.set('status', STATUS.FAILED)
   }
 
   capacity(): number {

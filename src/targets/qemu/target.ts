@@ -15,7 +15,7 @@ import {
 } from '../../contract/index.ts'
 import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT } from '../../layout/pci.ts'
 import { Backend } from './backend.ts'
-import { mayDrain } from './drain.ts'
+import { findMsix, mayDrain, RESET_PORT } from './drain.ts'
 import { type Machine, MESSAGE_GPA, MESSAGE_SLOT_BYTES, messageSlots, RAM_BYTES } from './machine.ts'
 import { Monitor } from './monitor.ts'
 import type { QemuOptions } from './options.ts'
@@ -24,8 +24,7 @@ import { Qtest } from './qtest.ts'
 
 const SUFFIX = { 1: 'b', 2: 'w', 4: 'l', 8: 'q' } as const
 
-/** q35 resets completely when this is written to the reset control register. */
-const RESET_PORT = 0xcf9
+/** q35 resets completely when this is written to the reset port. */
 const FULL_RESET = 6
 
 /** Turns of the main loop that a completion needs after its request: one to finish it, one to notify. */
@@ -45,13 +44,16 @@ export class QemuTarget implements Target {
   readonly #page: Buffer
   readonly #empty: Buffer
   readonly #device: string
+  /** Where the MSI-X capability of a PCI device is. */
+  readonly #msix: number | undefined
   #events: TargetEvent[] = []
 
   constructor(process: QemuProcess, machine: Machine, options: QemuOptions) {
     this.#process = process
     this.#machine = machine
     this.#options = options
-    this.#device = machine.devices(options)[0]!.id
+    const { id, transport } = machine.devices(options)[0]!
+    this.#device = id
     this.#page = Buffer.alloc(messageSlots(options) * MESSAGE_SLOT_BYTES)
     this.#empty = Buffer.from(this.#page)
     this.#qtest = new Qtest(process.qtest)
@@ -61,6 +63,10 @@ export class QemuTarget implements Target {
       { path: machine.path, queues: options.numQueues, asynchronous: options.iothread },
       process.stdoutFile,
     )
+    if (transport.kind === 'pci') {
+      const { bus, device } = transport
+      this.#msix = findMsix(this, (bus << 20) | (device << 15) | (transport.function << 12))
+    }
     if (options.lines) this.#qtest.ask('irq_intercept_in ioapic')
   }
 
@@ -125,7 +131,7 @@ export class QemuTarget implements Target {
     this.#alive()
     const address = checked(at.address)
     const data = BigInt.asUintN(8 * width, value)
-    if (this.#backend.holding && mayDrain(at, width, data)) this.#release()
+    if (this.#backend.holding && mayDrain(at, width, data, this.#msix)) this.#release()
     if (at.space === 'mmio') {
       this.#qtest.post(`write${SUFFIX[width]} ${address} ${data}`)
     } else if (at.space === 'hypercall') {
