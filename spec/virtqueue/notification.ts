@@ -56,7 +56,7 @@ export const notification = (bounds: RingBounds) => {
         requires: { onlyWithoutEventIdx: { clause: clause('VIO-NTF-06'), holds: (s) => !s.eventIdx } },
         effect(s) {
           s.noInterrupt = true
-          if (!s.eventIdx) s.owed = false
+          if (!s.eventIdx) settle(s)
         },
       },
       'driver.unsuppress': {
@@ -72,7 +72,7 @@ export const notification = (bounds: RingBounds) => {
         when: (s) => s.queueUp && s.eventIdx && !s.lapping,
         effect(s, { ahead }) {
           s.usedEvent = index.plus(s.seenIdx, ahead)
-          if (!within(s.usedEvent, s.owedFrom, s.usedIdx)) s.owed = false
+          if (!within(s.usedEvent, s.owedFrom, s.usedIdx)) settle(s)
         },
       },
       'driver.check': {
@@ -143,7 +143,7 @@ export const notification = (bounds: RingBounds) => {
             holds: (s) => s.owed,
           },
         },
-        effect: (s) => void (s.owed = false),
+        effect: settle,
         eager: (s) => (s.owed && !s.masked ? {} : undefined),
       },
       'device.setNoNotify': {
@@ -157,6 +157,7 @@ export const notification = (bounds: RingBounds) => {
       'device.setAvailEvent': {
         does: 'Writes `avail_event`.',
         args: { position: index },
+        when: (s) => s.eventIdx,
         effect: (s, { position }) => void (s.availEvent = position),
         eager: (s) =>
           s.eventIdx && s.availEvent !== s.availIdx && !s.unchecked ? { position: s.availIdx } : undefined,
@@ -164,7 +165,8 @@ export const notification = (bounds: RingBounds) => {
       'driver.lap': {
         effect(s) {
           s.checkFrom = s.availIdx
-          s.unchecked = s.kickDue = s.owed = false
+          s.unchecked = s.kickDue = false
+          settle(s)
           s.kicked = true
           if (s.eventIdx) s.usedEvent = index.plus(s.availIdx, size)
         },
@@ -185,6 +187,12 @@ export const notification = (bounds: RingBounds) => {
       aPickupWithoutKick: { on: 'device.publish', when: (s) => !s.kicked && !s.unchecked },
     },
   })
+}
+
+/** Nothing is owed any more. */
+const settle = (s: { owed: boolean; owedFrom: number }): void => {
+  s.owed = false
+  s.owedFrom = 0
 }
 
 /** The rings are fresh: nobody has asked for anything, and nothing is announced. */

@@ -2,7 +2,7 @@
  * The split format: a descriptor table, an available ring written by the driver, a used ring written by the device,
  * and two free-running indexes. The bytes are in `src/layout/split-ring.ts`; here is what they mean.
  */
-import { clear, part, t } from '../../src/kernel/language/index.ts'
+import { part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
 import { lifecycleState } from './lifecycle.ts'
 import { queueState } from './queue.ts'
@@ -64,18 +64,6 @@ export const splitRing = (bounds: RingBounds) => {
   const head = t.id('head', size)
   const index = t.mod(wrap)
   const half = t.int(1, parts)
-  const empty = (s: {
-    availIdx: number
-    usedIdx: number
-    seenIdx: number
-    pending: number
-    unpublished: number
-    lapping: boolean
-  }) => {
-    s.availIdx = s.usedIdx = s.seenIdx = 0
-    s.pending = s.unpublished = 0
-    s.lapping = false
-  }
   return part({
     source: 'VIRTIO 1.4',
     borrows: { ...queueState(size), ...lifecycleState },
@@ -86,7 +74,9 @@ export const splitRing = (bounds: RingBounds) => {
       /** Entries that the device made visible since it last said so. */
       unpublished: t.below(size + 1),
       /** Table descriptors of each chain, by head. */
-      tables: t.array(size, t.record({ descriptors: t.below(size + 1) })),
+      costs: t.array(size, t.below(size + 1)),
+      /** Table descriptors of all chains together. */
+      taken: t.below(size + 1),
       /** The head in each slot of the available ring. */
       line: t.array(size, t.maybe(head)),
     },
@@ -103,9 +93,8 @@ export const splitRing = (bounds: RingBounds) => {
         },
         weight: 5,
         when: (s, { readable, writable, via }) => {
-          let taken = tableCost(via, readable, writable)
-          for (let h = 0; h < size; h++) if (s.chains.at(h).at !== 'idle') taken += s.tables.at(h).descriptors
-          return s.queueUp && s.phase === 'running' && !s.lapping && s.pending < size && taken <= size
+          if (!s.queueUp || s.phase !== 'running' || s.lapping || s.pending >= size) return false
+          return s.taken + tableCost(via, readable, writable) <= size
         },
         requires: {
           indirectWasNegotiated: {
@@ -119,7 +108,8 @@ export const splitRing = (bounds: RingBounds) => {
           },
         },
         effect(s, { head, readable, writable, via }) {
-          s.tables.at(head).descriptors = Math.min(size, tableCost(via, readable, writable))
+          s.costs.set(head, tableCost(via, readable, writable))
+          s.taken = s.taken + tableCost(via, readable, writable)
           s.line.set((s.availIdx + s.pending) % size, head)
           s.pending = s.pending + 1
         },
@@ -226,7 +216,8 @@ export const splitRing = (bounds: RingBounds) => {
         effect(s, { head }) {
           s.used.set(s.seenIdx % size, undefined)
           s.seenIdx++
-          clear(s.tables.at(head))
+          s.taken = s.taken - s.costs.at(head)
+          s.costs.set(head, 0)
         },
       },
       'driver.lap': {
@@ -252,16 +243,10 @@ export const splitRing = (bounds: RingBounds) => {
         eager: (s) => (s.lapping ? { exactly: true } : undefined),
       },
       'device.finishReset': {
-        effect(s) {
-          empty(s)
-          clearRings(s)
-        },
+        effect: empty,
       },
       'device.finishQueueReset': {
-        effect(s) {
-          empty(s)
-          clearRings(s)
-        },
+        effect: empty,
       },
     },
     owes: {
@@ -291,12 +276,22 @@ export const splitRing = (bounds: RingBounds) => {
   })
 }
 
-const clearRings = (s: {
-  readonly tables: { readonly length: number; at(i: number): object }
-  readonly used: { fill(v: undefined): void }
-  readonly line: { fill(v: undefined): void }
-}) => {
+/** Fresh rings: nothing is in them, and the indexes are zero. */
+const empty = (s: {
+  availIdx: number
+  usedIdx: number
+  seenIdx: number
+  pending: number
+  unpublished: number
+  taken: number
+  lapping: boolean
+  readonly costs: { fill(value: number): void }
+  readonly used: { fill(value: undefined): void }
+  readonly line: { fill(value: undefined): void }
+}): void => {
+  s.availIdx = s.usedIdx = s.seenIdx = s.pending = s.unpublished = s.taken = 0
+  s.lapping = false
+  s.costs.fill(0)
   s.used.fill(undefined)
   s.line.fill(undefined)
-  for (let i = 0; i < s.tables.length; i++) clear(s.tables.at(i))
 }

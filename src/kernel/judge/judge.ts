@@ -98,6 +98,7 @@ export class Judge {
       this.breaches++
       this.machine.breach?.(this.state, clause)
     }
+    if (action.effect === undefined && broken.length === 0) return finding
     return finding ?? this.settleState()
   }
 
@@ -117,7 +118,8 @@ export class Judge {
     }
     const finding = this.dutiesOf(action, args)
     if (finding !== undefined) return finding
-    return this.take(action, args) ?? this.settleState()
+    // Without an effect the state is the one that was judged already.
+    return action.effect === undefined ? this.take(action, args) : (this.take(action, args) ?? this.settleState())
   }
 
   /** The target is quiet: nothing may be owed. */

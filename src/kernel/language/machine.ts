@@ -142,6 +142,8 @@ export interface Action {
   readonly actor: Actor
   readonly does: string
   readonly args: readonly { readonly name: string; readonly type: AnyScalar }[]
+  /** The first argument that is an id: in plans it is a reference. */
+  readonly reference: { readonly name: string; readonly type: AnyScalar } | undefined
   readonly when: ((s: Erased, args: Args) => boolean) | undefined
   readonly duties: readonly (Duty<Erased, Args> & { readonly name: string })[]
   readonly effect: ((s: Erased, args: Args) => void) | undefined
@@ -211,6 +213,9 @@ export const compile = (
         name: argName,
         type: type as AnyScalar,
       })),
+      reference: entries(action.args)
+        .filter(([, type]) => type.kind === 'id')
+        .map(([argName, type]) => ({ name: argName, type: type as AnyScalar }))[0],
       when: action.when,
       duties: entries(action.requires).map(([duty, text]) => ({ name: duty, ...text })),
       effect: action.effect,

@@ -26,6 +26,8 @@ export interface DrawOptions {
 const LENGTHS = [10, 10, 30, 30, 30, 100] as const
 /** The stand-in stops here: a machine whose eager choices never end would otherwise never be drawn from. */
 const EAGER_MAX = 256
+/** How often arguments are drawn for an action before another one is tried. */
+const ATTEMPTS = 2
 /** What an action of weight 0 weighs in a plan that is to have it. */
 const RARE_WEIGHT = 30
 
@@ -137,23 +139,24 @@ export class Drawer {
     while (index < weights.length - 1 && (ticket -= weights[index]!) >= 0) index++
     const action = this.ours[index]!
     if (weights[index] === 0 || (action.hostile && !breach)) return undefined
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const args: Record<string, unknown> = {}
+    const args: Record<string, unknown> = {}
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       for (const { name, type } of action.args) args[name] = drawScalar(type, random)
-      if (this.fits(action, args, breach)) return { do: 'act', action, args, hostile: breach } as const
-      // The first name of an enumeration is the plain case: fall back to it, one argument after the other.
-      if (breach) continue
-      for (const { name, type } of action.args) {
-        if (type.kind !== 'enum') continue
-        args[name] = type.names![0]
-        if (this.fits(action, args, false)) return { do: 'act', action, args, hostile: false } as const
-      }
+      if (resolve(this.state, action, args, breach) !== undefined)
+        return { do: 'act', action, args, hostile: breach } as const
+      if (breach || action.args.length === 0) continue
+      // The first name of an enumeration is the plain case: fall back to it.
+      let plainer = false
+      for (const { name, type } of action.args)
+        if (type.kind === 'enum' && args[name] !== type.names![0]) {
+          args[name] = type.names![0]
+          plainer = true
+          if (resolve(this.state, action, args, false) !== undefined)
+            return { do: 'act', action, args, hostile: false } as const
+        }
+      if (!plainer) continue
     }
     return undefined
-  }
-
-  private fits(action: Action, args: Record<string, unknown>, breach: boolean): boolean {
-    return resolve(this.state, action, args, breach) !== undefined
   }
 
   private perform(action: Action, planned: Args): void {
@@ -186,23 +189,25 @@ export class Drawer {
  * Undefined when none fits.
  */
 export const resolve = (state: Erased, action: Action, planned: Args, hostile: boolean): Args | undefined => {
-  const fits = (args: Args): boolean => {
-    if (action.when !== undefined && !action.when(state, args)) return false
-    if (hostile) return true
-    for (const duty of action.duties) {
-      if (duty.given !== undefined && !duty.given(state, args)) continue
-      if (!duty.holds(state, args)) return false
-    }
-    return true
-  }
-  if (fits(planned)) return planned
-  const reference = action.args.find(({ type }) => type.kind === 'id')
+  if (fits(state, action, planned, hostile)) return planned
+  const reference = action.reference
   if (reference === undefined) return undefined
   const { name, type } = reference
   const wanted = planned[name] as number
+  const args: Record<string, unknown> = { ...planned }
   for (let i = 1; i < type.cells; i++) {
-    const args = { ...planned, [name]: (wanted + i) % type.cells }
-    if (fits(args)) return args
+    args[name] = (wanted + i) % type.cells
+    if (fits(state, action, args, hostile)) return args
   }
   return undefined
+}
+
+const fits = (state: Erased, action: Action, args: Args, hostile: boolean): boolean => {
+  if (action.when !== undefined && !action.when(state, args)) return false
+  if (hostile) return true
+  for (const duty of action.duties) {
+    if (duty.given !== undefined && !duty.given(state, args)) continue
+    if (!duty.holds(state, args)) return false
+  }
+  return true
 }
