@@ -82,10 +82,11 @@ export const hostile = ({ size }: RingBounds) => {
       'driver.add': {
         args: { head, defect },
         requires: breaches,
+        // Seen before the queue takes note: a head that is outstanding already makes two chains of one.
         effect(s, { head, defect }) {
-          if (!refusable.has(defect)) return
-          s.malformed = s.malformed.with(head)
-          s.why = defect
+          const alone = s.chains.at(head).at === 'idle'
+          s.malformed = alone && refusable.has(defect) ? s.malformed.with(head) : s.malformed.without(head)
+          if (refusable.has(defect)) s.why = defect
         },
       },
       'driver.scribble': {
@@ -120,6 +121,7 @@ export const hostile = ({ size }: RingBounds) => {
         clause: clause('HRD-07'),
         when: (s) =>
           s.phase === 'running' &&
+          s.agreed &&
           s.queueUp &&
           !s.needsReset &&
           s.kicked &&

@@ -17,6 +17,8 @@ export const lifecycleState = {
   queueUp: t.flag,
   /** The driver asked for a reset of the queue and has not yet seen it completed. */
   queueResetting: t.flag,
+  /** Features were agreed on before DRIVER_OK. */
+  agreed: t.flag,
   /** Accepted features. */
   eventIdx: t.flag,
   indirect: t.flag,
@@ -68,6 +70,7 @@ export const lifecycle = ({ choosy }: LifecycleBounds) =>
         },
         effect(s, { eventIdx, indirect, ringReset, withQueue }) {
           s.phase = 'running'
+          s.agreed = true
           s.eventIdx = eventIdx && s.offersEventIdx
           s.indirect = indirect && s.offersIndirect
           s.ringReset = ringReset && s.offersRingReset
@@ -100,7 +103,7 @@ export const lifecycle = ({ choosy }: LifecycleBounds) =>
         effect(s) {
           s.phase = 'reset'
           s.eventIdx = s.indirect = s.ringReset = false
-          s.broken = false
+          s.agreed = s.broken = false
         },
         eager: (s) => (s.phase === 'resetting' ? {} : undefined),
       },

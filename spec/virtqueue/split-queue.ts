@@ -21,17 +21,17 @@ export const played: RingBounds & LifecycleBounds = {
 /** The parts of a split queue with their seams; `virtio-blk` adds what the requests mean. */
 export const splitQueueParts = (bounds: RingBounds & LifecycleBounds) => ({
   lifecycle: lifecycle(bounds),
+  hostile: hostile(bounds),
   queue: queue(bounds),
   ring: splitRing(bounds),
   notification: notification(bounds),
   service: service(bounds),
   neighbour: neighbour(),
-  hostile: hostile(bounds),
 })
 
 export const splitQueueSeams = {
   shared: [
-    ...['phase', 'queueUp', 'queueResetting', 'eventIdx', 'indirect', 'ringReset', 'broken', 'needsReset'],
+    ...['phase', 'queueUp', 'queueResetting', 'eventIdx', 'indirect', 'ringReset', 'agreed', 'broken', 'needsReset'],
     ...['chains', 'availIdx', 'usedIdx', 'seenIdx', 'lapping', 'used'],
     ...['unchecked', 'kickDue', 'kicked', 'held'],
   ],

@@ -182,7 +182,8 @@ export class Runner {
         this.finding = this.judge.perform(step.action, args)
         if (this.found) return true
         this.session.perform(step.action, args)
-        if (!this.canStep) this.session.collect()
+        // What a poke brings about at once (a pending message of a vector that is unmasked) is seen before the next one.
+        this.session.collect()
         return true
       }
       case 'step': {
@@ -229,7 +230,7 @@ export class Runner {
   private rest(deadlineMs: number): void {
     const state = this.target.settle(deadlineMs)
     if (state === 'dead') throw new TargetError('dead', 'the target ended while it was working')
-    this.session.collect()
+    this.session.collect(true)
   }
 
   private save(): void {
