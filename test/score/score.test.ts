@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest'
+import { score } from '../../src/campaign/score.ts'
+import { models } from '../../src/models/index.ts'
+
+const shallow = { faults: 'vq-control-used-len-counts-readable', seeds: 2, runs: 40, machines: ['virtio-blk'] }
+
+describe('score', () => {
+  it('finds a fault, shrinks it, and repeats itself', async () => {
+    const first = await score(shallow)
+    const [row] = first.faults
+    expect(first.score).toBe(1)
+    expect(row).toMatchObject({ id: shallow.faults, found: 2, hardening: false })
+    expect(row!.steps).toBeLessThanOrEqual(row!.shortest! + 1)
+    expect(row!.clause).toBe(row!.example!.clause)
+    const again = await score(shallow)
+    const timeless = ({ faults }: typeof first): unknown => faults.map((each) => ({ ...each, seconds: 0 }))
+    expect(timeless(again)).toEqual(timeless(first))
+  })
+
+  it('finds nothing where the fault changes nothing', async () => {
+    const modules = ['test/score/no-fault.mjs']
+    const { faults, score: share } = await score({ modules, seeds: 1, runs: 10, walkExecutions: 0 })
+    expect(share).toBe(0)
+    expect(faults).toMatchObject([{ id: 'changes-nothing', found: 0, seeds: 1, baseline: { found: 0 } }])
+  })
+
+  it('says which faults and machines there are', async () => {
+    await expect(score({ faults: 'vq-no-such-fault' })).rejects.toThrow(/no fault fits 'vq-no-such-fault'.*vq-loop/)
+    await expect(score({ machines: ['split-quue'] })).rejects.toThrow(`did you mean ${models[0]!.machine.name}`)
+    await expect(score({ modules: ['test/score/score.test.ts.missing'] })).rejects.toThrow('expected a file')
+  })
+
+  it('stops when it is told to, with what it has', async () => {
+    const result = await score({ ...shallow, interrupted: () => true })
+    expect(result).toMatchObject({ interrupted: true, faults: [], score: 0 })
+  })
+})
