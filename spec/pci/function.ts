@@ -15,20 +15,29 @@ const afterABreach: ErasedBody = {
   unspecified: (s: { broken: boolean }) => s.broken,
 }
 
-export const pciFunction = scoped('pci-function', { explored: { vectors: 1 }, played: { vectors: 2 } }, ({ vectors }) =>
-  compose(
-    { registers: registers(), messages: messages(vectors), line: line(), breach: afterABreach },
-    {
-      shared: ['phase', 'decode', 'master', 'intxOff', 'power', 'resetting', 'hasMessages', 'stalled', 'enabled'],
-      synchronised: [
-        'driver.setUp',
-        'driver.setCommand',
-        'driver.setPower',
-        'driver.provoke',
-        'driver.enableMessages',
-        'driver.resetFunction',
-        'device.wake',
-      ],
-    },
-  ),
+export const pciFunction = scoped(
+  'pci-function',
+  { explored: { vectors: 1, config: 1 }, played: { vectors: 2, config: 1 } },
+  ({ vectors, config }) =>
+    compose(
+      { registers: registers(), messages: messages(vectors), line: line(config === 1), breach: afterABreach },
+      {
+        shared: [
+          ...['phase', 'decode', 'master', 'intxOff', 'power', 'resetting', 'hasMessages', 'stalled'],
+          ...['enabled', 'prompt'],
+        ],
+        synchronised: [
+          'driver.setUp',
+          'driver.restart',
+          'driver.setCommand',
+          'driver.setPower',
+          'driver.provoke',
+          'driver.enableMessages',
+          'driver.disableMessages',
+          'driver.resetFunction',
+          'device.message',
+          'device.wake',
+        ],
+      },
+    ),
 )

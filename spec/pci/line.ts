@@ -1,16 +1,21 @@
 /** INTx: a level that follows the causes nobody has serviced yet, and gives way to MSI-X and to Interrupt Disable. */
-import { part, t } from '../../src/kernel/language/index.ts'
+import { noBits, part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
 import { messageState } from './messages.ts'
 import { isReachable, isUp, registerState } from './registers.ts'
 
-export const line = () =>
-  part({
+/** Bits of the ISR register. */
+export const CAUSES = { queue: 0, config: 1 } as const
+
+/** `config`: the event of `provoke` is a configuration change, else it is a used buffer. */
+export const line = (config: boolean) => {
+  const own = config ? CAUSES.config : CAUSES.queue
+  return part({
     source: 'PCI 3.0; VIRTIO 1.4',
     borrows: { ...registerState, ...messageState },
     state: {
-      /** An event came that the ISR register was not read for since. */
-      cause: t.flag,
+      /** Events that the ISR register was not read for since. */
+      causes: t.set(2),
       /** An event came of which the standards do not say whether it leaves a cause: with MSI-X on, or without DMA. */
       unsure: t.flag,
       level: t.flag,
@@ -19,28 +24,47 @@ export const line = () =>
       'driver.provoke': {
         effect(s) {
           if (s.enabled || !s.master || s.stalled) s.unsure = true
-          else s.cause = true
+          else s.causes = s.causes.with(own)
+        },
+      },
+      'driver.submit': {
+        does: 'Makes the device return one buffer, beside configuration changes.',
+        weight: 3,
+        when: (s) => config && isReachable(s),
+        effect(s) {
+          if (s.enabled || !s.master || s.stalled) s.unsure = true
+          else s.causes = s.causes.with(CAUSES.queue)
+        },
+      },
+      // The bit of a configuration change is set with MSI-X as well, before the message leaves.
+      'device.message': {
+        effect(s) {
+          if (config && s.prompt) s.causes = s.causes.with(CAUSES.config)
         },
       },
       // Whether a cause of before asserts the line again when MSI-X goes off, PCI does not say.
-      'driver.enableMessages': {
-        effect(s) {
-          s.unsure ||= s.cause
-          s.cause = false
-        },
-      },
+      'driver.enableMessages': { effect: doubt },
+      'driver.disableMessages': { effect: doubt },
       'driver.readIsr': { weight: 5, when: (s) => isReachable(s) },
       'device.answerIsr': {
-        args: { cause: t.flag },
+        args: { bits: t.set(2) },
         requires: {
-          tellsTheCause: { clause: clause('VIO-PCI-06'), given: (s) => s.cause, holds: (_s, { cause }) => cause },
+          tellsTheCauses: {
+            clause: clause('VIO-PCI-06'),
+            given: (s) => !s.causes.isEmpty,
+            holds: (s, { bits }) => bits.contains(s.causes),
+          },
+          // Beside a true cause the other bit is a spurious notification, which is allowed.
           wasCleared: {
             clause: clause('VIO-PCI-05'),
-            given: (s) => !s.cause && !s.unsure,
-            holds: (_s, { cause }) => !cause,
+            given: (s) => s.causes.isEmpty && !s.unsure,
+            holds: (_s, { bits }) => bits.isEmpty,
           },
         },
-        effect: (s) => void (s.cause = s.unsure = false),
+        effect(s) {
+          s.causes = noBits
+          s.unsure = false
+        },
       },
       'device.raise': {
         does: 'Asserts the line.',
@@ -57,11 +81,11 @@ export const line = () =>
           hasACause: {
             clause: clause('VIO-PCI-46'),
             given: (s) => isUp(s) && !s.enabled,
-            holds: (s) => s.cause || s.unsure,
+            holds: (s) => !s.causes.isEmpty || s.unsure,
           },
         },
         effect: (s) => void (s.level = true),
-        eager: (s) => (isUp(s) && s.cause && !s.level && !s.enabled && !s.intxOff ? {} : undefined),
+        eager: (s) => (isUp(s) && !s.causes.isEmpty && !s.level && !s.enabled && !s.intxOff ? {} : undefined),
       },
       'device.lower': {
         does: 'Releases the line.',
@@ -69,30 +93,32 @@ export const line = () =>
           onlyWhenServiced: {
             clause: clause('MSI-10'),
             given: (s) => isUp(s) && !s.enabled && !s.intxOff,
-            holds: (s) => !s.cause,
+            holds: (s) => s.causes.isEmpty,
           },
         },
         effect: (s) => void (s.level = false),
-        eager: (s) => (s.level && (!isUp(s) || s.enabled || s.intxOff || !(s.cause || s.unsure)) ? {} : undefined),
+        eager: (s) =>
+          s.level && (!isUp(s) || s.enabled || s.intxOff || (s.causes.isEmpty && !s.unsure)) ? {} : undefined,
       },
       // The command register comes first: until the device itself is reset, an old cause may show.
-      'driver.setUp': {
+      'driver.setUp': { effect: doubt },
+      'driver.restart': { effect: doubt },
+      'driver.resetFunction': {
         effect(s) {
-          s.unsure ||= s.cause
-          s.cause = false
+          s.causes = noBits
+          s.unsure = false
         },
       },
-      'driver.resetFunction': { effect: (s) => void (s.cause = s.unsure = false) },
     },
     owes: {
       'device.raise': {
         clause: clause('MSI-10'),
-        when: (s) => isUp(s) && s.cause && !s.level && !s.enabled && !s.intxOff,
+        when: (s) => isUp(s) && !s.causes.isEmpty && !s.level && !s.enabled && !s.intxOff,
       },
       'device.lower': [
         {
           clause: clause('VIO-PCI-36'),
-          when: (s) => isUp(s) && s.level && !s.enabled && !s.intxOff && !s.cause && !s.unsure,
+          when: (s) => isUp(s) && s.level && !s.enabled && !s.intxOff && s.causes.isEmpty && !s.unsure,
         },
         { clause: clause('PCI-CFG-10'), when: (s) => isUp(s) && s.level && s.intxOff },
         { clause: clause('MSI-01'), when: (s) => isUp(s) && s.level && s.enabled },
@@ -101,8 +127,14 @@ export const line = () =>
       ],
     },
     goals: {
-      aServicedLine: { on: 'driver.readIsr', when: (s) => s.level && s.cause },
+      aServicedLine: { on: 'driver.readIsr', when: (s) => s.level && !s.causes.isEmpty },
       aGatedLine: (s) => s.level && s.intxOff,
-      aSilencedLine: (s) => s.level && s.enabled,
+      ...(config ? { twoCauses: (s: { readonly causes: { readonly size: number } }) => s.causes.size === 2 } : {}),
     },
   })
+}
+
+const doubt = (s: { causes: typeof noBits; unsure: boolean }): void => {
+  s.unsure ||= !s.causes.isEmpty
+  s.causes = noBits
+}

@@ -10,6 +10,8 @@ import { isReachable, isUp, registerState } from './registers.ts'
 export const messageState = {
   /** MSI-X is enabled. */
   enabled: t.flag,
+  /** The last message told of an event that had not been held back. */
+  prompt: t.flag,
 }
 
 /**
@@ -22,6 +24,7 @@ const due = t.oneOf('nothing', 'event', 'held', 'release', 'released', 'unsure')
 const edition = t.below(2)
 
 interface Entry {
+  edition: number
   masked: boolean
   due: 'nothing' | 'event' | 'held' | 'release' | 'released' | 'unsure'
 }
@@ -51,13 +54,19 @@ const awaited = (entry: Entry): boolean => onItsWay(entry) || entry.due === 'hel
 
 export const messages = (vectors: number) => {
   const vector = t.below(vectors)
-  const forget = (s: Messages & { enabled: boolean; functionMask: boolean; mapped: number | undefined }): void => {
-    s.enabled = s.functionMask = false
+  const forget = (
+    s: Messages & { enabled: boolean; functionMask: boolean; prompt: boolean; mapped: number | undefined },
+  ): void => {
+    s.enabled = s.functionMask = s.prompt = false
     s.mapped = undefined
     for (let v = 0; v < vectors; v++) {
       s.entries.at(v).masked = true
       s.entries.at(v).due = 'nothing'
     }
+  }
+  const program = (s: Parameters<typeof forget>[0]) => {
+    forget(s)
+    for (let v = 0; v < vectors; v++) s.entries.at(v).edition = 0
   }
   return part({
     source: 'PCI 3.0; VIRTIO 1.4',
@@ -187,13 +196,19 @@ export const messages = (vectors: number) => {
         },
       },
       'device.message': {
-        does: 'Sends the message of an entry; `stray` is one that no entry holds.',
+        does: 'Sends the message of an entry; `stray` is one of an entry that no event is mapped to, or of none.',
         args: { vector, edition, stray: t.flag },
         requires: {
           afterSetUp: { clause: clause('PCI-FLR-02'), holds: (s) => s.phase === 'up', safety: true },
           awake: { clause: clause('PCI-PM-02'), holds: (s) => s.power === 'D0', safety: true },
           enabled: { clause: clause('MSI-01'), given: (s) => isUp(s), holds: (s) => s.enabled, safety: true },
           mastering: { clause: clause('MSI-09'), given: (s) => isUp(s), holds: (s) => s.master, safety: true },
+          ofAMappedEvent: {
+            clause: clause('VIO-PCI-09'),
+            given: (s, { vector, stray }) =>
+              isUp(s) && s.enabled && s.mapped === undefined && (stray || s.entries.at(vector).due === 'nothing'),
+            holds: () => false,
+          },
           ofAnEntry: { clause: clause('PCI-MSIX-08'), holds: (_s, { stray }) => !stray },
           unmasked: {
             clause: clause('PCI-MSIX-10'),
@@ -210,11 +225,6 @@ export const messages = (vectors: number) => {
             given: (_s, { stray }) => !stray,
             holds: (s, { vector, edition }) => edition === s.entries.at(vector).edition,
           },
-          ofAMappedEvent: {
-            clause: clause('VIO-PCI-09'),
-            given: (s, { vector }) => s.mapped === undefined && s.entries.at(vector).due === 'nothing',
-            holds: () => false,
-          },
           onTheVectorOfTheEvent: {
             clause: clause('VIO-PCI-39'),
             given: (s, { vector }) => s.mapped !== undefined && s.entries.at(vector).due === 'nothing',
@@ -227,6 +237,7 @@ export const messages = (vectors: number) => {
         },
         effect(s, { vector }) {
           const entry = s.entries.at(vector)
+          s.prompt = entry.due === 'event'
           entry.due = entry.due === 'release' || entry.due === 'released' ? 'released' : 'nothing'
         },
         eager(s) {
@@ -269,20 +280,20 @@ export const messages = (vectors: number) => {
           },
         },
       },
-      'driver.setUp': {
-        effect(s) {
-          forget(s)
-          for (let v = 0; v < vectors; v++) s.entries.at(v).edition = 0
-        },
-      },
+      'driver.setUp': { effect: program },
+      'driver.restart': { effect: program },
       'device.answerFresh': {
         does: 'What a driver finds that sets up a function after a reset.',
-        args: { enabled: t.flag, masked: t.flag, pending: t.flag, mapped: t.flag },
+        args: { enabled: t.flag, masked: t.flag, pending: t.flag },
         requires: {
           disabledAndClear: { clause: clause('MSI-06'), holds: (_s, { enabled, pending }) => !enabled && !pending },
           allMasked: { clause: clause('PCI-MSIX-09'), holds: (_s, { masked }) => masked },
-          unmapped: { clause: clause('VIO-PCI-08'), holds: (_s, { mapped }) => !mapped },
         },
+      },
+      'device.answerMapping': {
+        does: 'What the vector registers show after a device reset.',
+        args: { mapped: t.flag },
+        requires: { unmapped: { clause: clause('VIO-PCI-08'), holds: (_s, { mapped }) => !mapped } },
       },
       'driver.setCommand': {
         args: { decode: t.flag, master: t.flag, intxOff: t.flag },

@@ -40,6 +40,20 @@ export const isUp = (s: Registers): boolean => s.phase === 'up' && s.power === '
 /** Its registers behind a base address can be reached as well. */
 export const isReachable = (s: Registers): boolean => isUp(s) && s.decode
 
+const setUp = (s: {
+  phase: string
+  decode: boolean
+  master: boolean
+  intxOff: boolean
+  stalled: boolean
+  place: string
+}) => {
+  s.phase = 'up'
+  s.decode = s.master = true
+  s.intxOff = s.stalled = false
+  s.place = 'home'
+}
+
 export const registers = () =>
   machine({
     source: 'PCI 3.0; PCI PM 1.2; PCIe 2.0',
@@ -70,13 +84,14 @@ export const registers = () =>
       'driver.setUp': {
         does: 'Writes base addresses and command, programs the MSI-X table masked, and starts the device.',
         weight: 12,
-        when: (s) => (s.phase === 'raw' || s.stalled) && s.power === 'D0' && !s.waking && !s.resetting,
-        effect(s) {
-          s.phase = 'up'
-          s.decode = s.master = true
-          s.intxOff = s.stalled = false
-          s.place = 'home'
-        },
+        when: (s) => s.phase === 'raw' && s.power === 'D0' && !s.waking && !s.resetting,
+        effect: setUp,
+      },
+      'driver.restart': {
+        does: 'Sets everything up once more, after bus mastering was off.',
+        weight: 1.5,
+        when: (s) => isUp(s) && s.stalled,
+        effect: setUp,
       },
       'driver.setCommand': {
         args: { decode: t.flag, master: t.flag, intxOff: t.flag },
@@ -198,6 +213,14 @@ export const registers = () =>
         when: (s) => s.resetting,
         effect: (s) => void (s.resetting = false),
         eager: (s) => (s.resetting ? {} : undefined),
+      },
+      'device.access': {
+        does: 'Reads or writes guest memory.',
+        requires: {
+          mastering: { clause: clause('SAF-13'), given: (s) => isUp(s), holds: (s) => s.master, safety: true },
+          awake: { clause: clause('PCI-PM-02'), holds: (s) => s.power === 'D0', safety: true },
+          afterSetUp: { clause: clause('PCI-FLR-02'), holds: (s) => s.phase === 'up' || s.resetting, safety: true },
+        },
       },
       'driver.setPower': {
         args: { to: power },

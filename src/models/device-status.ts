@@ -166,7 +166,7 @@ class DeviceStatusSession implements Session {
   #publish(looped: boolean): void {
     const queue = new SingleRequest(this.#driver, this.#arena + (this.#lives % WATCHED) * QUEUE_BYTES)
     this.#queues = [...this.#queues.filter(({ base }) => base !== queue.base), queue]
-    queue.publish(this.#driver, this.#sizeMax, looped)
+    queue.publish(this.#driver, this.#sizeMax, this.#driver.queueVector, looped)
   }
 
   #tell(name: string, args: Args = {}): void {

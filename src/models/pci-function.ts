@@ -2,7 +2,7 @@
 
 import { pciFunction } from '../../spec/pci/function.ts'
 import type { Description, DeviceDescription, Target } from '../contract/target.ts'
-import type { Action, Args, Machine } from '../kernel/language/index.ts'
+import { type Action, type Args, Bits, type Machine } from '../kernel/language/index.ts'
 import { type Model, ModelError, type Session, type Sink } from '../kernel/model.ts'
 import {
   CAPABILITY,
@@ -31,6 +31,9 @@ const AGREED = STATUS.ACKNOWLEDGE | STATUS.DRIVER | STATUS.FEATURES_OK
 const AWAY = { wide: 2 ** 33, mmio: 0xf800_0000, port: 0xe000 } as const
 const CAPACITIES = [64, 72] as const
 const D3HOT = 3
+/** Milliseconds, and turns of the target, that a request may take. */
+const RETURN_TURNS = 20
+const LATE_MS = 2
 
 class PciFunctionSession implements Session {
   readonly device: string
@@ -47,6 +50,7 @@ class PciFunctionSession implements Session {
   #resetting = false
   /** A reset has brought the function to its initial state. */
   #erased = false
+  #published = false
   #capacity = 0
 
   constructor(target: Target, machine: Machine, sink: Sink) {
@@ -96,6 +100,7 @@ class PciFunctionSession implements Session {
 
   readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
     'driver.setUp': () => this.#setUp(),
+    'driver.restart': () => this.#setUp(),
     'driver.setCommand': ({ decode, master, intxOff }) =>
       this.#pci.config.write16(
         PCI.command,
@@ -156,15 +161,19 @@ class PciFunctionSession implements Session {
     'driver.readPending': ({ vector }) =>
       this.#tell('device.answerPending', { vector, bit: this.#pci.msix!.pending(vector as number) }),
     'driver.readEntry': ({ vector }) => this.#answerEntry(vector as number),
-    'driver.readIsr': () => this.#tell('device.answerIsr', { cause: this.#pci.interruptStatus() !== 0 }),
+    'driver.submit': () => this.#submit(),
+    'driver.readIsr': () => this.#tell('device.answerIsr', { bits: Bits.of(this.#pci.interruptStatus() & 3) }),
   }
 
   collect(): void {
+    let accesses = this.#published && this.#request.returned() > 0
     for (const event of this.#driver.target.events()) {
+      accesses ||= event.kind === 'dma' && event.device === this.device
       if ((event.kind !== 'msi' && event.kind !== 'line') || event.device !== this.device) continue
       if (event.kind === 'line') this.#tell(event.level ? 'device.raise' : 'device.lower')
       else this.#tellMessage(event)
     }
+    if (accesses) this.#tell('device.access')
     if (!this.#resetting) return
     const { config } = this.#pci
     const status = this.#capability(CAPABILITY.EXPRESS, 'function-level reset') + EXPRESS.deviceStatus
@@ -195,22 +204,53 @@ class PciFunctionSession implements Session {
       })
       this.#editions = this.#messages.map(() => 0)
       this.#control({ enabled: false, masked: false })
-      for (let v = 0; v < msix.vectors; v++) msix.mask(v, true)
-      for (let v = 0; v < this.#vectors; v++) msix.setMessage(v, this.#messages[v]![0]!)
+      for (let v = 0; v < this.#vectors; v++) {
+        msix.mask(v, true)
+        msix.setMessage(v, this.#messages[v]![0]!)
+      }
+      // No event is ever mapped to the others: what they send is a stray.
+      for (let v = this.#vectors; v < msix.vectors; v++) {
+        msix.setMessage(v, { address: msix.placeOf(v), data: v + 1 })
+        msix.mask(v, false)
+      }
     }
+    // Something that the reset has to unmap; MSI-X is off.
+    this.#pci.setConfigVector?.(0)
+    this.#pci.setQueueVector?.(0, 0)
     this.#driver.resetDevice()
     const { transport } = this.#driver
+    if (this.#pci.interrupts === 'msix')
+      this.#tell('device.answerMapping', {
+        mapped: this.#pci.configVector() !== NO_VECTOR || this.#pci.queueVector(0) !== NO_VECTOR,
+      })
     transport.setStatus(STATUS.ACKNOWLEDGE | STATUS.DRIVER)
     transport.setDriverFeatures(VERSION_1)
     transport.setStatus(AGREED)
-    if (!this.#resizes) this.#request.publish(this.#driver, this.#sizeMax)
+    this.#published = hasRequest(this.#driver.device)
+    if (this.#published) this.#request.publish(this.#driver, this.#sizeMax, undefined)
     transport.setStatus(AGREED | STATUS.DRIVER_OK)
-    if (this.#resizes) return
+    if (!this.#published) return
     // The first chain is served, and its interrupt serviced, before anything is judged.
     this.collect()
     transport.kick(0)
-    this.#driver.target.settle(0)
+    this.#awaitReturn()
+    this.#request.returned()
     this.#driver.forget()
+  }
+
+  /** Waits until a buffer came back, which it need not: without bus mastering it does not. */
+  #awaitReturn(): void {
+    const { target } = this.#driver
+    target.settle(0)
+    for (let turn = 0; turn < RETURN_TURNS && this.#request.pending; turn++) target.settle(1)
+    // The used index comes first: the interrupt of an asynchronous target may still be on its way.
+    if (!target.describe().can.synchronous) target.settle(LATE_MS)
+  }
+
+  #submit(): void {
+    this.#request.again()
+    this.#driver.transport.kick(0)
+    this.#awaitReturn()
   }
 
   #setUp(): void {
@@ -225,7 +265,6 @@ class PciFunctionSession implements Session {
         enabled: msix.isEnabled(),
         masked: all.every((v) => msix.isMasked(v)),
         pending: all.some((v) => msix.pending(v)),
-        mapped: this.#pci.configVector() !== NO_VECTOR,
       })
     }
     this.#erased = false
@@ -250,13 +289,12 @@ class PciFunctionSession implements Session {
   }
 
   #provoke(): void {
-    const { target, transport } = this.#driver
+    const { target } = this.#driver
     if (this.#resizes) {
       this.#capacity = 1 - this.#capacity
       target.control!(this.device, { do: 'resize', sectors: CAPACITIES[this.#capacity]! })
     } else {
-      this.#request.again()
-      transport.kick(0)
+      this.#submit()
     }
     target.settle(0)
   }
@@ -347,10 +385,15 @@ export const pciFunctionModel: Model = {
     if (target.can.controls.includes('resize') || hasRequest(device)) return undefined
     return `neither a change of capacity nor a request of a ${device.kind} is known that would make it interrupt`
   },
+  scope: (target) => ({ scope: 'played', bounds: { config: target.can.controls.includes('resize') ? 1 : 0 } }),
   unavailable(target) {
     const { observes, can } = target
     const resizes = can.controls.includes('resize')
+    const device = onPci(target)
     return {
+      ...(device === undefined || hasRequest(device)
+        ? {}
+        : because(['driver.submit'], `no request is known that a ${device.kind} would answer`)),
       ...(observes.msi === 'none' ? because(MESSAGE_ACTIONS, 'it shows no message-signalled interrupts') : {}),
       ...(resizes ? {} : because(MESSAGE_ACTIONS, 'its event cannot be mapped anew while the queue is enabled')),
       ...(can.resets.includes('function')

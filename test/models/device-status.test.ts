@@ -12,7 +12,7 @@ describe('device-status, explored', () => {
     const result = explore(deviceStatus.at('explored'))
     expect([result.result, result.stuck.count]).toEqual(['holds', 0])
     const missed = Object.keys(result.goals).filter((goal) => result.goals[goal] === null)
-    expect(missed).toEqual(['aClearedBit', 'aSetThatWasNotOffered'])
+    expect(missed).toEqual(['aClearedBit', 'aSetThatWasNotOffered', 'anEarlyKick', 'anUnagreedDriverOk'])
   })
 
   it('holds against a driver that breaks its duties', () => {

@@ -54,7 +54,7 @@ export class SingleRequest {
   }
 
   /** Writes rings and chain, and enables the queue. A looped chain goes on for ever. */
-  publish(driver: VirtioDriver, sizeMax: number, looped = false): void {
+  publish(driver: VirtioDriver, sizeMax: number, vector: number | undefined, looped = false): void {
     const { base } = this
     const guest = this.#guest
     const request = requests[driver.device.kind]!()
@@ -69,16 +69,16 @@ export class SingleRequest {
       looped ? 1 : 0,
     )
     const size = Math.min(QUEUE_SIZE_MAX, sizeMax)
-    driver.transport.setUpQueue(
-      0,
-      size,
-      base + AREA.descriptors,
-      base + AREA.driver,
-      base + AREA.device,
-      driver.queueVector,
-    )
+    driver.transport.setUpQueue(0, size, base + AREA.descriptors, base + AREA.driver, base + AREA.device, vector)
     guest.store16(base + AREA.driver + avail.idx, 1)
     this.#seen = 0
+  }
+
+  /** Chains that were made available and are not back. */
+  get pending(): boolean {
+    return (
+      this.#guest.load16(this.base + AREA.driver + avail.idx) !== this.#guest.load16(this.base + AREA.device + used.idx)
+    )
   }
 
   /** Makes the same chain available once more. */

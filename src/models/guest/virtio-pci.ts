@@ -179,6 +179,10 @@ export class VirtioPciDriver implements VirtioTransport {
   configVector(): number {
     return this.#read16(COMMON.configMsixVector)
   }
+  queueVector(queue: number): number {
+    this.#select(queue)
+    return this.#read16(COMMON.queueMsixVector)
+  }
   /** The BAR of the common configuration, and where in it `num_queues` is. */
   get landmark(): { readonly bar: Bar; readonly offset: number } {
     return { bar: this.#common.bar, offset: this.#common.offset + COMMON.numQueues }
