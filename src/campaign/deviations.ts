@@ -1,0 +1,108 @@
+/**
+ * Known deviations: laws that a target is known to break, so that anything new stands out.
+ *
+ * An entry names one law and its clause, never a whole clause; judging goes on as if that behaviour were allowed. With
+ * bug ids it covers those bugs alone, and the law stays in force for others. Lists for the targets that the project is
+ * tested with lie beside this file and are used by the name and version of the target.
+ */
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { fields, listOf, matching, oneOf, text } from '../contract/codec.ts'
+import { TROUBLE_CLAUSES } from './examine.ts'
+import { UsageError } from './exit.ts'
+import { readJsonFile } from './files.ts'
+import { SCHEMA_VERSION } from './types.ts'
+
+const day = matching('a day such as "2026-12-31"', /^\d{4}-\d{2}-\d{2}$/)
+
+const deviation = fields(
+  {
+    /** Name of the target; `*` stands for any characters. */
+    target: text,
+    /** Its version, up to the end or to a space, `+` or `-`; `*` stands for any characters. */
+    version: text,
+    machine: matching('a machine such as "split-queue"', /^[a-z][a-z0-9-]*$/),
+    law: text,
+    clause: matching('a clause such as "VIO-NTF-01"', /^[A-Z]+(?:-[A-Z]+)*-\d{2}$/),
+    reason: text,
+  },
+  { bugIds: listOf(text, 1), since: day, expires: day, reference: text },
+)
+
+export const deviations = fields({
+  schemaVersion: oneOf(SCHEMA_VERSION),
+  kind: oneOf('deviations'),
+  deviations: listOf(deviation),
+})
+
+export type Deviation = (typeof deviation)['_A']
+
+/** Decided so often without a deviation, its clause speaks against it. */
+export const STALE_AFTER = 1000
+
+const matches = (pattern: string, found: string, end = ''): boolean =>
+  new RegExp(`^${pattern.split('*').map(literal).join('.*')}${end}$`).test(found)
+const literal = (part: string): string => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+
+const appliesTo = (
+  { target, version }: Deviation,
+  found: { readonly name: string; readonly version: string },
+): boolean => matches(target, found.name) && matches(version, found.version, '(?:[ +-].*)?')
+
+const shippedFolder = fileURLToPath(new URL('deviations/', import.meta.url))
+
+/** Reads one list; throws a `UsageError` of one line. */
+export const readDeviations = (file: string): readonly Deviation[] => {
+  const list = readJsonFile(file, deviations, 'a list of known deviations').deviations
+  const vague = list.findIndex(({ law, bugIds }) => law in TROUBLE_CLAUSES && bugIds === undefined)
+  if (vague >= 0)
+    throw new UsageError(
+      `${JSON.stringify(file)}: field \`deviations.${vague}.bugIds\`: expected the bugs that are known, found nothing`,
+    )
+  return list
+}
+
+/** The lists that this project ships. */
+export const shippedDeviations = (): readonly Deviation[] =>
+  readdirSync(shippedFolder)
+    .filter((name) => name.endsWith('.json'))
+    .sort()
+    .flatMap((name) => readDeviations(`${shippedFolder}${name}`))
+
+export const lawKey = (law: string, clause: string): string => `${law}@${clause}`
+
+/** The known deviations of one target. */
+export class KnownDeviations {
+  /** Entries that are past their day, each as a warning. */
+  readonly expired: readonly string[]
+  private readonly entries: readonly Deviation[]
+
+  constructor(all: readonly Deviation[], target: { readonly name: string; readonly version: string }, today: string) {
+    this.entries = all.filter((entry) => appliesTo(entry, target))
+    this.expired = this.entries
+      .filter(({ expires }) => expires !== undefined && expires < today)
+      .map(
+        ({ machine, law, clause, expires }) =>
+          `known deviation ${lawKey(law, clause)} of ${machine}: expired on ${expires}`,
+      )
+  }
+
+  of(machine: string): readonly Deviation[] {
+    return this.entries.filter((entry) => entry.machine === machine)
+  }
+
+  /** Laws to overlook from the start, as `law@clause`. */
+  tolerated(machine: string): readonly string[] {
+    return this.of(machine)
+      .filter(({ bugIds }) => bugIds === undefined)
+      .map(({ law, clause }) => lawKey(law, clause))
+  }
+
+  /** Whether a bug is one of those that are known. */
+  knows(machine: string, law: string, clause: string, bugId: string): boolean {
+    return this.of(machine).some(
+      (entry) =>
+        entry.law === law && entry.clause === clause && (entry.bugIds === undefined || entry.bugIds.includes(bugId)),
+    )
+  }
+}

@@ -1,0 +1,343 @@
+/**
+ * The campaign of one machine: blocks of runs, each cleared up before the next one begins.
+ *
+ * A law that was found broken often enough is overlooked from then on, and the runs that it ended are run again, so that
+ * they can find other things. Blocks have fixed sizes, so what is overlooked when does not depend on the workers.
+ */
+import type { Verdict } from '../kernel/judge/verdict.ts'
+import { clauseRows } from './clauses.ts'
+import type { Counterexample } from './counterexample.ts'
+import type { Crew } from './crew.ts'
+import { type KnownDeviations, lawKey, STALE_AFTER } from './deviations.ts'
+import { isTrouble } from './examine.ts'
+import { strongest } from './exit.ts'
+import type { Failure, Prepared, RunItem } from './jobs.ts'
+import { emptyTally, type Tally } from './tally.ts'
+import type { CounterexampleSummary, DeviationSeen, Listener, MachineResult, Unjudged } from './types.ts'
+
+const BLOCKS = [100, 100, 200, 400, 800] as const
+const BLOCK_MAX = 1600
+/** So many failures of a law that came to a bug that was known already end the search for others of that law. */
+const REPEATS_MAX = 2
+const UNJUDGED_SHOWN = 20
+/** So many failures of a law that never came again end the search. */
+const UNCONFIRMED_MAX = 5
+/** More runs than this that cannot be judged make a campaign inconclusive. */
+const INCONCLUSIVE_SHARE = 0.01
+
+export interface MachineCampaignOptions {
+  readonly runs: number
+  readonly maxBugs: number
+  readonly maxPerLaw: number
+  readonly maxHangs: number
+  /** No new run starts after this moment, in ms since the epoch. */
+  readonly untilMs: number | undefined
+  readonly known: KnownDeviations
+  readonly corpus: readonly RunItem[]
+  readonly listener: Listener
+  /** Writes a counterexample; returns the file, or undefined when nothing is to be written. */
+  readonly keep: (found: Counterexample) => string | undefined
+  readonly interrupted: () => boolean
+  readonly now: () => number
+}
+
+/** What happened to one law so far. */
+interface LawRecord {
+  readonly bugs: Set<string>
+  repeats: number
+  /** Nothing more is examined. */
+  closed: boolean
+  /** At least one of its bugs is no known deviation. */
+  unknown: boolean
+  confirmed: boolean
+}
+
+export class MachineCampaign {
+  readonly prepared: Prepared
+  readonly tally: Tally
+  private readonly crew: Crew
+  private readonly options: MachineCampaignOptions
+  private readonly laws = new Map<string, LawRecord>()
+  private readonly summaries = new Map<string, CounterexampleSummary>()
+  private readonly hardened = new Map<string, CounterexampleSummary | undefined>()
+  private readonly overlooked = new Set<string>()
+  private readonly told = new Set<string>()
+  private readonly unjudged: Unjudged[] = []
+  private unjudgedRuns = 0
+  private unjudgedVerdicts = new Set<Verdict>()
+  /** Runs that cost a timeout or a worker. */
+  private stops = 0
+  private runs = 0
+  private ended: string | undefined
+  private readonly started: number
+
+  constructor(prepared: Prepared, crew: Crew, options: MachineCampaignOptions) {
+    this.prepared = prepared
+    this.crew = crew
+    this.options = options
+    this.tally = emptyTally(prepared.laws.length, prepared.goals.length)
+    this.started = options.now()
+    for (const law of options.known.tolerated(prepared.machine)) this.overlooked.add(law)
+  }
+
+  /** Different bugs so far that are no known deviations. */
+  get bugs(): number {
+    let count = 0
+    for (const { known } of this.summaries.values()) if (!known) count++
+    return count
+  }
+
+  async run(): Promise<MachineResult> {
+    const { runs, corpus } = this.options
+    if (this.prepared.notApplicable === undefined) {
+      await this.block(corpus)
+      for (let from = 0, block = 0; from < runs && this.ended === undefined; block++) {
+        const to = Math.min(runs, from + (BLOCKS[block] ?? BLOCK_MAX))
+        await this.block(Array.from({ length: to - from }, (_, i) => ({ run: from + i })))
+        from = to
+      }
+    }
+    return this.result()
+  }
+
+  private async block(items: readonly RunItem[]): Promise<void> {
+    for (let round = items; round.length > 0 && this.ended === undefined; ) {
+      const job = {
+        machine: this.prepared.machine,
+        items: round,
+        tolerated: [...this.overlooked],
+        ...(this.options.untilMs === undefined ? {} : { untilMs: this.options.untilMs }),
+      }
+      const first = round === items
+      const played = await this.crew.play(job, this.tally, this.options.maxHangs - this.stops)
+      if (first) this.runs += items.length - played.unplayed - played.warnings.length
+      for (const message of played.warnings) this.options.listener({ kind: 'warning', message })
+      for (const failure of played.failures) await this.take(failure, job.tolerated)
+      const again = this.overlookWhatIsClosed(played.failures)
+      if (played.interrupted || this.options.interrupted()) this.end('interrupted')
+      else if (played.stopped !== undefined) {
+        this.end(`given up: ${played.stopped.message}`)
+        this.unjudgedVerdicts.add('adapter-error')
+      } else if (this.stops >= this.options.maxHangs)
+        this.end(`given up after ${this.stops} runs that had to be killed`)
+      else if (played.unplayed > 0) this.end(`the time was over after ${this.runs} runs`)
+      else if (this.bugs >= this.options.maxBugs) this.end(`given up after ${this.bugs} different bugs`)
+      round = again
+    }
+  }
+
+  private end(reason: string): void {
+    this.ended ??= reason
+  }
+
+  private async take(failure: Failure, tolerated: readonly string[]): Promise<void> {
+    const { verdict } = failure
+    if (verdict === 'hangs' || failure.lostAt !== undefined) this.stops++
+    if (verdict !== 'violates' && !isTrouble(verdict)) {
+      this.cannotJudge(failure, {
+        run: failure.item.run,
+        verdict,
+        message: failure.message,
+        lastWords: failure.lastWords,
+      })
+      return
+    }
+    this.tell(failure)
+    if (this.options.interrupted() || this.bugs >= this.options.maxBugs) return
+    if (failure.hardening) {
+      if (this.hardened.has(failure.law)) return
+      this.hardened.set(failure.law, undefined)
+      const found = await this.examine(failure, tolerated)
+      if (found !== undefined) this.hardened.set(failure.law, this.publish(failure, found))
+      return
+    }
+    const record = this.recordOf(failure)
+    if (record.closed) return
+    const found = await this.examine(failure, tolerated)
+    if (found === undefined) {
+      if (this.options.interrupted()) return
+      record.repeats++
+      if (record.repeats >= (record.confirmed ? REPEATS_MAX : UNCONFIRMED_MAX)) record.closed = true
+      return
+    }
+    record.confirmed = true
+    const { bugId } = found
+    const known = this.isKnown(failure, bugId)
+    if (!known) record.unknown = true
+    if (record.bugs.has(bugId)) {
+      const summary = this.summaries.get(bugId)!
+      this.summaries.set(bugId, { ...summary, runs: summary.runs + 1 })
+      if (++record.repeats >= REPEATS_MAX) record.closed = true
+      return
+    }
+    record.bugs.add(bugId)
+    if (record.bugs.size >= this.options.maxPerLaw) record.closed = true
+    this.summaries.set(bugId, this.publish(failure, found))
+  }
+
+  private isKnown({ law, clause }: Failure, bugId: string): boolean {
+    return this.options.known.knows(this.prepared.machine, law, clause, bugId)
+  }
+
+  private recordOf({ law, clause }: Failure): LawRecord {
+    const key = lawKey(law, clause)
+    const known = this.laws.get(key)
+    if (known !== undefined) return known
+    const made = { bugs: new Set<string>(), repeats: 0, closed: false, unknown: false, confirmed: false }
+    this.laws.set(key, made)
+    return made
+  }
+
+  private tell({ item, verdict, law, clause, hardening }: Failure): void {
+    const key = lawKey(law, clause)
+    if (this.told.has(key)) return
+    this.told.add(key)
+    const { machine } = this.prepared
+    this.options.listener({ kind: 'finding', machine, run: item.run, verdict, law, clause, hardening })
+  }
+
+  private async examine(failure: Failure, tolerated: readonly string[]): Promise<Counterexample | undefined> {
+    const { machine } = this.prepared
+    const { run } = failure.item
+    this.options.listener({ kind: 'shrinking', machine, run, law: failure.law })
+    const examined = await this.crew.examine({ machine, failure, tolerated })
+    if (examined.outcome === 'counterexample') return examined.counterexample
+    if (examined.outcome === 'unconfirmed') {
+      const { law, clause, lastWords } = failure
+      const { times, of } = examined.reproduced
+      const message = `${failure.message === '' ? law : failure.message}: reproduced ${times} of ${of}`
+      const { reproduced } = examined
+      this.cannotJudge(failure, { run, verdict: 'inconclusive', law, clause, message, lastWords, reproduced })
+    }
+    return undefined
+  }
+
+  private cannotJudge(failure: Failure, unjudged: Unjudged): void {
+    this.unjudgedRuns++
+    this.unjudgedVerdicts.add(failure.hardening ? 'inconclusive' : unjudged.verdict)
+    if (this.unjudged.length >= UNJUDGED_SHOWN) return
+    this.unjudged.push(unjudged)
+    this.options.listener({ kind: 'unjudged', machine: this.prepared.machine, unjudged })
+  }
+
+  private publish(failure: Failure, found: Counterexample): CounterexampleSummary {
+    const { finding, bugId, steps, minimality, reproduced, verdict, disclosure, run } = found
+    const summary: CounterexampleSummary = {
+      file: this.options.keep(found),
+      bugId,
+      clause: finding.clause.id,
+      law: finding.law,
+      verdict,
+      basis: finding.clause.basis,
+      requirement: finding.clause.requirement,
+      expected: finding.expected,
+      observed: finding.observed,
+      steps,
+      minimality: minimality as CounterexampleSummary['minimality'],
+      known: this.isKnown(failure, bugId),
+      run,
+      reproduced,
+      runs: 1,
+      disclosure,
+    }
+    const { hardening } = failure
+    this.options.listener({ kind: 'counterexample', machine: this.prepared.machine, hardening, summary })
+    return summary
+  }
+
+  /** Laws that are done with are overlooked; the runs that ended with them are to be run again. */
+  private overlookWhatIsClosed(failures: readonly Failure[]): RunItem[] {
+    const again: RunItem[] = []
+    for (const { verdict, law, clause, hardening, item } of failures) {
+      if (hardening || verdict !== 'violates') continue
+      const key = lawKey(law, clause)
+      if (!this.laws.get(key)?.closed) continue
+      this.overlooked.add(key)
+      again.push(item)
+    }
+    return again
+  }
+
+  private result(): MachineResult {
+    const { prepared, tally } = this
+    const goals = Object.fromEntries(prepared.goals.map((name, i) => [name, tally.goals[i]!]))
+    const missed = prepared.goals.filter((name) => goals[name] === 0 && !(name in prepared.unreachable))
+    const counterexamples = [...this.summaries.values()]
+    const { verdict, reason } = this.judge(missed, counterexamples)
+    return {
+      machine: prepared.machine,
+      scope: prepared.scope,
+      runs: this.runs,
+      steps: tally.steps,
+      commands: tally.commands,
+      verdict,
+      reason,
+      goals,
+      missed: prepared.notApplicable === undefined ? missed : [],
+      unreachable: prepared.unreachable,
+      counterexamples,
+      hardening: [...this.hardened.values()].filter((summary) => summary !== undefined),
+      unjudged: this.unjudged,
+      inconclusive: this.unjudgedRuns,
+      deviations: this.deviations(),
+      clauses: clauseRows(prepared, tally, this.convictions()),
+      seconds: (this.options.now() - this.started) / 1000,
+    }
+  }
+
+  private judge(
+    missed: readonly string[],
+    counterexamples: readonly CounterexampleSummary[],
+  ): { verdict: Verdict; reason: string | undefined } {
+    const { prepared } = this
+    if (prepared.notApplicable !== undefined) return { verdict: 'not-applicable', reason: prepared.notApplicable }
+    const broken = counterexamples.filter(({ known }) => !known)
+    if (broken.length > 0) {
+      const laws = [...new Set(broken.map(({ law, clause }) => `${law} (${clause})`))].join(', ')
+      return { verdict: strongest(broken.map(({ verdict }) => verdict)), reason: this.withEnd(laws) }
+    }
+    const first = this.unjudged[0]
+    for (const verdict of ['spec-error', 'adapter-error'] as const)
+      if (this.unjudgedVerdicts.has(verdict))
+        return { verdict, reason: this.unjudged.find((one) => one.verdict === verdict)?.message ?? this.ended }
+    if (this.ended !== undefined && (this.runs === 0 || missed.length > 0 || this.ended === 'interrupted'))
+      return { verdict: 'inconclusive', reason: this.ended }
+    const unresolved = [...this.laws].find(([, { closed, confirmed }]) => closed && !confirmed)
+    if (unresolved !== undefined)
+      return { verdict: 'inconclusive', reason: `${unresolved[0]} was broken and did not come again` }
+    if (this.unjudgedRuns > INCONCLUSIVE_SHARE * this.runs)
+      return { verdict: 'inconclusive', reason: `${this.unjudgedRuns} of ${this.runs} runs: ${first?.message}` }
+    if (missed.length > 0)
+      return { verdict: 'inconclusive', reason: `never reached: ${missed.join(', ')}; try more runs` }
+    return { verdict: 'conforms', reason: undefined }
+  }
+
+  private withEnd(reason: string): string {
+    return this.ended === undefined ? reason : `${reason}; ${this.ended}`
+  }
+
+  private convictions() {
+    const violated = new Set<string>()
+    const known = new Set<string>()
+    const clauseOf = (key: string): string => key.slice(key.lastIndexOf('@') + 1)
+    for (const [key, { confirmed, unknown }] of this.laws)
+      if (confirmed) (unknown ? violated : known).add(clauseOf(key))
+    const { machine } = this.prepared
+    for (const key of this.options.known.tolerated(machine)) if (this.tally.met.has(key)) known.add(clauseOf(key))
+    return { violated, known }
+  }
+
+  private deviations(): DeviationSeen[] {
+    const { known } = this.options
+    const decided = new Map<string, number>()
+    this.prepared.laws.forEach(({ clause }, law) => {
+      decided.set(clause, (decided.get(clause) ?? 0) + this.tally.decided[law]!)
+    })
+    return known.of(this.prepared.machine).map(({ law, clause, bugIds, reason }) => {
+      const found = [...this.summaries.values()].filter((one) => one.law === law && one.clause === clause)
+      const byBug = bugIds === undefined ? 0 : found.filter(({ bugId }) => bugIds.includes(bugId)).length
+      const met = bugIds === undefined ? (this.tally.met.get(lawKey(law, clause)) ?? 0) : byBug
+      return { law, clause, met, reason, stale: met === 0 && (decided.get(clause) ?? 0) >= STALE_AFTER }
+    })
+  }
+}

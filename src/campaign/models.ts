@@ -1,0 +1,28 @@
+/** The models that a campaign plays with: those of this project, or those of a module. */
+import { nearest } from '../contract/codec.ts'
+import { preview } from '../contract/explain.ts'
+import type { Model } from '../kernel/model.ts'
+import { loadDefault } from '../targets/module.ts'
+import { UsageError } from './exit.ts'
+
+/** `modelsFrom`: a file whose default export is a list of models. */
+export const loadModels = async (modelsFrom?: string): Promise<readonly Model[]> => {
+  if (modelsFrom === undefined) return (await import('../models/index.ts')).models
+  const models = await loadDefault(modelsFrom)
+  if (Array.isArray(models) && models.length > 0 && models.every((model) => typeof model?.open === 'function'))
+    return models as readonly Model[]
+  throw new UsageError(`${preview(modelsFrom)}: expected a default export of models, found ${preview(models)}`)
+}
+
+/** The names that are asked for, each once; throws a `UsageError` with the nearest name. */
+export const chooseMachines = (asked: readonly string[] | 'all', known: readonly string[]): readonly string[] => {
+  if (asked === 'all' || asked.includes('all')) return known
+  for (const name of asked) {
+    if (known.includes(name)) continue
+    const near = nearest(name, known)
+    const hint = near === undefined ? `there are ${known.join(', ')}` : `did you mean ${near}?`
+    throw new UsageError(`no machine is called ${preview(name)}; ${hint}`)
+  }
+  if (asked.length === 0) throw new UsageError(`expected the name of a machine or all; there are ${known.join(', ')}`)
+  return [...new Set(asked)]
+}
