@@ -1,6 +1,7 @@
 /** The device-status machine on a virtio device: registers written as told, answers read back as actions. */
 
-import { deviceStatus, FEATURE_WINDOWS } from '../../spec/virtqueue/device-status.ts'
+import { deviceStatus } from '../../spec/virtqueue/device-status.ts'
+import { FEATURE_WINDOWS } from '../../spec/virtqueue/feature-offer.ts'
 import type { Description, DeviceDescription, Target } from '../contract/target.ts'
 import type { Action, Args, Machine } from '../kernel/language/index.ts'
 import { Bits } from '../kernel/language/index.ts'
