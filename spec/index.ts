@@ -1,9 +1,20 @@
-/** Every machine, by name. */
+/** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
 import { configSpace } from './paravirtual/config-space.ts'
 import { virtioBlk } from './paravirtual/virtio-blk.ts'
 import { pciFunction } from './pci/function.ts'
 import { deviceStatus } from './virtqueue/device-status.ts'
+import { lifecycleMachine, notificationMachine, queueMachine, splitRingMachine } from './virtqueue/explored.ts'
 import { splitQueue } from './virtqueue/split-queue.ts'
 
-export const machines: readonly ScopedMachine[] = [splitQueue, virtioBlk, deviceStatus, configSpace, pciFunction]
+export const machines: readonly ScopedMachine[] = [
+  queueMachine,
+  lifecycleMachine,
+  splitRingMachine,
+  notificationMachine,
+  splitQueue,
+  virtioBlk,
+  deviceStatus,
+  configSpace,
+  pciFunction,
+]

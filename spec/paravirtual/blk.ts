@@ -12,6 +12,7 @@ import { queueState } from '../virtqueue/queue.ts'
 
 export interface BlkBounds {
   readonly parts: number
+  readonly least: number
   readonly size: number
   /** Sectors of the medium that requests use. */
   readonly sectors: number
@@ -40,7 +41,7 @@ const sound = (
   { head }: { readonly head: number | undefined },
 ): boolean => head !== undefined && s.requests.at(head).sound && outstanding(s.chains.at(head).at)
 
-export const blk = ({ size, sectors, contents, readOnly, parts }: BlkBounds) => {
+export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBounds) => {
   const head = t.id('head', size)
   const sector = t.below(sectors)
   const content = t.below(contents)
@@ -63,7 +64,7 @@ export const blk = ({ size, sectors, contents, readOnly, parts }: BlkBounds) => 
     },
     actions: {
       'driver.add': {
-        args: { head, request, sector, content, defect, writable: t.int(1, parts) },
+        args: { head, request, sector, content, defect, writable: t.int(least, parts) },
         // Only data can be cut: a request without any has the status byte alone to write. Content 0 is never written.
         when: (_s, { request, writable, content }) =>
           request === 'write'

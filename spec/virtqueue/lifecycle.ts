@@ -32,9 +32,11 @@ export const lifecycleState = {
 export interface LifecycleBounds {
   /** 1: the device may offer any of the features; 0: it offers them all. */
   readonly choosy: number
+  /** 1: the driver picks each feature by itself; 0: EVENT_IDX or none. */
+  readonly picky: number
 }
 
-export const lifecycle = ({ choosy }: LifecycleBounds) =>
+export const lifecycle = ({ choosy, picky }: LifecycleBounds) =>
   machine({
     source: 'VIRTIO 1.4',
     state: {
@@ -64,7 +66,7 @@ export const lifecycle = ({ choosy }: LifecycleBounds) =>
         does: 'Initialises the device in the prescribed order, up to DRIVER_OK, with or without its queue. It accepts of the features that it wants those that are offered.',
         args: { eventIdx: t.flag, indirect: t.flag, ringReset: t.flag, withQueue: t.flag },
         weight: 6,
-        when: (s) => s.phase === 'reset',
+        when: (s, { indirect, ringReset }) => s.phase === 'reset' && (picky === 1 || !(indirect || ringReset)),
         requires: {
           queueIsSetUp: { clause: clause('VIO-STAT-07'), holds: (_s, { withQueue }) => withQueue },
         },

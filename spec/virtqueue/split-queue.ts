@@ -8,18 +8,31 @@ import { queue } from './queue.ts'
 import { service } from './service.ts'
 import { type RingBounds, splitRing } from './split-ring.ts'
 
-export const explored: RingBounds & LifecycleBounds = { size: 2, wrap: 4, parts: 1, bytes: 1, places: 1, choosy: 0 }
-export const played: RingBounds & LifecycleBounds = {
+export type SplitQueueBounds = RingBounds & LifecycleBounds
+
+export const explored: SplitQueueBounds = {
+  size: 2,
+  wrap: 4,
+  parts: 1,
+  least: 0,
+  bytes: 1,
+  places: 1,
+  choosy: 0,
+  picky: 0,
+}
+export const played: SplitQueueBounds = {
   size: 8,
   wrap: 65_536,
   parts: 3,
+  least: 1,
   bytes: 1_048_576,
   places: 2,
   choosy: 1,
+  picky: 1,
 }
 
 /** The parts of a split queue with their seams; `virtio-blk` adds what the requests mean. */
-export const splitQueueParts = (bounds: RingBounds & LifecycleBounds) => ({
+export const splitQueueParts = (bounds: SplitQueueBounds) => ({
   lifecycle: lifecycle(bounds),
   hostile: hostile(bounds),
   queue: queue(bounds),

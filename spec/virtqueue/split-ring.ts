@@ -14,6 +14,8 @@ export interface RingBounds {
   readonly wrap: number
   /** Upper bound of the descriptors of one half (readable, writable) of a chain. */
   readonly parts: number
+  /** Lower bound of the same: 1 where the device type wants both halves. */
+  readonly least: number
   /** Where buffers are put: 1 anywhere, 2 also so that one ends with the last byte of memory. */
   readonly places: number
   /** Upper bound of a length in bytes. */
@@ -60,10 +62,10 @@ const tableCost = (kind: 'direct' | 'indirect' | 'mixed', readable: number, writ
   kind === 'direct' ? readable + writable : kind === 'indirect' ? 1 : 2
 
 export const splitRing = (bounds: RingBounds) => {
-  const { size, wrap, parts, bytes, places } = bounds
+  const { size, wrap, parts, least, bytes, places } = bounds
   const head = t.id('head', size)
   const index = t.mod(wrap)
-  const half = t.int(1, parts)
+  const half = t.int(least, parts)
   return part({
     source: 'VIRTIO 1.4',
     borrows: { ...queueState(size), ...lifecycleState },
@@ -94,6 +96,7 @@ export const splitRing = (bounds: RingBounds) => {
         weight: 5,
         when: (s, { readable, writable, via }) => {
           if (!s.queueUp || s.phase !== 'running' || s.lapping || s.pending >= size) return false
+          if (readable + writable < (via === 'mixed' ? 2 : 1)) return false
           return s.taken + tableCost(via, readable, writable) <= size
         },
         requires: {
