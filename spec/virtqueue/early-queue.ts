@@ -35,8 +35,9 @@ export const earlyQueue = () =>
       'device.answerStatus': {
         args: { bits: t.set(8) },
         effect(s, { bits }) {
-          const isNew = bits.has(STATUS_BITS.NEEDS_RESET) && !s.needsReset && !s.written.isEmpty && !s.resetting
-          if (isNew) s.configOwed = s.live && !s.configSeen
+          const isNew = bits.has(STATUS_BITS.NEEDS_RESET) && !s.needsReset && !s.resetting && !s.overtaken
+          // A driver that cleared DRIVER_OK has given up its right to be told.
+          if (isNew && bits.has(STATUS_BITS.DRIVER_OK)) s.configOwed = s.live && !s.configSeen
         },
       },
       'driver.publish': {

@@ -23,6 +23,8 @@ export const statusState = {
   written: t.set(8),
   /** The driver wrote zero and the status was not yet seen to be zero. */
   resetting: t.flag,
+  /** The driver went on without waiting for that, so that nobody can tell when the reset was complete. */
+  overtaken: t.flag,
   resets: t.below(3),
   /** FEATURES_OK: not written, written and not yet read back, read back set, read back clear. */
   agreement: t.oneOf('open', 'asked', 'kept', 'refused'),
@@ -41,8 +43,6 @@ export const statusRegister = (mmio: boolean) =>
       asked: t.flag,
       /** The bit that the driver cleared last, if it broke that duty. */
       cleared: t.maybe(driverBit),
-      /** The driver went on without waiting for a reset, so that nobody can tell when that was complete. */
-      overtaken: t.flag,
       /** Rightful sets that the device has once agreed to. */
       agreed: t.set(RIGHTFUL.length),
     },
@@ -181,7 +181,7 @@ export const statusRegister = (mmio: boolean) =>
             const set = RIGHTFUL.indexOf(s.accepted ?? 'none')
             if (s.agreement === 'kept' && set >= 0 && !s.broken) s.agreed = s.agreed.with(set)
           }
-          if (bits.has(NEEDS_RESET) && !s.written.isEmpty) s.needsReset = true
+          if (bits.has(NEEDS_RESET) && !s.written.isEmpty && !s.overtaken) s.needsReset = true
         },
         eager(s) {
           if (!s.asked) return undefined
