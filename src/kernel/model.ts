@@ -30,8 +30,11 @@ export interface Session {
   start(): void
   /** Performs an action that we play. Answers that it draws go to the sink. */
   perform(action: Action, args: Args): void
-  /** Reads everything that the target shows and that was not told yet, and tells the sink. */
-  collect(): void
+  /**
+   * Reads everything that the target shows and that was not told yet, and tells the sink. `atRest`: also what is
+   * costly to look at, for silence is about to be judged.
+   */
+  collect(atRest?: boolean): void
   /** Actions that this very device cannot perform or show, each with the reason: known once it is open. */
   readonly unavailable?: Readonly<Record<string, string>>
   /** The device that `step` and `control` of the target are about. */

@@ -120,6 +120,13 @@ export class SplitDriver {
     this.pending = []
   }
 
+  /** Fills the whole available ring with the first `chains` added ones, over and over; nothing is published by that. */
+  repeat(chains: number): void {
+    this.pending = []
+    for (let slot = 0; slot < this.size; slot++)
+      this.store16(this.rings!.avail + avail.ring(slot), this.chains[slot % chains]!.physical)
+  }
+
   setAvailIdx(value: number): void {
     this.availIdx = value & 0xffff
     this.store16(this.rings!.avail + avail.idx, this.availIdx)

@@ -3,7 +3,7 @@ import type { Args, Machine } from '../../kernel/language/machine.ts'
 import { BLK_FEATURE } from '../../layout/blk.ts'
 import { type BuiltChain, type SplitDriver, UNWRITTEN } from './driver.ts'
 import { Medium } from './medium.ts'
-import { type BlkRequest, blkRequest, plainRequest, statusName } from './requests.ts'
+import { type BlkRequest, blkRequest, plainRequest, quickRequest, statusName } from './requests.ts'
 import type { DeviceKind } from './session.ts'
 
 const features = [BLK_FEATURE.RO, BLK_FEATURE.FLUSH, BLK_FEATURE.MQ].reduce(
@@ -19,6 +19,7 @@ export const blkKind = (machine: Machine): DeviceKind => {
   return {
     features,
     plain: plainRequest('virtio-blk')!(),
+    quick: quickRequest('virtio-blk')!,
     restart: () => medium.restart(++run),
     request({ request, sector, content }: Args) {
       const kind = request as BlkRequest
@@ -44,6 +45,7 @@ export const plainKind = (kind: string): DeviceKind => {
   return {
     features: kind === 'virtio-blk' ? features : 0n,
     plain: make(),
+    quick: quickRequest(kind) ?? make(),
     restart: () => undefined,
     request: make,
     readReturn: () => ({}),

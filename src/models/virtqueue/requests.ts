@@ -94,6 +94,10 @@ export const plainRequest = (kind: string): (() => Request) | undefined => {
   }
 }
 
+/** A request of a device type that needs no back end, so that it is answered at once. */
+export const quickRequest = (kind: string): Request | undefined =>
+  kind === 'virtio-blk' ? blkRequest('getId', 0, new Uint8Array(0)) : undefined
+
 /** Cuts a stream of `total` bytes into `parts` lengths; undefined when it is too short for that. */
 export const cut = (total: number, parts: number, preferred: readonly number[]): number[] | undefined => {
   if (total < parts) return undefined

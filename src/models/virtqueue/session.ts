@@ -25,6 +25,8 @@ export interface DeviceKind {
   readReturn(driver: SplitDriver, chain: BuiltChain | undefined): Args
   /** A request for the second queue. */
   readonly plain: Request
+  /** A request that costs the device little, to be sent many times. */
+  readonly quick: Request
   restart(): void
 }
 
@@ -32,6 +34,9 @@ const VECTOR = { config: 0, queue: 1, neighbour: 2 } as const
 const bit = (feature: number): bigint => 1n << BigInt(feature)
 /** Time for a reset to show in the status, on targets that work by themselves. */
 const RESET_MS = 200
+/** During a lap: looks at the used ring before the target is asked to settle, and rounds between looks at events. */
+const LAP_SPINS = 64
+const LAP_ROUNDS = 16
 
 export class QueueSession implements Session {
   readonly device: string
@@ -136,12 +141,10 @@ export class QueueSession implements Session {
       case 'driver.reset':
         transport.setStatus(0)
         this.phase = 'resetting'
-        if (!this.can.step) this.poll()
         return
       case 'driver.resetQueue':
         transport.resetQueue!(0)
         this.queueResetting = true
-        if (!this.can.step) this.poll()
         return
       case 'driver.enableQueue':
         this.enableQueue()
@@ -218,8 +221,13 @@ export class QueueSession implements Session {
     }
   }
 
-  collect(): void {
-    for (const event of this.target.events()) {
+  collect(atRest = false): void {
+    const events = this.target.events()
+    const causes = this.transport.interrupts === 'msix' ? 0 : this.transport.interruptStatus()
+    // An interrupt never comes before what it is about: where the rings are compared, they are looked at after the
+    // interrupts were taken, and told first.
+    this.watch.compare()
+    for (const event of events) {
       switch (event.kind) {
         case 'dma':
           this.watch.access(event)
@@ -236,17 +244,18 @@ export class QueueSession implements Session {
           break
       }
     }
-    this.watch.compare()
-    this.poll()
+    if (causes !== 0) this.interruptCauses(causes)
+    this.poll(atRest)
   }
 
   /** How far the driver has consumed the used ring, by its own count. */
   private seenIdx = 0
 
-  private poll(): void {
-    if (this.transport.interrupts !== 'msix') this.interruptStatus()
+  private poll(atRest: boolean): void {
     if (this.phase === 'resetting') {
       if (this.transport.status() === 0) {
+        // What happened before the status was read came before the end of the reset.
+        if (!this.can.synchronous) this.forgetInterrupts()
         this.afterReset()
         this.tell('device.finishReset')
       }
@@ -254,6 +263,7 @@ export class QueueSession implements Session {
     }
     if (this.queueResetting && !this.transport.queueInReset!(0)) {
       this.queueResetting = false
+      if (!this.can.synchronous) this.collect()
       this.forgetQueue()
       this.tell('device.finishQueueReset')
     }
@@ -265,11 +275,13 @@ export class QueueSession implements Session {
       }
     }
     if (this.lapping) this.lapDone()
-    if (this.phase === 'running' && !this.needsReset && (this.suspicious || this.outstanding)) this.lookAtStatus()
+    // A device that asks for a reset says so by an interrupt; that it forgot to is found out at the next rest.
+    if (this.phase === 'running' && !this.needsReset && (this.suspicious || atRest)) this.lookAtStatus()
   }
 
-  private get outstanding(): boolean {
-    return this.driver.chains.some((chain) => chain?.at === 'available')
+  private forgetInterrupts(): void {
+    this.target.events()
+    if (this.transport.interrupts !== 'msix') this.transport.interruptStatus()
   }
 
   private lookAtStatus(): void {
@@ -291,8 +303,7 @@ export class QueueSession implements Session {
     else if (is(VECTOR.config)) this.configInterrupt()
   }
 
-  private interruptStatus(): void {
-    const causes = this.transport.interruptStatus()
+  private interruptCauses(causes: number): void {
     if ((causes & ISR.QUEUE) !== 0) {
       // The bit is shared by both queues: with this one down it speaks for the other.
       const forNeighbour = this.neighbourUp && (this.driver.rings === undefined || this.neighbourBusy)
@@ -413,31 +424,32 @@ export class QueueSession implements Session {
     this.target.control!(this.device, control)
   }
 
-  /** Many plain requests, so that the indexes come close to their wrap; nothing of it is told one by one. */
+  /**
+   * Many requests, so that the indexes come close to their wrap; nothing of it is told one by one. The same few chains
+   * go round, all of them at each kick.
+   */
   private lap(): void {
-    const { driver, watch, transport, target } = this
+    const { driver, watch, transport } = this
     const { size } = driver.map
-    const rings = driver.rings!
     const end = this.machine.scope.wrap! - size
-    collectQuietly(target)
+    collectQuietly(this.target)
     watch.muted = true
     this.lapping = true
     if (watch.eventIdx) driver.setUsedEvent((end + size) & 0xffff)
+    const chains = Math.floor(size / 2)
+    for (let logical = 0; logical < size; logical++) driver.release(logical)
+    for (let logical = 0; logical < chains; logical++)
+      driver.add(logical, this.kind.quick, { readable: 1, writable: 1, via: 'direct', place: 0, defect: 'none' })
+    driver.repeat(chains)
     this.lapRight = true
-    const plain = this.kind.plain
-    let round = 0
-    while (driver.availIdx < end && this.lapRight) {
-      driver.add(0, plain, { readable: 1, writable: 1, via: 'direct', place: 0, defect: 'none' })
-      driver.publish()
+    for (let round = 1; driver.availIdx < end && this.lapRight; round++) {
+      const count = Math.min(chains, end - driver.availIdx)
+      driver.setAvailIdx(driver.availIdx + count)
       transport.kick(0)
-      const entry = (driver.availIdx - 1) % size
-      this.lapRight = this.awaitUsed(driver.availIdx)
-      const element = new DataView(target.load(rings.used + used.ring(entry), 8).slice().buffer)
-      if (element.getUint32(0, true) !== driver.chains[0]!.physical) this.lapRight = false
-      driver.release(0)
-      driver.named.length = 0
-      if ((++round & 63) === 0) collectQuietly(target)
+      this.lapRight = this.awaitUsed(driver.availIdx) && this.namesEachOnce(driver.availIdx, count, chains)
+      if (round % LAP_ROUNDS === 0) collectQuietly(this.target)
     }
+    for (let logical = 0; logical < chains; logical++) driver.release(logical)
     this.seenIdx = driver.availIdx
     this.lapDone()
   }
@@ -454,12 +466,27 @@ export class QueueSession implements Session {
 
   private awaitUsed(idx: number): boolean {
     const at = this.driver.rings!.used + used.idx
-    for (let waited = 0; waited < RESET_MS; waited += 1 + (waited >> 1)) {
+    // A look at memory is cheap; a target that works by itself is mostly done at the first of them.
+    let spins = this.can.synchronous ? 0 : LAP_SPINS
+    for (let waited = 0; waited < RESET_MS; ) {
       const now = this.target.load(at, 2)
       if ((now[0]! | (now[1]! << 8)) === idx) return true
+      if (spins-- > 0) continue
       if (this.target.settle(waited) === 'dead') throw new TargetError('dead', 'the target ended during a lap')
+      waited += 1 + (waited >> 1)
     }
     return false
+  }
+
+  /** Whether the last `count` used entries name the chains that were made available last, each once. */
+  private namesEachOnce(idx: number, count: number, inLap: number): boolean {
+    const { rings, map, chains } = this.driver
+    const ring = this.target.load(rings!.used, used.ring(map.size))
+    const view = new DataView(ring.buffer, ring.byteOffset, ring.byteLength)
+    const expected = new Set<number>()
+    for (let at = idx - count; at < idx; at++) expected.add(chains[at % inLap]!.physical)
+    for (let at = idx - count; at < idx; at++) expected.delete(view.getUint32(used.ring(at % map.size), true))
+    return expected.size === 0
   }
 }
 
