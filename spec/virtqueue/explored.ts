@@ -49,7 +49,7 @@ export const splitRingMachine = scoped(
 /** Notifications both ways, over the ring that they are about. */
 export const notificationMachine = scoped(
   'notification',
-  { explored: { ...explored }, played: { ...played } },
+  { explored: { ...explored, size: 1 }, deep: { ...explored }, played: { ...played } },
   (bounds: SplitQueueBounds) =>
     compose(
       {
