@@ -4,7 +4,7 @@ import { TargetError } from '../contract/target.ts'
 import type { Machine } from '../kernel/language/machine.ts'
 import type { Model } from '../kernel/model.ts'
 import { ModelError } from '../kernel/model.ts'
-import type { Plan } from '../kernel/play/plan.ts'
+import { type Plan, type PlanStepJson, planToJson } from '../kernel/play/plan.ts'
 import type { RunResult } from '../kernel/play/run.ts'
 import { openTarget } from '../targets/index.ts'
 import type { Counterexample } from './counterexample.ts'
@@ -135,9 +135,10 @@ export class Bench implements Executor {
     throw new UsageError(`${machine}: is not applicable to this target`)
   }
 
-  private openSlot(station: Station): Promise<Slot> {
+  private openSlot(station: Station, timeoutMs = this.options.timeoutMs): Promise<Slot> {
     return this.slots.open(station.model, station.machine, {
       ...this.slotOptions(),
+      timeoutMs,
       ledger: station.ledger,
       tolerated: station.tolerated,
     })
@@ -155,7 +156,7 @@ export class Bench implements Executor {
 
   async play(job: PlayJob): Promise<PlayAnswer> {
     const station = await this.station(job.machine)
-    if (this.playing?.station !== station || this.slots.cheap) this.stopPlaying()
+    if (this.playing?.station !== station || this.slots.cheap || job.timeoutMs !== undefined) this.stopPlaying()
     station.tolerated.clear()
     for (const law of job.tolerated) station.tolerated.add(law)
     const tally = emptyTally(station.ledger.book.clauses.length, station.ledger.goals.length)
@@ -181,7 +182,7 @@ export class Bench implements Executor {
       }
       let result: RunResult
       try {
-        this.playing ??= { slot: await this.openSlot(station), station, history: [] }
+        this.playing ??= { slot: await this.openSlot(station, job.timeoutMs), station, history: [] }
         result = this.playing.slot.run(plan, item.run)
       } catch (error) {
         this.stopPlaying()
@@ -245,7 +246,7 @@ export class Bench implements Executor {
       ...this.slotOptions(),
       tolerated: new Set(tolerated),
       cheap: this.slots.cheap,
-      fingerprint: can.fingerprint,
+      walkable: can.fingerprint && can.save,
       synchronous: can.synchronous,
       open: (options) => this.slots.open(station.model, station.machine, options),
       planOf: (item) => station.planOf(item),
@@ -257,10 +258,13 @@ export class Bench implements Executor {
     return examine(failure, await this.examineOptions(machine, tolerated))
   }
 
+  async planOf({ machine, item, steps }: Parameters<Executor['planOf']>[0]): Promise<PlanStepJson[]> {
+    return planToJson((await this.station(machine)).planOf(item)).slice(0, steps)
+  }
+
   async sketch({ machine, failure, tolerated }: ExamineJob): Promise<Counterexample> {
     const options = await this.examineOptions(machine, tolerated)
-    const whole = options.planOf(failure.item)
-    const plan = { steps: whole.steps.slice(0, (failure.lostAt ?? whole.steps.length) + 1) }
+    const plan = options.planOf(failure.item)
     const acts = plan.steps.flatMap((step) =>
       step.do === 'act' ? [{ by: 'us' as const, action: step.action, args: step.args }] : [],
     )
@@ -276,10 +280,10 @@ export class Bench implements Executor {
       timed: false,
       states: undefined,
     }
-    const shrinking = { executions: 0, from: whole.steps.length, exhausted: true }
+    const shrinking = { executions: 0, from: plan.steps.length, exhausted: true }
     const reproduced = { times: 1, of: 1 }
     return describeFailure(
-      { failure, plan, prelude: [], result, minimality: 'unknown', reproduced, shrinking },
+      { failure, plan, prelude: [], result, minimality: 'unknown', reproduced, shrinking, overlooked: [] },
       options,
     )
   }
@@ -293,7 +297,8 @@ export class Bench implements Executor {
     const { name, bounds } = counterexample.scope
     const machine = boundedMachine(model, name, bounds)
     const { plan, prelude } = plansOf(machine, counterexample)
-    const slot = await this.slots.open(model, machine, { ...this.slotOptions(), tolerated: new Set() })
+    const tolerated = new Set(counterexample.overlooked)
+    const slot = await this.slots.open(model, machine, { ...this.slotOptions(), tolerated })
     try {
       for (const before of prelude) slot.run(before, counterexample.run)
       return compare(counterexample, slot.run(plan, counterexample.run), {

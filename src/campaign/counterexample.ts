@@ -116,6 +116,8 @@ export const counterexample = fields(
     prelude: listOf(listOf(planStep)),
     /** What the target printed last, escaped. */
     lastWords: text,
+    /** Laws that it breaks on the way, as `law@clause`; they were overlooked to get there. */
+    overlooked: listOf(text, 1),
     /** Silence of a target that cannot say that it is quiet. */
     timed: oneOf(true),
   },

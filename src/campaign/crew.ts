@@ -11,6 +11,7 @@ import {
   type RunItem,
   WorkerLost,
 } from './jobs.ts'
+import { examineLost } from './lost.ts'
 import { Interrupted } from './pulse.ts'
 import { addTally, type Tally } from './tally.ts'
 
@@ -100,7 +101,7 @@ export class Crew {
             message: error.message,
             lastWords: '',
             timed: false,
-            lostAt: error.step,
+            lost: true,
           })
           tally.runs++
           // What the lost worker had counted is lost with it: the others of the chunk are run again.
@@ -123,19 +124,17 @@ export class Crew {
     return { failures, warnings, interrupted, unplayed, stopped }
   }
 
-  /** Looks into one failure. A run that takes its worker with it is described from its plan alone. */
+  /** Looks into one failure. */
   async examine(job: ExamineJob): Promise<Examined> {
     const [executor] = this.executors
     this.events.onPhase?.('examining')
     try {
-      return await executor!.examine(job)
+      return job.failure.lost === true ? await examineLost(executor!, job) : await executor!.examine(job)
     } catch (error) {
       if (error instanceof Interrupted) return { outcome: 'interrupted' }
       if (!(error instanceof WorkerLost)) throw error
-      if (error.verdict !== job.failure.verdict) return { outcome: 'unconfirmed', reproduced: { times: 0, of: 1 } }
-      const lostAt = job.failure.lostAt ?? error.step
-      const counterexample = await executor!.sketch({ ...job, failure: { ...job.failure, lostAt } })
-      return { outcome: 'counterexample', counterexample }
+      // It did not take the worker with it when it was played, and does now.
+      return { outcome: 'unconfirmed', reproduced: { times: 0, of: 1 } }
     } finally {
       this.events.onPhase?.('playing')
     }

@@ -4,6 +4,7 @@
  */
 import { clause as clauseOf } from '../../spec/clauses/index.ts'
 import { escapeText } from '../contract/explain.ts'
+import { TargetError } from '../contract/target.ts'
 import type { Finding, Verdict } from '../kernel/judge/verdict.ts'
 import type { Clause } from '../kernel/language/clause.ts'
 import type { Machine } from '../kernel/language/machine.ts'
@@ -30,6 +31,9 @@ const HANG_MS = 1000
 const HANG_EXECUTIONS = 40
 const TIMED_EXECUTIONS = 150
 const MINIMALITY_EXECUTIONS = 4000
+/** Some actions cost a hundred thousand steps; then less is looked at. */
+const MINIMALITY_MS = 3000
+const SHRINK_MS = 60_000
 const GRACE_MS = 20
 
 /** The clause that a target breaks by such an end. */
@@ -49,8 +53,8 @@ export interface ExamineOptions {
   readonly tolerated: ReadonlySet<string>
   /** Opening is cheap, and nothing but our calls drives the target. */
   readonly cheap: boolean
-  /** The target can be told to be in a known state. */
-  readonly fingerprint: boolean
+  /** The target can be put into a known state, and can tell that it is. */
+  readonly walkable: boolean
   readonly synchronous: boolean
   readonly open: (options: SlotOptions) => Promise<Slot>
   readonly planOf: (item: Failure['item']) => Plan
@@ -84,24 +88,15 @@ export const fails =
 
 export const examine = async (failure: Failure, options: ExamineOptions): Promise<Examined> => {
   const labs: Lab[] = []
-  const lab = (prelude?: readonly Plan[], graceMs = options.graceMs): Lab => {
-    const slot: SlotOptions = {
-      tolerated: options.tolerated,
-      timeoutMs: failure.verdict === 'hangs' ? Math.min(HANG_MS, options.timeoutMs) : options.timeoutMs,
-      ...(graceMs === undefined ? {} : { graceMs }),
-    }
-    const { cheap } = options
-    const made = new Lab({
-      open: () => options.open(slot),
-      cheap,
-      run: failure.item.run,
-      ...(prelude === undefined ? {} : { prelude }),
-    })
-    labs.push(made)
-    return made
-  }
   try {
-    return await examineIn(lab, failure, options)
+    // What fails without anything being overlooked is said without it.
+    if (options.tolerated.size > 0) {
+      const strict = { ...options, tolerated: new Set<string>() }
+      const plan = options.planOf(failure.item)
+      const first = await makeLab(failure, strict, labs)().once(plan)
+      if (fails(failure)(first)) return await examineIn(makeLab(failure, strict, labs), failure, strict)
+    }
+    return await examineIn(makeLab(failure, options, labs), failure, options)
   } catch (error) {
     if (error instanceof Interrupted) return { outcome: 'interrupted' }
     throw error
@@ -110,17 +105,36 @@ export const examine = async (failure: Failure, options: ExamineOptions): Promis
   }
 }
 
+/** Labs are collected in `labs`, to be closed. */
+const makeLab =
+  (failure: Failure, options: ExamineOptions, labs: Lab[]): MakeLab =>
+  (prelude, graceMs = options.graceMs) => {
+    const slot: SlotOptions = {
+      tolerated: options.tolerated,
+      timeoutMs: failure.verdict === 'hangs' ? Math.min(HANG_MS, options.timeoutMs) : options.timeoutMs,
+      ...(graceMs === undefined ? {} : { graceMs }),
+    }
+    const lab = new Lab({
+      open: () => options.open(slot),
+      cheap: options.cheap,
+      run: failure.item.run,
+      ...(prelude === undefined ? {} : { prelude }),
+    })
+    labs.push(lab)
+    return lab
+  }
+
 type MakeLab = (prelude?: readonly Plan[], graceMs?: number) => Lab
 
-const examineIn = async (makeLab: MakeLab, failure: Failure, options: ExamineOptions): Promise<Examined> => {
+const examineIn = async (newLab: MakeLab, failure: Failure, options: ExamineOptions): Promise<Examined> => {
   const same = fails(failure)
-  const found = await confirm(makeLab, failure, options, same)
+  const found = await confirm(newLab, failure, options, same)
   if ('outcome' in found) return found
   const { plan, prelude, first } = found
   let { reproduced } = found
 
   const flaky = reproduced.times < reproduced.of
-  const lab = makeLab(prelude.length === 0 ? undefined : prelude)
+  const lab = newLab(prelude.length === 0 ? undefined : prelude)
   const bound =
     failure.verdict === 'hangs' ? HANG_EXECUTIONS : failure.timed ? TIMED_EXECUTIONS : Number.POSITIVE_INFINITY
   const maxExecutions = Math.min(options.shrinkExecutions, bound)
@@ -129,8 +143,10 @@ const examineIn = async (makeLab: MakeLab, failure: Failure, options: ExamineOpt
   let result = first
   let shrinking = { executions: 0, from: lengthOf(small), exhausted: true }
   if (maxExecutions > 0) {
+    const until = performance.now() + SHRINK_MS
+    const tired = (): boolean => interrupted() || performance.now() > until
     const shrunk = await lab.search((execute) =>
-      shrink(plan, execute, same, { maxExecutions, repeats: flaky ? 3 : 1, interrupted }),
+      shrink(plan, execute, same, { maxExecutions, repeats: flaky ? 3 : 1, interrupted: tired }),
     )
     if (same(shrunk.result)) {
       small = shrunk.plan
@@ -140,7 +156,7 @@ const examineIn = async (makeLab: MakeLab, failure: Failure, options: ExamineOpt
   }
 
   let minimality: Minimality = 'unknown'
-  if (options.minimality && options.fingerprint && prelude.length === 0 && !flaky && !isTrouble(failure.verdict)) {
+  if (options.minimality && options.walkable && prelude.length === 0 && !flaky && !isTrouble(failure.verdict)) {
     const proof = await prove(small, same, options)
     minimality = proof.minimality
     if (proof.shorter !== undefined) {
@@ -154,7 +170,7 @@ const examineIn = async (makeLab: MakeLab, failure: Failure, options: ExamineOpt
 
   if (!options.cheap || flaky) {
     const grace = failure.timed ? (options.graceMs ?? GRACE_MS) * PATIENCE : undefined
-    const careful = makeLab(prelude.length === 0 ? undefined : prelude, grace)
+    const careful = newLab(prelude.length === 0 ? undefined : prelude, grace)
     let times = 0
     for (let i = 0; i < CONFIRMATIONS && !interrupted(); i++) {
       const again = await careful.once(small)
@@ -165,13 +181,21 @@ const examineIn = async (makeLab: MakeLab, failure: Failure, options: ExamineOpt
     reproduced = { times, of: CONFIRMATIONS }
     if (times === 0 && !interrupted()) return { outcome: 'unconfirmed', reproduced }
   }
+  const overlooked = await overlookedIn(newLab(prelude.length === 0 ? undefined : prelude), small, options)
   return {
     outcome: 'counterexample',
     counterexample: describeFailure(
-      { failure, plan: small, prelude, result, minimality, reproduced, shrinking },
+      { failure, plan: small, prelude, result, minimality, reproduced, shrinking, overlooked },
       options,
     ),
   }
+}
+
+/** Laws that the failure would have ended with, had they not been overlooked. */
+const overlookedIn = async (lab: Lab, plan: Plan, { tolerated }: ExamineOptions): Promise<readonly string[]> => {
+  if (tolerated.size === 0) return []
+  await lab.once(plan)
+  return lab.met
 }
 
 interface Confirmed {
@@ -183,13 +207,13 @@ interface Confirmed {
 
 /** Sees the failure again on a fresh target, if need be after the runs that came before it. */
 const confirm = async (
-  makeLab: MakeLab,
+  newLab: MakeLab,
   failure: Failure,
   options: ExamineOptions,
   same: (result: RunResult) => boolean,
 ): Promise<Confirmed | Extract<Examined, { outcome: 'unconfirmed' }>> => {
   const plan = options.planOf(failure.item)
-  const lab = makeLab(undefined, failure.timed ? (options.graceMs ?? GRACE_MS) * PATIENCE : undefined)
+  const lab = newLab(undefined, failure.timed ? (options.graceMs ?? GRACE_MS) * PATIENCE : undefined)
   const first = await lab.once(plan)
   if (same(first)) return { plan, prelude: [], first, reproduced: { times: 1, of: 1 } }
 
@@ -201,10 +225,10 @@ const confirm = async (
       const result = await lab.once(joined)
       if (same(result)) return { plan: joined, prelude: [], first: result, reproduced: { times: 1, of: 1 } }
     }
-    const result = await makeLab(prelude).once(plan)
+    const result = await newLab(prelude).once(plan)
     if (!same(result)) continue
-    const needed = await dropRuns(makeLab, prelude, plan, same)
-    return { plan, prelude: needed, first: await makeLab(needed).once(plan), reproduced: { times: 1, of: 1 } }
+    const needed = await dropRuns(newLab, prelude, plan, same)
+    return { plan, prelude: needed, first: await newLab(needed).once(plan), reproduced: { times: 1, of: 1 } }
   }
 
   let seen: RunResult | undefined
@@ -222,7 +246,7 @@ const confirm = async (
 
 /** Leaves out the runs that the failure does not need. */
 const dropRuns = async (
-  makeLab: MakeLab,
+  newLab: MakeLab,
   prelude: readonly Plan[],
   plan: Plan,
   same: (result: RunResult) => boolean,
@@ -230,7 +254,7 @@ const dropRuns = async (
   let needed = prelude
   for (let i = 0; i < needed.length && needed.length > 1; ) {
     const fewer = needed.filter((_, k) => k !== i)
-    if (same(await makeLab(fewer).once(plan))) needed = fewer
+    if (same(await newLab(fewer).once(plan))) needed = fewer
     else i++
   }
   return needed
@@ -248,6 +272,9 @@ const joinByReset = (machine: Machine, plans: readonly Plan[]): Plan | undefined
   return { steps: plans.flatMap(({ steps }, i) => (i === 0 ? steps : [...between, ...steps])) }
 }
 
+/** The walk needs a target that lives on, and one did not. */
+class NoProof extends Error {}
+
 const prove = async (
   plan: Plan,
   same: (result: RunResult) => boolean,
@@ -256,10 +283,28 @@ const prove = async (
   const { tolerated, timeoutMs, interrupted } = options
   const slot = await options.open({ tolerated, timeoutMs, fingerprint: true })
   try {
-    const execute = (candidate: Plan): RunResult => slot.run(candidate, 0)
-    const proof = proveMinimal({ plan, execute, same, maxExecutions: MINIMALITY_EXECUTIONS, interrupted })
+    const { runner } = slot
+    const fresh = runner.target.save!()
+    const execute = (candidate: Plan): RunResult => {
+      // Whatever the run before left behind would be part of the fingerprint.
+      runner.target.restore!(fresh)
+      const result = slot.run(candidate, 0)
+      if (result.trouble !== undefined) throw new NoProof(result.trouble.message)
+      return result
+    }
+    const until = performance.now() + MINIMALITY_MS
+    const proof = proveMinimal({
+      plan,
+      execute,
+      same,
+      maxExecutions: MINIMALITY_EXECUTIONS,
+      interrupted: () => interrupted() || performance.now() > until,
+    })
     const minimality = proof.minimality === 'at least' ? (`at least ${proof.bound ?? 0}` as const) : proof.minimality
     return proof.shorter === undefined ? { minimality } : { minimality, shorter: proof.shorter }
+  } catch (error) {
+    if (error instanceof NoProof || error instanceof TargetError) return { minimality: 'unknown' }
+    throw error
   } finally {
     slot.close()
   }
@@ -291,11 +336,13 @@ interface Facts {
   readonly minimality: Minimality
   readonly reproduced: Reproduced
   readonly shrinking: { readonly executions: number; readonly from: number; readonly exhausted: boolean }
+  /** As `law@clause`. */
+  readonly overlooked: readonly string[]
 }
 
 /** Everything about a failure, as it is written to a file. */
 export const describeFailure = (facts: Facts, options: ExamineOptions): Counterexample => {
-  const { failure, plan, prelude, result, minimality, reproduced, shrinking } = facts
+  const { failure, plan, prelude, result, minimality, reproduced, shrinking, overlooked } = facts
   const { machine, identity, seed } = options
   const broken = failure.hardening ? result.hardening.find(({ law }) => law === failure.law) : result.finding
   const clause = clauseFor(failure, broken)
@@ -345,6 +392,7 @@ export const describeFailure = (facts: Facts, options: ExamineOptions): Countere
     replay: `iospec replay FILE --target ${shellWord(identity.address)}`,
     ...(trouble === undefined || trouble.lastWords === '' ? {} : { lastWords: escapeLines(trouble.lastWords) }),
     ...(result.timed ? { timed: true as const } : {}),
+    ...(overlooked.length === 0 ? {} : { overlooked }),
   }
 }
 

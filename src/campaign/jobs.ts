@@ -57,6 +57,8 @@ export interface PlayJob {
   readonly tolerated: readonly string[]
   /** No new run starts after this moment, in ms since the epoch. */
   readonly untilMs?: number
+  /** On a fresh target that is believed to hang after so long. */
+  readonly timeoutMs?: number
 }
 
 /** What tells one kind of failure from another. */
@@ -75,8 +77,8 @@ export interface Failure extends FailureKey {
   readonly message: string
   readonly lastWords: string
   readonly timed: boolean
-  /** The run took its worker with it after so many steps. */
-  readonly lostAt?: number
+  /** The run took its worker with it. */
+  readonly lost?: true
 }
 
 export interface PlayAnswer {
@@ -116,7 +118,9 @@ export interface Executor {
   prepare(machine: string): Promise<Prepared>
   play(job: PlayJob): Promise<PlayAnswer>
   examine(job: ExamineJob): Promise<Examined>
-  /** The counterexample of a run that nothing can be learnt from but its plan, since it takes the worker with it. */
+  /** The plan of a run, as far as that many of its steps. */
+  planOf(job: { readonly machine: string; readonly item: RunItem; readonly steps: number }): Promise<PlanStepJson[]>
+  /** The counterexample of a plan that nothing more can be learnt from, since it takes the worker with it. */
   sketch(job: ExamineJob): Promise<Counterexample>
   replay(job: ReplayJob): Promise<ReplayResult>
   close(): Promise<void>

@@ -34,6 +34,8 @@ export class Lab {
   private readonly options: LabOptions
   private readonly fresh: Slot[] = []
   private used: Slot | undefined
+  /** Laws that were overlooked in the last execution, as `law@clause`. */
+  met: readonly string[] = []
 
   constructor(options: LabOptions) {
     this.options = options
@@ -92,7 +94,10 @@ export class Lab {
       const result = slot.run(before, run)
       if (!survived(result)) return result
     }
-    return slot.run(plan, run)
+    slot.runner.judge.met.clear()
+    const result = slot.run(plan, run)
+    this.met = [...slot.runner.judge.met.keys()]
+    return result
   }
 
   private async restock(): Promise<void> {

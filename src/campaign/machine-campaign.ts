@@ -132,7 +132,7 @@ export class MachineCampaign {
 
   private async take(failure: Failure, tolerated: readonly string[]): Promise<void> {
     const { verdict } = failure
-    if (verdict === 'hangs' || failure.lostAt !== undefined) this.stops++
+    if (verdict === 'hangs' || failure.lost === true) this.stops++
     if (verdict !== 'violates' && !isTrouble(verdict)) {
       this.cannotJudge(failure, {
         run: failure.item.run,
@@ -237,6 +237,7 @@ export class MachineCampaign {
       known: this.isKnown(failure, bugId),
       run,
       reproduced,
+      overlooked: found.overlooked ?? [],
       runs: 1,
       disclosure,
     }

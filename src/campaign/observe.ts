@@ -218,6 +218,7 @@ const summaryOf = ({ line, finding }: LogFinding): MachineResult['counterexample
   known: false,
   run: 0,
   reproduced: { times: 1, of: 1 },
+  overlooked: [],
   runs: 1,
   disclosure: 'public',
 })

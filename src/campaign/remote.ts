@@ -7,6 +7,7 @@
  */
 import { Worker } from 'node:worker_threads'
 import { clip, escapeText } from '../contract/explain.ts'
+import type { PlanStepJson } from '../kernel/play/plan.ts'
 import type { Counterexample } from './counterexample.ts'
 import {
   type BenchOptions,
@@ -71,6 +72,9 @@ export class RemoteBench implements Executor {
   }
   examine(job: ExamineJob): Promise<Examined> {
     return this.call('examine', job)
+  }
+  planOf(job: Parameters<Executor['planOf']>[0]): Promise<PlanStepJson[]> {
+    return this.call('planOf', job)
   }
   sketch(job: ExamineJob): Promise<Counterexample> {
     return this.call('sketch', job)

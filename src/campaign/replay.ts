@@ -1,4 +1,5 @@
 /** A counterexample, done again step by step. */
+import canonicalize from 'canonicalize'
 import type { Verdict } from '../kernel/judge/verdict.ts'
 import type { Machine } from '../kernel/language/machine.ts'
 import { type Plan, type PlanStepJson, planFromJson } from '../kernel/play/plan.ts'
@@ -76,7 +77,7 @@ export const compare = (
 /** Only what the target did can leave the path; notes are for people. */
 const divergence = (recorded: readonly TraceStepJson[], seen: readonly TraceStepJson[]): ReplayResult['diverged'] => {
   const text = (step: TraceStepJson | undefined): string =>
-    step === undefined ? '' : JSON.stringify(step.by === 'schedule' ? step : [step.by, step.action, step.args])
+    step === undefined ? '' : canonicalize(step.by === 'schedule' ? step : [step.by, step.action, step.args])!
   for (let i = 0; i < Math.max(recorded.length, seen.length); i++)
     if (text(recorded[i]) !== text(seen[i])) return { step: i, expected: recorded[i], found: seen[i] }
   return undefined

@@ -107,6 +107,8 @@ export interface CounterexampleSummary {
   /** Number of the run that found it; negative for one of the corpus. */
   readonly run: number
   readonly reproduced: Reproduced
+  /** Laws that it breaks on the way, as `law@clause`; they were overlooked to get there. */
+  readonly overlooked: readonly string[]
   /** Runs that came to the same bug. */
   readonly runs: number
   /** A crash, hang or livelock that a guest causes: to be reported in private. */
