@@ -71,8 +71,8 @@ export const configSpace = scoped(
         'backend.resize': {
           does: 'Gives the medium another capacity.',
           args: capacity,
-          weight: 4,
-          when: (s, { low, high }) => low !== s.capacity.low || high !== s.capacity.high,
+          weight: 5,
+          when: (s, { low, high }) => s.asked === 'nothing' && (low !== s.capacity.low || high !== s.capacity.high),
           effect(s, { low, high }) {
             if (low !== s.capacity.low) s.changed = s.changed.with(LOW)
             if (high !== s.capacity.high) s.changed = s.changed.with(HIGH)
@@ -82,7 +82,7 @@ export const configSpace = scoped(
           },
         },
         'driver.readGeneration': {
-          weight: 6,
+          weight: 9,
           when: (s) => s.phase !== 'reset' && s.asked === 'nothing',
           effect: (s) => void (s.asked = 'generation'),
         },
@@ -117,7 +117,7 @@ export const configSpace = scoped(
         'driver.readCapacity': {
           does: 'Reads one half of the capacity.',
           args: { half },
-          weight: 10,
+          weight: 14,
           when: (s) => s.phase !== 'reset' && s.asked === 'nothing',
           effect: (s, { half }) => void (s.asked = half),
         },

@@ -2,7 +2,7 @@
 import { noBits, part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
 import { messageState } from './messages.ts'
-import { isReachable, isUp, registerState } from './registers.ts'
+import { isReachable, isUp, READ, registerState } from './registers.ts'
 
 /** Bits of the ISR register. */
 export const CAUSES = { queue: 0, config: 1 } as const
@@ -45,7 +45,7 @@ export const line = (config: boolean) => {
       // Whether a cause of before asserts the line again when MSI-X goes off, PCI does not say.
       'driver.enableMessages': { effect: doubt },
       'driver.disableMessages': { effect: doubt },
-      'driver.readIsr': { weight: 5, when: (s) => isReachable(s) },
+      'driver.readIsr': { weight: 4 * READ, when: (s) => isReachable(s) },
       'device.answerIsr': {
         args: { bits: t.set(2) },
         requires: {
@@ -63,7 +63,8 @@ export const line = (config: boolean) => {
         },
         effect(s) {
           s.causes = noBits
-          s.unsure = false
+          // What was asked for without bus mastering may still come.
+          s.unsure = s.stalled
         },
       },
       'device.raise': {

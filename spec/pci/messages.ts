@@ -4,7 +4,7 @@
  */
 import { part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
-import { isReachable, isUp, registerState } from './registers.ts'
+import { isReachable, isUp, READ, registerState } from './registers.ts'
 
 /** What other parts may borrow. */
 export const messageState = {
@@ -246,7 +246,7 @@ export const messages = (vectors: number) => {
           return vector === undefined ? undefined : { vector, edition: s.entries.at(vector).edition, stray: false }
         },
       },
-      'driver.readPending': { args: { vector }, weight: 5, when: (s) => s.hasMessages && isReachable(s) },
+      'driver.readPending': { args: { vector }, weight: 5 * READ, when: (s) => s.hasMessages && isReachable(s) },
       'device.answerPending': {
         args: { vector, bit: t.flag },
         requires: {
@@ -267,7 +267,7 @@ export const messages = (vectors: number) => {
           },
         },
       },
-      'driver.readEntry': { args: { vector }, when: (s) => s.hasMessages && isReachable(s) },
+      'driver.readEntry': { args: { vector }, weight: READ, when: (s) => s.hasMessages && isReachable(s) },
       'device.answerEntry': {
         args: { vector, masked: t.flag, edition: t.maybe(edition) },
         requires: {

@@ -7,6 +7,9 @@
 import { machine, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
 
+/** Weight of a read: plans take an action that changes nothing far less often than others. */
+export const READ = 3
+
 const place = t.oneOf('home', 'away')
 const power = t.oneOf('D0', 'D3hot')
 
@@ -103,7 +106,7 @@ export const registers = () =>
           if (!master) s.stalled = true
         },
       },
-      'driver.readStatus': { does: 'Reads the virtio device status.', when: (s) => isReachable(s) },
+      'driver.readStatus': { does: 'Reads the virtio device status.', weight: READ, when: (s) => isReachable(s) },
       'device.answerStatus': {
         args: { running: t.flag },
         requires: {
@@ -114,7 +117,7 @@ export const registers = () =>
           },
         },
       },
-      'driver.readCommand': { when: (s) => !s.resetting && !s.waking },
+      'driver.readCommand': { weight: READ, when: (s) => !s.resetting && !s.waking },
       'device.answerCommand': {
         args: { decode: t.flag, master: t.flag, intxOff: t.flag },
         requires: {
@@ -144,7 +147,7 @@ export const registers = () =>
       'driver.touch': {
         does: 'Reads a register of the common configuration at one of the two places.',
         args: { at: place },
-        weight: 3,
+        weight: 3 * READ,
         when: (s) => !s.resetting && !s.waking,
       },
       'device.answerTouch': {
@@ -174,6 +177,7 @@ export const registers = () =>
       },
       'driver.probeBars': {
         does: 'Writes all ones to each base address, reads it and restores it.',
+        weight: READ,
         when: (s) => isUp(s),
         requires: { decodingIsOff: { clause: clause('PCI-BAR-06'), holds: (s) => !s.decode } },
       },
@@ -189,6 +193,7 @@ export const registers = () =>
       },
       'driver.inspect': {
         does: 'Writes to read-only registers, then reads them and walks along the capability list.',
+        weight: READ,
         when: (s) => !s.resetting && !s.waking,
       },
       'device.answerInspection': {
@@ -243,7 +248,7 @@ export const registers = () =>
         },
         eager: (s) => (s.waking ? { reset: true } : undefined),
       },
-      'driver.readPower': { when: (s) => s.hasPower && !s.resetting && !s.waking },
+      'driver.readPower': { weight: READ, when: (s) => s.hasPower && !s.resetting && !s.waking },
       'device.answerPower': {
         args: { state: power },
         requires: { readsItsState: { clause: clause('PCI-PM-01'), holds: (s, { state }) => state === s.power } },

@@ -101,6 +101,8 @@ export const featureOffer = ({ windows, values, mmio }: FeatureBounds) => {
       },
       'driver.readAccepted': {
         does: 'Reads back what it has accepted; MMIO has no register for that.',
+        // Plans take an action that changes nothing far less often than others.
+        weight: 3,
         when: (s) => !mmio && s.accepted !== undefined && !s.resetting,
       },
       'device.answerAccepted': {

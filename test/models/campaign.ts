@@ -19,7 +19,7 @@ export interface Campaign {
 export const campaign = (
   model: Model,
   target: Target,
-  { runs = 100, seed = 1, hostile = 0.25, tolerated = [] as readonly string[] } = {},
+  { runs = 100, seed = 1, hostile = 0.25, tolerated = [] as readonly string[], untilFound = false } = {},
 ): Campaign => {
   const description = target.describe()
   const chosen = model.scope?.(description) ?? { scope: 'played' }
@@ -59,7 +59,7 @@ export const campaign = (
           : `  ${each.by} ${each.action.name} ${JSON.stringify(each.args)}`,
       ),
     ].join('\n')
-    if (trouble !== undefined) break
+    if (trouble !== undefined || untilFound) break
   }
   const names = [...machine.goals, ...machine.stepGoals].map(({ name }) => name)
   return {

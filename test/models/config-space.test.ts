@@ -29,10 +29,10 @@ describe('config-space', () => {
 
   it('finds a counter that stands still, on either transport', () => {
     const still = (parts: PlatformParts) => void (parts.blk.configChanged = () => {})
-    expect(Object.keys(campaign(configSpaceModel, faulty('still', still)).found)).toEqual([
+    expect(Object.keys(campaign(configSpaceModel, faulty('still', still), { runs: 400 }).found)).toEqual([
       'device.answerGeneration.tellsOfATornRead@VIO-CFG-04',
     ])
-    expect(Object.keys(campaign(configSpaceModel, faulty('still', still, 'mmio')).found)).toEqual([
+    expect(Object.keys(campaign(configSpaceModel, faulty('still', still, 'mmio'), { runs: 400 }).found)).toEqual([
       'device.answerGeneration.tellsOfATornRead@VIO-CFG-05',
     ])
   })
@@ -42,7 +42,7 @@ describe('config-space', () => {
       const { configByte } = parts.blk
       parts.blk.configByte = (device, offset) => (offset >= 4 && offset < 8 ? 0 : configByte(device, offset))
     }
-    expect(Object.keys(campaign(configSpaceModel, faulty('narrow', narrow)).found)).toEqual([
+    expect(Object.keys(campaign(configSpaceModel, faulty('narrow', narrow), { runs: 300 }).found)).toEqual([
       'device.answerCapacity.highHalf@VIO-CFG-06',
     ])
   })
