@@ -1,0 +1,78 @@
+/** `iospec targets`: the doors, and what a target tells about itself. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { EXIT } from '../../campaign/exit.ts'
+import { escapeText } from '../../contract/explain.ts'
+import type { Description } from '../../contract/target.ts'
+import { description as descriptionCodec } from '../../contract/wire.ts'
+import { columns } from '../../report/style.ts'
+import { doors, parseAddress } from '../../targets/index.ts'
+import { type Context, command } from '../command.ts'
+import { inThread } from '../thread.ts'
+
+export const targets = command({
+  name: 'targets',
+  does: 'Show the doors to targets, or open a target and show what it tells about itself',
+  arguments: [{ name: '[address]', does: 'a target, such as qemu:virtio-blk' }],
+  options: ['timeout', 'json'],
+  examples: [
+    'iospec targets',
+    'iospec targets reference:virtio-blk',
+    'iospec targets "qemu:virtio-blk?iothread=1" --json',
+  ],
+  async run(context, [address], { timeout, json }) {
+    if (address === undefined) {
+      const rows = doors.map(({ scheme, summary }) => ({ scheme, summary }))
+      if (json) context.printJson({ doors: rows })
+      else context.print(columns(rows.map(({ scheme, summary }) => [`${scheme}:`, summary])).join('\n'))
+      return EXIT.conforms
+    }
+    parseAddress(address)
+    const told = await withDirectory(context, (directory) =>
+      inThread('describe', { address, directory, timeoutMs: timeout }, { signal: context.signal, timeoutMs: timeout }),
+    )
+    if (json) context.printJson(descriptionCodec.encode(told))
+    else context.print(columns(rowsOf(told)).join('\n'))
+    return EXIT.conforms
+  },
+})
+
+/** A folder for files of a target, gone afterwards, also after Ctrl-C. */
+export const withDirectory = async <T>(
+  { onExit }: Pick<Context, 'onExit'>,
+  body: (directory: string) => Promise<T>,
+): Promise<T> => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'iospec-'))
+  const remove = (): void => rmSync(directory, { recursive: true, force: true })
+  onExit(remove)
+  try {
+    return await body(directory)
+  } finally {
+    remove()
+  }
+}
+
+const hex = (n: number): string => `0x${n.toString(16)}`
+
+const placeOf = ({ transport }: Description['devices'][number]): string =>
+  transport.kind === 'mmio'
+    ? `mmio ${hex(transport.base)}`
+    : `pci ${transport.bus.toString(16)}:${transport.device.toString(16)}.${transport.function}`
+
+const rowsOf = ({ name, version, issues, memory, devices, observes, can }: Description): string[][] => [
+  ['name', escapeText(`${name} ${version}`)],
+  ...(issues === undefined ? [] : [['reports to', escapeText(issues)]]),
+  ['memory', memory.map(({ start, end }) => `${hex(start)} to ${hex(end)}`).join(', ')],
+  ...devices.map((device) => ['device', `${escapeText(`${device.id}: ${device.kind}`)} at ${placeOf(device)}`]),
+  [
+    'shows',
+    Object.entries(observes)
+      .map(([what, how]) => `${what} ${how}`)
+      .join(', '),
+  ],
+  ['works', can.synchronous ? 'only while it is called' : 'by itself'],
+  ['resets', can.resets.join(', ') || 'none'],
+  ['backend', can.controls.join(', ') || 'not controlled'],
+  ...(['step', 'save', 'migrate', 'fingerprint'] as const).map((ability) => [ability, can[ability] ? 'yes' : 'no']),
+]
