@@ -135,10 +135,10 @@ export class Bench implements Executor {
     throw new UsageError(`${machine}: is not applicable to this target`)
   }
 
-  private openSlot(station: Station, timeoutMs = this.options.timeoutMs): Promise<Slot> {
+  private openSlot(station: Station, timeoutMs = Number.POSITIVE_INFINITY): Promise<Slot> {
     return this.slots.open(station.model, station.machine, {
       ...this.slotOptions(),
-      timeoutMs,
+      timeoutMs: Math.min(timeoutMs, this.options.timeoutMs),
       ledger: station.ledger,
       tolerated: station.tolerated,
     })

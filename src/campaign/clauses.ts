@@ -27,9 +27,9 @@ const SAFETY = { basis: 'derived', strength: 'MUST NOT' } as const
 /** The rows of one machine, in the order of its laws; the last ones are about crashes, hangs and livelocks. */
 export const clauseRows = (prepared: Prepared, tally: Tally, convictions: Convictions): ClauseRow[] => {
   const sums = new Map<string, Sums>()
-  prepared.laws.forEach(({ clause, action }, law) => {
+  prepared.laws.forEach(({ clause, reason: own }, law) => {
     const known = sums.get(clause)
-    const reason = prepared.notApplicable ?? (action === undefined ? undefined : prepared.unavailable[action])
+    const reason = prepared.notApplicable ?? own
     const sum = known ?? { exercised: 0, decided: 0, violated: 0, departed: 0, reason }
     if (known !== undefined && reason === undefined) sum.reason = undefined
     const hardening = prepared.clauses[clause]!.basis === 'hardening'

@@ -28,10 +28,11 @@ export const decodeText = <A>(name: string, text: string, codec: t.Decoder<unkno
   } catch (error) {
     throw new UsageError(`${name}: expected ${what} in JSON, found ${preview(text, 40)} (${oneLine(error)})`)
   }
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   const version = (value as { schemaVersion?: unknown } | null)?.schemaVersion
   const known = (codec as { required?: { schemaVersion?: t.Decoder<unknown, unknown> } }).required?.schemaVersion
   // The version comes first: a file of another version may look different in every other respect.
-  if (known !== undefined && known.decode(version)._tag === 'Left')
+  if (isObject && known !== undefined && known.decode(version)._tag === 'Left')
     throw new UsageError(
       `${name}: field \`schemaVersion\`: expected ${(known as unknown as { name: string }).name}, found ${preview(version)}`,
     )

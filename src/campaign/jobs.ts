@@ -25,8 +25,8 @@ export interface BenchOptions {
 /** A law as the ledger counts it. */
 export interface LawInfo {
   readonly clause: string
-  /** The action that it is about, if it is about one. */
-  readonly action: string | undefined
+  /** Why it cannot be asked on this target; undefined when it can. */
+  readonly reason: string | undefined
 }
 
 /** A machine made ready for a target. */
@@ -39,7 +39,6 @@ export interface Prepared {
   readonly clauses: Readonly<Record<string, { readonly basis: Basis; readonly strength: Strength }>>
   readonly goals: readonly string[]
   readonly unreachable: Readonly<Record<string, string>>
-  readonly unavailable: Readonly<Record<string, string>>
   /** In-process and quick to open: each chunk of runs gets a fresh target. */
   readonly cheap: boolean
 }

@@ -38,6 +38,7 @@ export const observe = (
   file: string,
   models: readonly Model[],
   asked: readonly string[] | 'all',
+  side: FullOptions['side'] = 'device',
 ): Observed & { readonly header: LogHeader } => {
   const { header, lines } = readLog(file)
   const known = models.map(({ machine }) => machine.name)
@@ -78,11 +79,16 @@ export const observe = (
       continue
     }
     if (!judge.possible(action, args)) throw impossible(file, number, action, args)
-    for (const finding of breaches(judge, action, args))
-      if (findings.length < BREACHES_MAX) findings.push({ line: number, side: 'driver', finding })
+    if (side !== 'device')
+      for (const finding of breaches(judge, action, args))
+        if (findings.length < BREACHES_MAX) findings.push({ line: number, side: 'driver', finding })
     take(number, judge.perform(action, args))
   }
-  const prepared = preparedForLog(machine)
+  const prepared = preparedForLog(machine, (name) =>
+    side === 'device' && model.played.includes(machine.action(name).actor)
+      ? 'a duty of the driver: judged with side driver'
+      : undefined,
+  )
   const tally = emptyTally(prepared.laws.length, prepared.goals.length)
   drainLedger(judge.ledger, tally)
   Object.assign(tally, { runs, commands, steps: commands })
@@ -117,11 +123,17 @@ const impossible = (file: string, line: number, action: Action, args: Args): Usa
     `${preview(file)}, line ${line}: expected an action that is possible here, found ${preview(describe(action, args))}`,
   )
 
-/** Duties of the driver that an action breaks. */
-const breaches = (judge: Judge, action: Action, args: Args): Finding[] =>
-  action.duties
-    .filter((duty) => (duty.given?.(judge.state, args) ?? true) && !duty.holds(judge.state, args))
-    .map(({ name, clause }) => ({
+/** Duties of the driver that an action breaks; counted as the judge counts those of the device. */
+const breaches = ({ ledger, state }: Judge, action: Action, args: Args): Finding[] => {
+  const broken: Finding[] = []
+  action.duties.forEach(({ name, clause, given, holds }, i) => {
+    if (!(given?.(state, args) ?? true)) return
+    const law = ledger.book.duties[action.index]! + i
+    ledger.exercised[law]!++
+    ledger.decided[law]!++
+    if (holds(state, args)) return
+    ledger.violated[law]!++
+    broken.push({
       verdict: 'violates',
       hardening: clause.basis === 'hardening',
       kind: 'duty',
@@ -131,7 +143,10 @@ const breaches = (judge: Judge, action: Action, args: Args): Finding[] =>
       args,
       expected: clause.requirement,
       observed: describe(action, args),
-    }))
+    })
+  })
+  return broken
+}
 
 /** A log as a campaign of one machine. */
 export const judgeLog = async (
@@ -142,7 +157,7 @@ export const judgeLog = async (
   const started = performance.now()
   if (file === '') throw new UsageError('expected `log:` and a file such as log:./trace.jsonl')
   const models = await loadModels(options.modelsFrom)
-  const { header, findings, prepared, tally } = observe(file, models, options.machines)
+  const { header, findings, prepared, tally } = observe(file, models, options.machines, options.side)
   const { machine } = prepared
   const target = { ...header.target, address: options.target }
   listener({ kind: 'campaign-start', target, machines: [machine], runs: tally.runs, seed: options.seed, workers: 0 })

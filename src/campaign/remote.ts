@@ -26,8 +26,9 @@ import { Interrupted, Pulse } from './pulse.ts'
 import type { ReplayResult } from './replay.ts'
 
 const LOOK_MS = 50
-/** The doors know their own timeouts; the watchdog is for those that cannot. */
-const MARGIN_MS = 250
+/** The doors know their own timeouts; the watchdog is for those that cannot, and comes so much later. */
+const MARGIN_MS = 50
+const MARGIN_SHARE = 0.2
 /** After its process group was killed a thread gets so long to notice. */
 const AFTER_KILL_MS = 1000
 /** After a request to stop. */
@@ -157,7 +158,7 @@ export class RemoteBench implements Executor {
       this.killedAt = undefined
       return
     }
-    if (now - this.since < timeoutMs + MARGIN_MS) return
+    if (now - this.since < timeoutMs * (1 + MARGIN_SHARE) + MARGIN_MS) return
     if (group !== 0 && this.killedAt === undefined) {
       this.killedAt = now
       this.pulse.willKill(group)

@@ -1,7 +1,8 @@
 /** One machine made ready for one target: bounds, what cannot be done, what to draw plans with. */
 import type { Description } from '../contract/target.ts'
 import { Ledger } from '../kernel/judge/ledger.ts'
-import type { Action, Machine } from '../kernel/language/machine.ts'
+import type { Clause } from '../kernel/language/clause.ts'
+import type { Machine } from '../kernel/language/machine.ts'
 import type { Model } from '../kernel/model.ts'
 import { Drawer } from '../kernel/play/draw.ts'
 import { type Plan, planFromJson } from '../kernel/play/plan.ts'
@@ -64,13 +65,19 @@ export const machineFor = (model: Model, description: Description): Machine => {
   return model.machine.at(chosen?.scope ?? 'played', chosen?.bounds)
 }
 
-/** The laws in the order of the ledger. */
-const lawsOf = (machine: Machine): LawInfo[] => [
-  ...machine.actions.flatMap(({ name, duties }) => duties.map(({ clause }) => ({ clause: clause.id, action: name }))),
-  ...machine.owes.map(({ name, clause }) => ({ clause: clause.id, action: name })),
-  ...machine.invariants.map(({ clause }) => ({ clause: clause.id, action: undefined })),
-  ...machine.steps.map(({ clause }) => ({ clause: clause.id, action: undefined })),
-]
+/** The laws in the order of the ledger, each with the reason why it cannot be asked. */
+const lawsOf = (machine: Machine, reasonOf: (action: string) => string | undefined): LawInfo[] => {
+  const law = ({ clause }: { readonly clause: Clause }, action?: string): LawInfo => ({
+    clause: clause.id,
+    reason: action === undefined ? undefined : reasonOf(action),
+  })
+  return [
+    ...machine.actions.flatMap(({ name, duties }) => duties.map((duty) => law(duty, name))),
+    ...machine.owes.map((debt) => law(debt, debt.name)),
+    ...machine.invariants.map((one) => law(one)),
+    ...machine.steps.map((one) => law(one)),
+  ]
+}
 
 const clausesOf = (machine: Machine): Prepared['clauses'] => {
   const laws = [
@@ -83,15 +90,17 @@ const clausesOf = (machine: Machine): Prepared['clauses'] => {
 }
 
 /** A machine that is judged and not played. */
-export const preparedForLog = (machine: Machine): Prepared => ({
+export const preparedForLog = (
+  machine: Machine,
+  reasonOf: (action: string) => string | undefined = () => undefined,
+): Prepared => ({
   machine: machine.name,
   scope: { name: machine.scopeName.split('+')[0]!, bounds: { ...machine.scope } },
   notApplicable: undefined,
-  laws: lawsOf(machine),
+  laws: lawsOf(machine, reasonOf),
   clauses: clausesOf(machine),
   goals: goalsOf(machine),
   unreachable: {},
-  unavailable: {},
   cheap: false,
 })
 
@@ -106,12 +115,14 @@ export const preparedOf = (
   cheap: boolean,
 ): Prepared => {
   const notApplicable = model.notApplicable(description)
-  const reasonOf = (action: Action): string | undefined => unavailable[action.name]
+  const reasonOf = (name: string): string | undefined =>
+    unavailable[name] ??
+    (model.played.includes(machine.action(name).actor) ? 'a duty of the side that is played here' : undefined)
   const unreachable: Record<string, string> = {}
   for (const { name, action } of machine.stepGoals) {
-    const reason = reasonOf(machine.actions[action]!)
+    const reason = unavailable[machine.actions[action]!.name]
     if (reason !== undefined) unreachable[name] = reason
   }
   if (notApplicable === undefined) Object.assign(unreachable, model.unreachableGoals?.(description))
-  return { ...preparedForLog(machine), notApplicable, unreachable, unavailable, cheap }
+  return { ...preparedForLog(machine, reasonOf), notApplicable, unreachable, cheap }
 }

@@ -34,7 +34,7 @@ export const parseAddress = (address: string): Address => {
     scheme,
     names.map((name) => name.slice(0, -1)),
   )
-  const hint = near === undefined ? `expected one of ${names.join(', ')}` : `did you mean ${near}: ?`
+  const hint = near === undefined ? `expected one of ${names.join(', ')}` : `did you mean ${near}:?`
   throw new AddressError(`target ${preview(address)}: no door is called ${preview(scheme)}; ${hint}`)
 }
 
