@@ -10,7 +10,9 @@ describe('score', () => {
     const [row] = first.faults
     expect(first.score).toBe(1)
     expect(row).toMatchObject({ id: shallow.faults, found: 2, hardening: false })
-    expect(row!.steps).toBeLessThanOrEqual(row!.shortest! + 1)
+    expect(row!.proved).toBe(2)
+    expect(row!.withinOne).toBe(2)
+    expect(row!.steps).toBeGreaterThanOrEqual(row!.shortest!)
     expect(row!.clause).toBe(row!.example!.clause)
     const again = await score(shallow)
     const timeless = ({ faults }: typeof first): unknown => faults.map((each) => ({ ...each, seconds: 0 }))

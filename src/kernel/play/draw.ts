@@ -2,10 +2,9 @@
  * Draws a plan by walking the machine: among the actions that we play it picks those that are possible, with arguments
  * that fit the state, while a stand-in of the other side (the `eager` choices of the machine) moves things along.
  */
-import { Bits } from '../language/bits.ts'
 import type { Action, Actor, Args, Erased, Machine } from '../language/machine.ts'
-import type { AnyScalar } from '../language/scalar.ts'
 import { viewOf } from '../language/views.ts'
+import { type Drawn, drawArgs, type Mood, moodOf } from './mood.ts'
 import type { Plan, PlanStep } from './plan.ts'
 import { Random } from './random.ts'
 
@@ -23,36 +22,21 @@ export interface DrawOptions {
   readonly maxSteps?: number
 }
 
-const LENGTHS = [10, 10, 30, 30, 30, 100] as const
+const MAX_STEPS = 100
+const HOSTILE = 0.25
 /** The stand-in stops here: a machine whose eager choices never end would otherwise never be drawn from. */
 const EAGER_MAX = 256
-/** How often arguments are drawn for an action before another one is tried. */
-const ATTEMPTS = 2
-/** What an action of weight 0 weighs in a plan that is to have it. */
-const RARE_WEIGHT = 30
-
-type Rhythm = 'prompt' | 'stepwise' | 'lazy'
-
-/** One value of a scalar type; small and extreme values are likely. */
-const drawScalar = (type: AnyScalar, random: Random): unknown => {
-  switch (type.kind) {
-    case 'flag':
-      return random.chance(0.5)
-    case 'enum':
-      return type.names![random.below(type.cells)]
-    case 'set':
-      return Bits.of(random.below(type.cells))
-    case 'maybe':
-      return random.chance(0.2) ? undefined : drawScalar(type.of!, random)
-    default: {
-      if (type.cells <= 16) return type.low + random.below(type.cells)
-      const shape = random.below(4)
-      if (shape === 0) return type.low + random.below(8)
-      if (shape === 1) return type.low + type.cells - 1 - random.below(4)
-      return type.low + random.below(type.cells)
-    }
-  }
-}
+/** How often arguments are drawn for an action before another one is tried; the first time from habit. */
+const ATTEMPTS = 3
+/** How often an action is left out that changes nothing. */
+const IDLE = 0.9
+/** A burst is no longer than this. */
+const BURST_MAX = 16
+/** A machine in which nothing was possible so often is at its end. */
+const MISSES_MAX = 3
+/** A refrain repeats at most so many steps, so many times. */
+const REFRAIN_STEPS = 8
+const REFRAIN_TIMES = 10
 
 /** A machine to draw from; the same object draws any number of plans. */
 export class Drawer {
@@ -63,16 +47,20 @@ export class Drawer {
   private readonly ours: readonly Action[]
   private readonly theirs: readonly Action[]
   private readonly start: Int32Array
+  private readonly tried: Uint8Array
+  private readonly before: Int32Array
 
   constructor(machine: Machine, options: DrawOptions) {
     this.machine = machine
     this.options = options
     this.start = machine.initial()
     this.cells = this.start.slice()
+    this.before = this.start.slice()
     this.state = viewOf(machine.layout, this.cells)
     const playable = (action: Action): boolean =>
       options.played.includes(action.actor) && !options.unavailable?.has(action.name)
     this.ours = machine.actions.filter(playable)
+    this.tried = new Uint8Array(this.ours.length)
     this.theirs = machine.actions.filter(
       (action) => !options.played.includes(action.actor) && action.eager !== undefined,
     )
@@ -82,91 +70,156 @@ export class Drawer {
 
   /** A plan; the same seed gives the same plan. `rare` also draws the costly actions, those of weight 0. */
   draw(seed: number, rare = false): Plan {
+    const { hostile = HOSTILE, saves = false, steps = false, maxSteps = MAX_STEPS } = this.options
     const random = new Random(seed)
+    const mood = moodOf(this.ours, random, { hostile, saves, steps, maxSteps, rare })
+    const plan: PlanStep[] = []
     this.cells.set(this.start)
-    const length = Math.min(this.options.maxSteps ?? 100, 1 + random.below(random.pick(LENGTHS)))
-    const hostile = random.chance(this.options.hostile ?? 0.25)
-    const rhythm: Rhythm = random.pick(
-      this.options.steps
-        ? (['prompt', 'stepwise', 'stepwise', 'lazy'] as const)
-        : (['prompt', 'prompt', 'lazy'] as const),
-    )
-    const saves = this.options.saves === true && random.chance(0.25)
-    // Swarm: each run goes without some of the actions, so that the others crowd together.
-    const masked = this.ours.map((action) => action.weight > 0 && action.weight < 5 && random.chance(0.25))
-    const weights = this.ours.map((action, i) =>
-      masked[i] || (action.hostile && !hostile) ? 0 : action.weight === 0 && rare ? RARE_WEIGHT : action.weight,
-    )
-    const total = weights.reduce((sum, weight) => sum + weight, 0)
-    const steps: PlanStep[] = []
-    let misses = 0
-    while (steps.length < length && misses < 24) {
-      const breach = hostile && random.chance(0.15)
-      const step = this.drawAction(weights, total, random, breach)
-      if (step === undefined) {
+    // A run begins when the target is at rest.
+    this.eager(EAGER_MAX)
+    for (let misses = 0; plan.length < mood.length && misses < MISSES_MAX; ) {
+      const hostileNow = mood.breach > 0 && random.chance(mood.breach)
+      const drawn = (hostileNow ? this.drawAny(mood, random, true) : undefined) ?? this.drawAny(mood, random, false)
+      if (drawn === undefined) {
         misses++
-        if (misses % 4 === 3) {
-          steps.push({ do: 'settle' })
-          this.eager(EAGER_MAX)
-        }
+        this.settle(plan)
         continue
       }
       misses = 0
-      steps.push(step)
-      this.perform(step.action, step.args)
-      this.rest(rhythm, random, steps)
-      if (saves && random.chance(0.08)) steps.push({ do: 'save' })
+      if (!this.take(drawn, plan) && random.chance(IDLE)) {
+        plan.pop()
+        continue
+      }
+      if (mood.burst > 0 && random.chance(mood.burst)) this.burst(drawn.action, mood, random, plan)
+      this.rest(mood, random, plan)
+      if (mood.refrain > 0 && random.chance(mood.refrain)) this.refrain(mood, random, plan)
+      if (mood.save > 0 && random.chance(mood.save)) plan.push({ do: 'save' })
     }
-    return { steps }
+    return { steps: plan }
+  }
+
+  /** Adds an action to the plan. Returns false when it certainly means nothing: its effect leaves the state as it is. */
+  private take({ action, args, resolved, hostile }: Drawn, plan: PlanStep[]): boolean {
+    plan.push({ do: 'act', action, args, hostile })
+    this.before.set(this.cells)
+    const broken = hostile ? this.broken(action, resolved) : undefined
+    action.effect?.(this.state, resolved)
+    if (broken !== undefined) this.machine.breach?.(this.state, broken.clause)
+    if (hostile || action.effect === undefined) return true
+    for (let i = 0; i < this.cells.length; i++) if (this.cells[i] !== this.before[i]) return true
+    return false
+  }
+
+  /** The first duty that would be broken. */
+  private broken(action: Action, args: Args) {
+    return action.duties.find((duty) => (duty.given?.(this.state, args) ?? true) && !duty.holds(this.state, args))
+  }
+  private keeps(action: Action, args: Args): boolean {
+    return this.broken(action, args) === undefined
+  }
+
+  private settle(plan: PlanStep[]): void {
+    if (plan.at(-1)?.do !== 'settle') plan.push({ do: 'settle' })
+    this.eager(EAGER_MAX)
+  }
+
+  private step(count: number, plan: PlanStep[]): void {
+    plan.push({ do: 'step', count })
+    this.eager(Math.ceil(count / 6))
   }
 
   /** What comes between two of our actions: nothing, some device steps, or a rest. */
-  private rest(rhythm: Rhythm, random: Random, steps: PlanStep[]): void {
-    const settle = rhythm === 'prompt' ? 0.7 : rhythm === 'lazy' ? 0.1 : 0.06
-    if (random.chance(settle)) {
-      steps.push({ do: 'settle' })
-      this.eager(EAGER_MAX)
-    } else if (rhythm === 'stepwise' && random.chance(0.55)) {
-      const count = 1 + random.below(random.chance(0.5) ? 4 : 24)
-      steps.push({ do: 'step', count })
-      this.eager(Math.ceil(count / 6))
+  private rest(mood: Mood, random: Random, plan: PlanStep[]): void {
+    if (random.chance(mood.settle)) this.settle(plan)
+    else if (mood.stepwise > 0 && random.chance(mood.stepwise))
+      this.step(1 + random.below(random.chance(0.5) ? 4 : random.chance(0.7) ? 24 : 64), plan)
+  }
+
+  /** One action until it is not possible any more or changes nothing, with nothing in between. */
+  private burst(action: Action, mood: Mood, random: Random, plan: PlanStep[]): void {
+    const index = this.ours.indexOf(action)
+    for (let left = BURST_MAX; left > 0 && plan.length < mood.length; left--) {
+      const drawn = this.drawOne(index, mood, random, false)
+      if (drawn === undefined || !this.take(drawn, plan)) return
     }
   }
 
-  private drawAction(weights: readonly number[], total: number, random: Random, breach: boolean) {
-    let ticket = (random.bits() / 4_294_967_296) * total
-    let index = 0
-    while (index < weights.length - 1 && (ticket -= weights[index]!) >= 0) index++
-    const action = this.ours[index]!
-    if (weights[index] === 0 || (action.hostile && !breach)) return undefined
-    const args: Record<string, unknown> = {}
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      for (const { name, type } of action.args) args[name] = drawScalar(type, random)
-      if (resolve(this.state, action, args, breach) !== undefined)
-        return { do: 'act', action, args, hostile: breach } as const
-      if (breach || action.args.length === 0) continue
-      // The first name of an enumeration is the plain case: fall back to it.
-      let plainer = false
-      for (const { name, type } of action.args)
-        if (type.kind === 'enum' && args[name] !== type.names![0]) {
-          args[name] = type.names![0]
-          plainer = true
-          if (resolve(this.state, action, args, false) !== undefined)
-            return { do: 'act', action, args, hostile: false } as const
+  /** The last few steps over and over, as far as they are possible. */
+  private refrain(mood: Mood, random: Random, plan: PlanStep[]): void {
+    const theme = plan.slice(-(2 + random.below(REFRAIN_STEPS - 1)))
+    for (let left = 1 + random.below(REFRAIN_TIMES); left > 0; left--)
+      for (const step of theme) {
+        if (plan.length >= mood.length) return
+        if (step.do === 'settle') this.settle(plan)
+        else if (step.do === 'step') this.step(step.count, plan)
+        else if (step.do === 'act') {
+          const resolved = resolve(this.state, step.action, step.args, step.hostile)
+          if (resolved !== undefined && !this.take({ ...step, resolved }, plan)) plan.pop()
         }
-      if (!plainer) continue
+      }
+  }
+
+  /** An action that is possible: by weight, each tried once. */
+  private drawAny(mood: Mood, random: Random, hostile: boolean): Drawn | undefined {
+    const { weights } = mood
+    const { tried } = this
+    tried.fill(0)
+    for (let total = mood.total; total > 1e-9; ) {
+      let ticket = (random.bits() / 4_294_967_296) * total
+      let index = -1
+      for (let i = 0; i < weights.length; i++) {
+        if (tried[i] === 1 || weights[i] === 0) continue
+        index = i
+        if ((ticket -= weights[i]!) < 0) break
+      }
+      if (index < 0) return undefined
+      const drawn = this.drawOne(index, mood, random, hostile)
+      if (drawn !== undefined) return drawn
+      tried[index] = 1
+      total -= weights[index]!
     }
     return undefined
   }
 
-  private perform(action: Action, planned: Args): void {
-    const args = resolve(this.state, action, planned, true)
-    if (args === undefined) return
-    const broken = action.duties.find(
-      (duty) => (duty.given?.(this.state, args) ?? true) && !duty.holds(this.state, args),
-    )
-    action.effect?.(this.state, args)
-    if (broken !== undefined) this.machine.breach?.(this.state, broken.clause)
+  private drawOne(index: number, mood: Mood, random: Random, hostile: boolean): Drawn | undefined {
+    const action = this.ours[index]!
+    if (hostile ? mood.breaks[index] === 0 : action.hostile) return undefined
+    const { state } = this
+    const args: Record<string, unknown> = {}
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      drawArgs(action, attempt === 0 ? mood.habits[index] : undefined, random, args)
+      let resolved = resolve(state, action, args, hostile)
+      if (resolved !== undefined && !(hostile && this.keeps(action, resolved)))
+        return { action, args, resolved, hostile }
+      if (action.args.length === 0) return undefined
+      if (hostile) continue
+      resolved = this.plainer(action, args)
+      if (resolved !== undefined) return { action, args, resolved, hostile }
+    }
+    return undefined
+  }
+
+  /**
+   * The first name of an enumeration is the plain case. With all of them plain the action may be possible; then as much
+   * of what was drawn is kept as can be.
+   */
+  private plainer(action: Action, args: Record<string, unknown>): Args | undefined {
+    const { state } = this
+    const wanted: [name: string, value: unknown][] = []
+    for (const { name, type } of action.args) {
+      if (type.kind !== 'enum' || args[name] === type.names![0]) continue
+      wanted.push([name, args[name]])
+      args[name] = type.names![0]
+    }
+    if (wanted.length === 0) return undefined
+    const resolved = resolve(state, action, args, false)
+    if (resolved === undefined || wanted.length === 1) return resolved
+    for (const [name, value] of wanted) {
+      const plain = args[name]
+      args[name] = value
+      if (resolve(state, action, args, false) === undefined) args[name] = plain
+    }
+    return resolve(state, action, args, false)
   }
 
   private eager(bound: number): void {

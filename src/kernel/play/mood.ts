@@ -1,0 +1,131 @@
+/**
+ * What one plan is like: how long, how hasty, what it goes without and what it comes back to. Plans of different moods
+ * reach states that a mixture of all of them hardly ever would: a ring filled to the brim, a device stopped in the
+ * middle of an answer, the same request lap after lap.
+ */
+import { Bits } from '../language/bits.ts'
+import type { Action, Args } from '../language/machine.ts'
+import type { AnyScalar } from '../language/scalar.ts'
+import type { Random } from './random.ts'
+
+export interface MoodOptions {
+  readonly hostile: number
+  readonly saves: boolean
+  readonly steps: boolean
+  readonly maxSteps: number
+  /** The plan is to have the costly actions as well, those of weight 0. */
+  readonly rare: boolean
+}
+
+/** The chances are those of each step. */
+export interface Mood {
+  readonly length: number
+  /** That a duty is broken. */
+  readonly breach: number
+  /** By number of the action: 1 where its duties may be broken. Few at a time: one breach hides what another does. */
+  readonly breaks: Uint8Array
+  /** That everything rests before we go on. */
+  readonly settle: number
+  /** That the device takes a few of its smallest steps. */
+  readonly stepwise: number
+  /** That an action is done over and over, until it is not possible any more. */
+  readonly burst: number
+  /** That the last few steps are done over and over. */
+  readonly refrain: number
+  readonly save: number
+  /** By number of the action among those that we play. */
+  readonly weights: Float64Array
+  readonly total: number
+  /** Favourite values, by number of the action and of the argument; undefined where every value is as welcome. */
+  readonly habits: readonly (readonly unknown[] | undefined)[]
+}
+
+const LENGTHS = [10, 30, 30, 60, 100] as const
+/** What an action of weight 0 weighs in a plan that is to have it. */
+const RARE_WEIGHT = 30
+/** Actions of this weight and more carry a machine along: no plan goes without them. */
+const CARRIES = 5
+/** Share of the actions whose duties a hostile plan breaks. */
+const BREAKS = 0.4
+
+export const moodOf = (ours: readonly Action[], random: Random, options: MoodOptions): Mood => {
+  const { saves, steps, maxSteps, rare } = options
+  const longest = random.pick(LENGTHS)
+  // A costly action deserves that something follows.
+  const drawn = rare ? LENGTHS.at(-1)! : 1 + random.below(longest)
+  const hostile = random.chance(options.hostile) && !rare
+  const weights = new Float64Array(ours.length)
+  let total = 0
+  for (let i = 0; i < ours.length; i++) total += weights[i] = weightOf(ours[i]!, random, hostile, rare)
+  return {
+    length: Math.min(maxSteps, drawn),
+    breach: hostile ? random.pick([0.03, 0.15, 0.4]) : 0,
+    breaks: Uint8Array.from(ours, ({ duties }) => Number(hostile && duties.length > 0 && random.chance(BREAKS))),
+    settle: random.pick([0.03, 0.15, 0.5]),
+    stepwise: steps ? random.pick([0, 0, 0.3, 0.6, 0.9]) : 0,
+    burst: random.pick([0, 0.05, 0.2, 0.5]),
+    refrain: random.pick([0, 0, 0.1, 0.3]),
+    save: saves && random.chance(0.25) ? 0.08 : 0,
+    weights,
+    total,
+    habits: ours.map((action) => habitsOf(action, random)),
+  }
+}
+
+const weightOf = ({ weight, hostile: spoils }: Action, random: Random, hostile: boolean, rare: boolean): number => {
+  if (weight === 0) return rare ? RARE_WEIGHT : 0
+  const swarm = random.below(8)
+  if (spoils && !hostile) return 0
+  if (swarm < 2) return weight < CARRIES ? 0 : weight
+  return swarm < 4 ? weight / 4 : swarm < 6 ? weight : weight * 4
+}
+
+const habitsOf = (action: Action, random: Random): readonly unknown[] | undefined => {
+  if (action.args.length === 0 || random.chance(0.3)) return undefined
+  return action.args.map(({ type }) =>
+    type.kind !== 'id' && random.chance(0.6) ? drawScalar(type, random) : undefined,
+  )
+}
+
+/** Values for the arguments of an action, written into `args`. */
+export const drawArgs = (
+  action: Action,
+  habits: readonly unknown[] | undefined,
+  random: Random,
+  args: Record<string, unknown>,
+): void => {
+  for (let i = 0; i < action.args.length; i++) {
+    const { name, type } = action.args[i]!
+    const habit = habits?.[i]
+    args[name] = habit ?? drawScalar(type, random)
+  }
+}
+
+/** One value of a scalar type; small and extreme values are likely. */
+const drawScalar = (type: AnyScalar, random: Random): unknown => {
+  switch (type.kind) {
+    case 'flag':
+      return random.chance(0.5)
+    case 'enum':
+      return type.names![random.below(type.cells)]
+    case 'set':
+      return Bits.of(random.below(type.cells))
+    case 'maybe':
+      return random.chance(0.2) ? undefined : drawScalar(type.of!, random)
+    default: {
+      if (type.cells <= 16) return type.low + random.below(type.cells)
+      const shape = random.below(4)
+      if (shape === 0) return type.low + random.below(8)
+      if (shape === 1) return type.low + type.cells - 1 - random.below(4)
+      return type.low + random.below(type.cells)
+    }
+  }
+}
+
+/** A step of a plan, and its arguments as they were understood when it was drawn. */
+export interface Drawn {
+  readonly action: Action
+  readonly args: Args
+  readonly resolved: Args
+  readonly hostile: boolean
+}
