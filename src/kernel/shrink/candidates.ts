@@ -3,10 +3,11 @@
  * plan and the position alone, so that fast-check can replay a shrink from seed and path.
  */
 import type { Plan } from '../play/plan.ts'
+import { reaimed, substituted } from './exchanges.ts'
 import { moves, swaps } from './order.ts'
-import type { Pass, Place } from './pass.ts'
-import { blocks, patience, prefix, reaimed, wholesale } from './removals.ts'
-import { lengthOf, trimmed } from './steps.ts'
+import { type Means, NO_MEANS, type Pass, type Place } from './pass.ts'
+import { blocks, patience, prefix, wholesale } from './removals.ts'
+import { lengthOf, type Steps, trimmed } from './steps.ts'
 import { obedience, renamed, schedule, together, values } from './values.ts'
 
 const PASSES: readonly Pass[] = [
@@ -22,6 +23,7 @@ const PASSES: readonly Pass[] = [
   swaps,
   moves,
   reaimed,
+  substituted,
 ]
 /** From here on passes are dear: when one of them made the plan shorter, the cheap ones come first again. */
 const DEAR = PASSES.indexOf(patience)
@@ -43,19 +45,20 @@ export interface Candidate {
 
 const START: Position = { pass: 0, place: [], again: -1 }
 
-export function* candidates(plan: Plan, { pass, place, again }: Position = START): Generator<Candidate> {
+export function* candidates(
+  plan: Plan,
+  { pass, place, again }: Position = START,
+  means: Means = NO_MEANS,
+): Generator<Candidate> {
   const steps = trimmed(plan.steps)
-  yield* sweep(plan, steps, pass, place, PASSES.length - 1)
-  yield* sweep(plan, steps, 0, [], again)
+  yield* sweep(steps, means, pass, place, PASSES.length - 1)
+  yield* sweep(steps, means, 0, [], again)
 }
 
-function* sweep(plan: Plan, steps: Plan['steps'], first: number, from: Place, last: number): Generator<Candidate> {
+function* sweep(steps: Steps, means: Means, first: number, from: Place, last: number): Generator<Candidate> {
   for (let pass = first; pass <= last; pass++)
-    for (const [smaller, place] of PASSES[pass]!(steps, pass === first ? from : [])) {
-      const shorter = pass >= DEAR && lengthOf(smaller) < lengthOf(plan)
-      yield {
-        plan: smaller,
-        next: shorter ? { pass: BLOCKS, place: [1, 0], again: pass } : { pass, place, again: pass },
-      }
+    for (const [plan, place] of PASSES[pass]!(steps, pass === first ? from : [], means)) {
+      const shorter = pass >= DEAR && lengthOf(plan) < steps.length
+      yield { plan, next: shorter ? { pass: BLOCKS, place: [1, 0], again: pass } : { pass, place, again: pass } }
     }
 }

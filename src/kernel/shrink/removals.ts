@@ -1,7 +1,7 @@
 /** Passes that make plans shorter. */
 import type { PlanStep } from '../play/plan.ts'
 import type { Pass } from './pass.ts'
-import { type Act, rawOf, type Steps, without, withRaw } from './steps.ts'
+import { type Act, type Steps, without } from './steps.ts'
 
 /** The shortest prefix that fails, by bisection. Place: a length that was seen to pass. */
 export const prefix: Pass = function* (steps, [passes = 0]) {
@@ -16,6 +16,8 @@ const isAct = (step: PlanStep): step is Act => step.do === 'act'
 const obedient = (step: PlanStep): PlanStep => (isAct(step) && step.hostile ? { ...step, hostile: false } : step)
 
 const WHOLESALE: readonly ((steps: Steps) => PlanStep[])[] = [
+  // Such actions are drawn seldom because each takes as long as thousands of others.
+  (steps) => steps.filter((step) => !isAct(step) || step.action.weight > 0),
   (steps) => steps.filter(isAct),
   (steps) => steps.map((step) => (isAct(step) ? step : { do: 'settle' })),
   (steps) => steps.filter((step) => step.do !== 'save'),
@@ -23,7 +25,7 @@ const WHOLESALE: readonly ((steps: Steps) => PlanStep[])[] = [
   (steps) => steps.filter((step) => obedient(step) === step),
 ]
 
-/** One simplification all over the plan: no schedule, only rests, no saves, no breaches. Place: the next one. */
+/** One simplification all over the plan: no costly actions, no schedule, only rests, no saves, no breaches. Place: the next one. */
 export const wholesale: Pass = function* (steps, [next = 0]) {
   for (let i = next; i < WHOLESALE.length; i++) {
     const simpler = WHOLESALE[i]!(steps)
@@ -46,31 +48,4 @@ export const blocks: Pass = function* (steps, [size = Math.max(1, steps.length >
 /** One step goes, and what is not possible without it waits until it is. Place: the step. */
 export const patience: Pass = function* (steps, [next = 0]) {
   for (let i = next; i < steps.length - 1; i++) yield [{ steps: without(steps, i, i + 1), patient: true }, [i]]
-}
-
-/** Longer plans are not re-aimed: the candidates grow with the square of the length. */
-const REAIMED_MAX = 32
-/** Arguments below this are taken for references, such as "the second request that is held". */
-const REFERENCES = 8
-const AIMS = 4
-
-/** One step goes, and one later small argument is aimed at something else. Place: the step. */
-export const reaimed: Pass = function* (steps, [next = 0]) {
-  if (steps.length > REAIMED_MAX) return
-  for (let i = next; i < steps.length; i++)
-    for (let j = i + 1; j < steps.length; j++) {
-      const step = steps[j]!
-      if (!isAct(step)) continue
-      for (let arg = 0; arg < step.action.args.length; arg++) {
-        const { type } = step.action.args[arg]!
-        if (type.kind !== 'id' && type.kind !== 'int' && type.kind !== 'mod') continue
-        const raw = rawOf(step, arg)
-        if (raw >= REFERENCES) continue
-        for (let aim = 0; aim < Math.min(AIMS, type.cells); aim++) {
-          if (aim === raw) continue
-          const aimed = withRaw(step, arg, aim)
-          yield [{ steps: steps.flatMap((other, k) => (k === i ? [] : k === j ? [aimed] : [other])) }, [i]]
-        }
-      }
-    }
 }

@@ -1,7 +1,9 @@
 /** Makes a failing plan small: a candidate counts when it breaks the same law, and is smaller in what it really did. */
+import type { Machine } from '../language/machine.ts'
 import type { Plan } from '../play/plan.ts'
 import type { RunResult } from '../play/run.ts'
 import { candidates, type Position } from './candidates.ts'
+import type { Means } from './pass.ts'
 import { compareLists, lengthOf, textOf, trimmed } from './steps.ts'
 
 export interface ShrinkOptions {
@@ -36,7 +38,17 @@ export const sameFailure =
     first.finding?.law === other.finding?.law &&
     first.finding?.clause?.id === other.finding?.clause?.id
 
+/** Only what the plan itself shows to be possible: an actor that occurs in it is played. */
+const meansOf = (machine: Machine, { steps }: Plan): Means => {
+  const actors = new Set(steps.flatMap((step) => (step.do === 'act' ? [step.action.actor] : [])))
+  return {
+    actions: machine.actions.filter(({ actor }) => actors.has(actor)),
+    steps: steps.some((step) => step.do === 'step'),
+  }
+}
+
 export const shrink = (
+  machine: Machine,
   failing: Plan,
   execute: (plan: Plan) => RunResult,
   same: (result: RunResult) => boolean,
@@ -44,6 +56,7 @@ export const shrink = (
 ): Shrunk => {
   const { maxExecutions = MAX_EXECUTIONS, repeats = 1, interrupted = () => false, onProgress } = options
   const needed = Math.max(1, Math.floor((repeats * 2) / 3))
+  const means = meansOf(machine, failing)
   const tried = new Set<string>()
   let executions = 0
   let last: RunResult | undefined
@@ -78,7 +91,7 @@ export const shrink = (
   let exhausted = false
 
   const improve = (): boolean => {
-    for (const { plan, next } of candidates(best, position)) {
+    for (const { plan, next } of candidates(best, position, means)) {
       if (executions >= maxExecutions || interrupted()) {
         exhausted = true
         return false

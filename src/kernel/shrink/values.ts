@@ -52,11 +52,19 @@ export const schedule: Pass = function* (steps, [first = 0, from = -2]) {
   }
 }
 
-/** Duties are kept again, one step after the other. Place: the next step. */
+/** Duties are kept again, as the step is or with one small argument changed. Place: the step. */
 export const obedience: Pass = function* (steps, [first = 0]) {
   for (let i = first; i < steps.length; i++) {
     const step = steps[i]!
-    if (step.do === 'act' && step.hostile) yield [{ steps: replaced(steps, i, { ...step, hostile: false }) }, [i + 1]]
+    if (step.do !== 'act' || !step.hostile) continue
+    const obedient = { ...step, hostile: false }
+    yield [{ steps: replaced(steps, i, obedient) }, [i + 1]]
+    for (let arg = 0; arg < step.action.args.length; arg++) {
+      const { type } = step.action.args[arg]!
+      for (let raw = 0; raw < Math.min(type.cells, FEW); raw++)
+        if (type.kind !== 'id' && raw !== rawOf(step, arg))
+          yield [{ steps: replaced(steps, i, withRaw(obedient, arg, raw)) }, [i + 1]]
+    }
   }
 }
 

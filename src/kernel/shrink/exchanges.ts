@@ -1,0 +1,65 @@
+/**
+ * Passes that give one thing for another where nothing can be taken away alone. Their candidates grow with the square
+ * of the length, so they come last, on short plans only, and not where a single action takes a second.
+ */
+import type { Action } from '../language/machine.ts'
+import type { PlanStep } from '../play/plan.ts'
+import type { Means, Pass } from './pass.ts'
+import { type Act, compareSteps, rawOf, type Steps, without, withRaw } from './steps.ts'
+
+const REAIMED_MAX = 32
+const SUBSTITUTED_MAX = 12
+/** Arguments below this are taken for references, such as "the second request that is held". */
+const REFERENCES = 8
+const AIMS = 4
+/** Counts of device steps: dense where they are few, up to what a request takes and a little more. */
+const COUNTS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22]
+
+const isCostly = (step: PlanStep): boolean => step.do === 'act' && step.action.weight === 0
+const isShort = (steps: Steps, limit: number): boolean => steps.length <= limit && !steps.some(isCostly)
+
+/** The step with one small argument aimed at something else, or the rest cut short. */
+function* aims(step: PlanStep, means: Means): Generator<PlanStep> {
+  if (step.do !== 'act') {
+    if (step.do === 'settle' && means.steps)
+      for (let count = 1; count <= STEPS_MAX; count++) yield { do: 'step', count }
+    return
+  }
+  for (let arg = 0; arg < step.action.args.length; arg++) {
+    const { type } = step.action.args[arg]!
+    if (type.kind !== 'id' && type.kind !== 'int' && type.kind !== 'mod') continue
+    const raw = rawOf(step, arg)
+    if (raw >= REFERENCES) continue
+    for (let aim = 0; aim < Math.min(AIMS, type.cells); aim++) if (aim !== raw) yield withRaw(step, arg, aim)
+  }
+}
+
+/** One step goes, and one later step is aimed at something else. Place: the first of them. */
+export const reaimed: Pass = function* (steps, [next = 0], means) {
+  if (!isShort(steps, REAIMED_MAX)) return
+  for (let i = next; i < steps.length; i++)
+    for (let j = i + 1; j < steps.length; j++)
+      for (const aimed of aims(steps[j]!, means))
+        yield [{ steps: [...steps.slice(0, i), ...steps.slice(i + 1, j), aimed, ...steps.slice(j + 1)] }, [i]]
+}
+
+/** The action with the first values of its arguments. */
+const plain = (action: Action): Act => {
+  let step: Act = { do: 'act', action, args: {}, hostile: action.hostile }
+  for (let arg = 0; arg < action.args.length; arg++) step = withRaw(step, arg, 0)
+  return step
+}
+
+/** Two or three steps go for one, or one for a simpler one. Place: how many go (3, 2, 1), and the first of them. */
+export const substituted: Pass = function* (steps, [many = 3, next = 0], means) {
+  if (!isShort(steps, SUBSTITUTED_MAX)) return
+  const breaches = steps.some((step) => step.do === 'act' && step.hostile)
+  const acts = means.actions.filter((action) => action.weight > 0 && (breaches || !action.hostile)).map(plain)
+  const rests: PlanStep[] = [{ do: 'settle' }]
+  if (means.steps) for (const count of COUNTS) rests.push({ do: 'step', count })
+  for (let go = many, first = next; go >= 1; go--, first = 0)
+    for (let i = first; i + go <= steps.length; i++)
+      for (const step of go === 3 ? rests : go === 2 ? [...acts, ...rests] : acts)
+        if (compareSteps(step, steps[i]!) < 0 || go > 1)
+          yield [{ steps: [...steps.slice(0, i), step, ...without(steps, 0, i + go)] }, [go, i]]
+}
