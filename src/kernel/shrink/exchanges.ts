@@ -21,8 +21,7 @@ const isShort = (steps: Steps, limit: number): boolean => steps.length <= limit 
 /** The step with one small argument aimed at something else, or the rest cut short. */
 function* aims(step: PlanStep, means: Means): Generator<PlanStep> {
   if (step.do !== 'act') {
-    if (step.do === 'settle' && means.steps)
-      for (let count = 1; count <= STEPS_MAX; count++) yield { do: 'step', count }
+    if (step.do === 'settle' && means.steps) for (const count of COUNTS) yield { do: 'step', count }
     return
   }
   for (let arg = 0; arg < step.action.args.length; arg++) {
