@@ -117,7 +117,7 @@ export class Ground {
   }
 
   shrink(plan: Plan, hit: Hit, maxExecutions: number, interrupted: () => boolean): Shrunk {
-    return shrink(plan, this.execute, (result) => has(result, hit), { maxExecutions, interrupted })
+    return shrink(this.machine, plan, this.execute, (result) => has(result, hit), { maxExecutions, interrupted })
   }
 
   /** Length of the shortest plan of the same values that breaks the same law, if the walk came to an end. */

@@ -206,10 +206,12 @@ class Row {
   private examine(ground: Ground, failing: Parameters<Ground['shrink']>[0], hit: Hit, runs: number): Caught {
     const { shrinkExecutions = 1500, walkExecutions = 20_000, interrupted = () => false } = this.options
     const { plan, result } = ground.shrink(failing, hit, shrinkExecutions, interrupted)
-    const form = `${ground.machine.name} ${canonicalForm(plan, result)}`
+    const hardened = hit.hardening ? result.hardening.find(({ law }) => law === hit.law) : undefined
+    const finding = hardened ?? result.finding
+    const broken = hardened === undefined ? result : { ...result, verdict: 'violates' as const, finding: hardened }
+    const form = `${ground.machine.name} ${canonicalForm(plan, broken)}`
     if (walkExecutions > 0 && !this.shortest.has(form))
       this.shortest.set(form, ground.shortest(plan, hit, walkExecutions, interrupted))
-    const finding = hit.hardening ? result.hardening.find(({ law }) => law === hit.law) : result.finding
     return {
       runs,
       hit,

@@ -35,7 +35,7 @@ const BURST_MAX = 16
 /** A machine in which nothing was possible so often is at its end. */
 const MISSES_MAX = 3
 /** A refrain repeats at most so many steps, so many times. */
-const REFRAIN_STEPS = 8
+const REFRAIN_STEPS = 10
 const REFRAIN_TIMES = 10
 
 /** A machine to draw from; the same object draws any number of plans. */
@@ -95,7 +95,7 @@ export class Drawer {
       if (mood.refrain > 0 && random.chance(mood.refrain)) this.refrain(mood, random, plan)
       if (mood.save > 0 && random.chance(mood.save)) plan.push({ do: 'save' })
     }
-    return { steps: plan }
+    return { steps: rare ? withOneCostly(plan) : plan }
   }
 
   /** Adds an action to the plan. Returns false when it certainly means nothing: its effect leaves the state as it is. */
@@ -144,27 +144,34 @@ export class Drawer {
     }
   }
 
-  /** The last few steps over and over, as far as they are possible. */
+  /**
+   * The last few steps over and over, as far as they are possible. In a sweep the device gets one step more each time,
+   * so that we come in between at one moment after the other.
+   */
   private refrain(mood: Mood, random: Random, plan: PlanStep[]): void {
     const theme = plan.slice(-(2 + random.below(REFRAIN_STEPS - 1)))
-    for (let left = 1 + random.below(REFRAIN_TIMES); left > 0; left--)
+    if (theme.filter((step) => step.do === 'act').length < 2) return
+    const times = 1 + random.below(REFRAIN_TIMES)
+    const sweep = Number(random.chance(0.5))
+    for (let time = 1; time <= times; time++)
       for (const step of theme) {
         if (plan.length >= mood.length) return
         if (step.do === 'settle') this.settle(plan)
-        else if (step.do === 'step') this.step(step.count, plan)
+        else if (step.do === 'step') this.step(step.count + sweep * time, plan)
         else if (step.do === 'act') {
           const resolved = resolve(this.state, step.action, step.args, step.hostile)
-          if (resolved !== undefined && !this.take({ ...step, resolved }, plan)) plan.pop()
+          if (resolved !== undefined) this.take({ ...step, resolved }, plan)
         }
       }
   }
 
   /** An action that is possible: by weight, each tried once. */
   private drawAny(mood: Mood, random: Random, hostile: boolean): Drawn | undefined {
-    const { weights } = mood
+    const ruined = this.machine.unspecified?.(this.state) === true
+    const weights = ruined ? mood.ruined : mood.weights
     const { tried } = this
     tried.fill(0)
-    for (let total = mood.total; total > 1e-9; ) {
+    for (let total = ruined ? mood.ruinedTotal : mood.total; total > 1e-9; ) {
       let ticket = (random.bits() / 4_294_967_296) * total
       let index = -1
       for (let i = 0; i < weights.length; i++) {
@@ -263,4 +270,10 @@ const fits = (state: Erased, action: Action, args: Args, hostile: boolean): bool
     if (!duty.holds(state, args)) return false
   }
   return true
+}
+
+/** Leaves out all costly actions but the first: each of them takes a second on a target in another process. */
+const withOneCostly = (plan: readonly PlanStep[]): readonly PlanStep[] => {
+  const first = plan.find((step) => step.do === 'act' && step.action.weight === 0)
+  return plan.filter((step) => step.do !== 'act' || step.action.weight > 0 || step === first)
 }

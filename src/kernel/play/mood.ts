@@ -36,6 +36,9 @@ export interface Mood {
   /** By number of the action among those that we play. */
   readonly weights: Float64Array
   readonly total: number
+  /** The same for states in which behaviour is unspecified. */
+  readonly ruined: Float64Array
+  readonly ruinedTotal: number
   /** Favourite values, by number of the action and of the argument; undefined where every value is as welcome. */
   readonly habits: readonly (readonly unknown[] | undefined)[]
 }
@@ -45,39 +48,45 @@ const LENGTHS = [10, 30, 30, 60, 100] as const
 const RARE_WEIGHT = 30
 /** Actions of this weight and more carry a machine along: no plan goes without them. */
 const CARRIES = 5
-/** Share of the actions whose duties a hostile plan breaks. */
-const BREAKS = 0.4
+/** Share of the duties that a hostile plan spares. */
+const SPARED = 0.6
+/** Where nothing is promised any more, what is seldom done since it undoes much is done that much more often. */
+const UNDO = 8
 
 export const moodOf = (ours: readonly Action[], random: Random, options: MoodOptions): Mood => {
   const { saves, steps, maxSteps, rare } = options
   const longest = random.pick(LENGTHS)
   // A costly action deserves that something follows.
-  const drawn = rare ? LENGTHS.at(-1)! : 1 + random.below(longest)
+  const drawn = rare ? LENGTHS.at(-1)! : 1 + (longest >> 2) + random.below(longest - (longest >> 2))
   const hostile = random.chance(options.hostile) && !rare
   const weights = new Float64Array(ours.length)
-  let total = 0
-  for (let i = 0; i < ours.length; i++) total += weights[i] = weightOf(ours[i]!, random, hostile, rare)
+  for (let i = 0; i < ours.length; i++) weights[i] = weightOf(ours[i]!, random, hostile, rare)
+  const ruined = weights.map((weight, i) => (ours[i]!.weight < 1 ? weight * UNDO : weight))
   return {
     length: Math.min(maxSteps, drawn),
-    breach: hostile ? random.pick([0.03, 0.15, 0.4]) : 0,
-    breaks: Uint8Array.from(ours, ({ duties }) => Number(hostile && duties.length > 0 && random.chance(BREAKS))),
+    breach: hostile ? random.pick([0.05, 0.12, 0.25]) : 0,
+    breaks: Uint8Array.from(ours, ({ duties }) => Number(hostile && random.chance(1 - SPARED ** duties.length))),
     settle: random.pick([0.03, 0.15, 0.5]),
     stepwise: steps ? random.pick([0, 0, 0.3, 0.6, 0.9]) : 0,
     burst: random.pick([0, 0.05, 0.2, 0.5]),
     refrain: random.pick([0, 0, 0.1, 0.3]),
     save: saves && random.chance(0.25) ? 0.08 : 0,
     weights,
-    total,
+    total: sumOf(weights),
+    ruined,
+    ruinedTotal: sumOf(ruined),
     habits: ours.map((action) => habitsOf(action, random)),
   }
 }
+
+const sumOf = (numbers: Float64Array): number => numbers.reduce((sum, number) => sum + number, 0)
 
 const weightOf = ({ weight, hostile: spoils }: Action, random: Random, hostile: boolean, rare: boolean): number => {
   if (weight === 0) return rare ? RARE_WEIGHT : 0
   const swarm = random.below(8)
   if (spoils && !hostile) return 0
   if (swarm < 2) return weight < CARRIES ? 0 : weight
-  return swarm < 4 ? weight / 4 : swarm < 6 ? weight : weight * 4
+  return swarm < 4 ? weight / 4 : swarm < 6 || weight < 1 ? weight : weight * 4
 }
 
 const habitsOf = (action: Action, random: Random): readonly unknown[] | undefined => {
