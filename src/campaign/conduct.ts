@@ -90,8 +90,9 @@ export const conduct = async (
   return result
 }
 
-/** 1 before 3 before 4 before 0. */
+/** 1 before 3 before 4 before 0. Where no machine could be asked nothing was proved. */
 const exitOfAll = (machines: readonly MachineResult[]): number => {
+  if (machines.every(({ verdict }) => verdict === 'not-applicable')) return EXIT.inconclusive
   const codes = machines.map(({ verdict }) => exitOf(verdict))
   return [EXIT.violation, EXIT.target, EXIT.inconclusive].find((code) => codes.includes(code)) ?? EXIT.conforms
 }

@@ -70,11 +70,10 @@ export class Crew {
           warnings.push(...answer.warnings)
           interrupted ||= answer.interrupted
           stopped ??= answer.stopped
-          const last = answer.failures.at(-1)
-          const hung = last?.verdict === 'hangs'
+          const hung = answer.failures.at(-1)?.verdict === 'hangs'
           if (hung) hangs++
-          if (last !== undefined && last.message !== '' && last.verdict in TROUBLE_CLAUSES)
-            this.events.onRestart?.(last.item.run, last.message)
+          for (const { verdict, item, message } of answer.failures)
+            if (verdict !== 'violates') this.events.onRestart?.(item.run, message)
           // The time is over.
           if (!hung && answer.rest.length > 0) {
             unplayed += answer.rest.length

@@ -108,23 +108,24 @@ export const examine = async (failure: Failure, options: ExamineOptions): Promis
 /** Labs are collected in `labs`, to be closed. */
 const makeLab =
   (failure: Failure, options: ExamineOptions, labs: Lab[]): MakeLab =>
-  (prelude, graceMs = options.graceMs) => {
+  ({ prelude = [], careful = false } = {}) => {
+    const { tolerated, timeoutMs, graceMs = GRACE_MS, cheap } = options
     const slot: SlotOptions = {
-      tolerated: options.tolerated,
-      timeoutMs: failure.verdict === 'hangs' ? Math.min(HANG_MS, options.timeoutMs) : options.timeoutMs,
-      ...(graceMs === undefined ? {} : { graceMs }),
+      tolerated,
+      timeoutMs: failure.verdict === 'hangs' && !careful ? Math.min(HANG_MS, timeoutMs) : timeoutMs,
+      graceMs: failure.timed && careful ? graceMs * PATIENCE : graceMs,
     }
-    const lab = new Lab({
-      open: () => options.open(slot),
-      cheap: options.cheap,
-      run: failure.item.run,
-      ...(prelude === undefined ? {} : { prelude }),
-    })
+    const lab = new Lab({ open: () => options.open(slot), cheap, run: failure.item.run, prelude })
     labs.push(lab)
     return lab
   }
 
-type MakeLab = (prelude?: readonly Plan[], graceMs?: number) => Lab
+interface LabTerms {
+  readonly prelude?: readonly Plan[]
+  /** Silence has to last longer, and so has a hang. */
+  readonly careful?: boolean
+}
+type MakeLab = (terms?: LabTerms) => Lab
 
 const examineIn = async (newLab: MakeLab, failure: Failure, options: ExamineOptions): Promise<Examined> => {
   const same = fails(failure)
@@ -134,7 +135,7 @@ const examineIn = async (newLab: MakeLab, failure: Failure, options: ExamineOpti
   let { reproduced } = found
 
   const flaky = reproduced.times < reproduced.of
-  const lab = newLab(prelude.length === 0 ? undefined : prelude)
+  const lab = newLab({ prelude })
   const bound =
     failure.verdict === 'hangs' ? HANG_EXECUTIONS : failure.timed ? TIMED_EXECUTIONS : Number.POSITIVE_INFINITY
   const maxExecutions = Math.min(options.shrinkExecutions, bound)
@@ -146,7 +147,7 @@ const examineIn = async (newLab: MakeLab, failure: Failure, options: ExamineOpti
     const until = performance.now() + SHRINK_MS
     const tired = (): boolean => interrupted() || performance.now() > until
     const shrunk = await lab.search((execute) =>
-      shrink(plan, execute, same, { maxExecutions, repeats: flaky ? 3 : 1, interrupted: tired }),
+      shrink(options.machine, plan, execute, same, { maxExecutions, repeats: flaky ? 3 : 1, interrupted: tired }),
     )
     if (same(shrunk.result)) {
       small = shrunk.plan
@@ -169,19 +170,19 @@ const examineIn = async (newLab: MakeLab, failure: Failure, options: ExamineOpti
   }
 
   if (!options.cheap || flaky) {
-    const grace = failure.timed ? (options.graceMs ?? GRACE_MS) * PATIENCE : undefined
-    const careful = newLab(prelude.length === 0 ? undefined : prelude, grace)
+    const careful = newLab({ prelude, careful: true })
+    const of = failure.verdict === 'hangs' ? 1 : CONFIRMATIONS
     let times = 0
-    for (let i = 0; i < CONFIRMATIONS && !interrupted(); i++) {
+    for (let i = 0; i < of && !interrupted(); i++) {
       const again = await careful.once(small)
       if (!same(again)) continue
       times++
       result = again
     }
-    reproduced = { times, of: CONFIRMATIONS }
+    reproduced = { times, of }
     if (times === 0 && !interrupted()) return { outcome: 'unconfirmed', reproduced }
   }
-  const overlooked = await overlookedIn(newLab(prelude.length === 0 ? undefined : prelude), small, options)
+  const overlooked = await overlookedIn(newLab({ prelude }), small, options)
   return {
     outcome: 'counterexample',
     counterexample: describeFailure(
@@ -213,7 +214,7 @@ const confirm = async (
   same: (result: RunResult) => boolean,
 ): Promise<Confirmed | Extract<Examined, { outcome: 'unconfirmed' }>> => {
   const plan = options.planOf(failure.item)
-  const lab = newLab(undefined, failure.timed ? (options.graceMs ?? GRACE_MS) * PATIENCE : undefined)
+  const lab = newLab({ careful: true })
   const first = await lab.once(plan)
   if (same(first)) return { plan, prelude: [], first, reproduced: { times: 1, of: 1 } }
 
@@ -225,10 +226,15 @@ const confirm = async (
       const result = await lab.once(joined)
       if (same(result)) return { plan: joined, prelude: [], first: result, reproduced: { times: 1, of: 1 } }
     }
-    const result = await newLab(prelude).once(plan)
+    const result = await newLab({ prelude }).once(plan)
     if (!same(result)) continue
     const needed = await dropRuns(newLab, prelude, plan, same)
-    return { plan, prelude: needed, first: await newLab(needed).once(plan), reproduced: { times: 1, of: 1 } }
+    return {
+      plan,
+      prelude: needed,
+      first: await newLab({ prelude: needed }).once(plan),
+      reproduced: { times: 1, of: 1 },
+    }
   }
 
   let seen: RunResult | undefined
@@ -254,7 +260,7 @@ const dropRuns = async (
   let needed = prelude
   for (let i = 0; i < needed.length && needed.length > 1; ) {
     const fewer = needed.filter((_, k) => k !== i)
-    if (same(await newLab(fewer).once(plan))) needed = fewer
+    if (same(await newLab({ prelude: fewer }).once(plan))) needed = fewer
     else i++
   }
   return needed

@@ -4,7 +4,6 @@
  * When no fresh target is at hand, the search is given up, targets are opened, and the search starts over: it depends on
  * nothing but the results, and those it has had already are kept. So each execution happens once.
  */
-import type { Ledger } from '../kernel/judge/ledger.ts'
 import type { Plan } from '../kernel/play/plan.ts'
 import { planToJson } from '../kernel/play/plan.ts'
 import type { RunResult } from '../kernel/play/run.ts'
@@ -23,8 +22,7 @@ export interface LabOptions {
   /** Number of the run that is examined, for the watchdog. */
   readonly run: number
   /** Runs that come before each execution, on the same target. */
-  readonly prelude?: readonly Plan[]
-  readonly ledger?: Ledger
+  readonly prelude: readonly Plan[]
 }
 
 /** Whether a target can be used after such a run. */
@@ -80,7 +78,7 @@ export class Lab {
     let keep = false
     try {
       const result = this.on(slot, plan)
-      keep = !this.options.cheap && this.options.prelude === undefined && survived(result)
+      keep = !this.options.cheap && this.options.prelude.length === 0 && survived(result)
       return result
     } finally {
       if (keep) this.used = slot
@@ -89,7 +87,7 @@ export class Lab {
   }
 
   private on(slot: Slot, plan: Plan): RunResult {
-    const { prelude = [], run } = this.options
+    const { prelude, run } = this.options
     for (const before of prelude) {
       const result = slot.run(before, run)
       if (!survived(result)) return result

@@ -12,7 +12,7 @@ import { Interrupted, type Pulse } from './pulse.ts'
 export type Opener = (options: OpenOptions) => Promise<Target>
 
 /** Below this, opening counts as cheap: each chunk of runs and each execution gets a fresh target. */
-const CHEAP_MS = 30
+const CHEAP_MS = 3
 
 /** How a runner is set up on a target. */
 export interface SlotOptions {

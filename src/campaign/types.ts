@@ -34,7 +34,7 @@ export interface CampaignOptions {
   readonly maxHangs?: number
   /** Bound of the executions that one shrinking may take; 0 leaves counterexamples as they were found. Default 600. */
   readonly shrinkExecutions?: number
-  /** Whether the reference walk that proves a counterexample minimal is tried. Default true. */
+  /** Whether a walk over target and machine is tried, which proves a counterexample minimal. Default true. */
   readonly minimality?: boolean
   /** Where counterexamples, the corpus and files of targets go. Default `.iospec`. */
   readonly directory?: string

@@ -123,7 +123,7 @@ describe('a campaign', () => {
   it('says why a machine is not applicable', async () => {
     const address = new URL('../fixtures/modules/honest.mjs', import.meta.url).pathname
     const { result, machine } = await campaignOn('honest', { target: `module:${address}` })
-    expect([result.exit, machine.verdict, machine.reason]).toEqual([0, 'not-applicable', 'it has no toy'])
+    expect([result.exit, machine.verdict, machine.reason]).toEqual([4, 'not-applicable', 'it has no toy'])
     expect(new Set(machine.clauses.map(({ status }) => status))).toEqual(new Set(['not-applicable']))
   })
 
