@@ -3,7 +3,7 @@
 import type { Context } from './command.ts'
 
 /** What has not stopped by itself so long after Ctrl-C is left behind. */
-const PATIENCE_MS = 900
+const PATIENCE_MS = 950
 const CODES = { SIGINT: 130, SIGTERM: 143 } as const
 
 const controller = new AbortController()

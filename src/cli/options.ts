@@ -92,7 +92,10 @@ export const OPTIONS = {
     inFile: true,
     default: 'reference:virtio-blk?queues=2' as string,
   }),
-  runs: count('-n, --runs <count>', 'runs of each machine', 1, { inFile: true, default: 200 as number }),
+  replayTarget: word('-t, --target <address>', 'where to replay it; a file never names a program to start', {
+    otherwise: 'that of the file, if it is reference: or v86:',
+  }),
+  runs: count('-n, --runs <count>', 'runs of each machine', 1, { inFile: true, default: 300 as number }),
   seed: option('-s, --seed <number>', 'what everything is drawn from; random draws one', seed, numeric, {
     env: 'IOSPEC_SEED',
     inFile: true,
@@ -173,8 +176,13 @@ export const OPTIONS = {
   fault: words('--fault <module>', 'a fault of your own: module:./fault.ts', text, {}),
   seeds: count('--seeds <count>', 'campaigns for each fault', 1, { default: 20 as number }),
   scoreRuns: count('-n, --runs <count>', 'runs of each machine in a campaign', 1, { default: 100 as number }),
+  scoreSeed: count('-s, --seed <number>', 'seed of the first campaign; the others count on', 0, {
+    default: 1 as number,
+  }),
   scoreMachines: words('--machine <name>', 'a machine to hunt with', text, { otherwise: 'all' }),
   baseline: off('--no-baseline', 'leave the plain random arm out', false),
+
+  output: word('-o, --output <file>', 'write it to a file', { otherwise: 'standard output' }),
 
   lang: choice('--lang <language>', 'language of the adapter', ['typescript', 'javascript', 'python', 'c'], {
     default: 'typescript',

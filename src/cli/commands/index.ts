@@ -3,6 +3,10 @@ import type { Command } from '../command.ts'
 import { check } from './check.ts'
 import { explore } from './explore.ts'
 import { list } from './list.ts'
+import { replay } from './replay.ts'
+import { report } from './report.ts'
+import { run } from './run.ts'
+import { score } from './score.ts'
 import { targets } from './targets.ts'
 
-export const commands: readonly Command[] = [list, explore, check, targets]
+export const commands: readonly Command[] = [run, replay, report, explore, list, check, targets, score]
