@@ -47,6 +47,7 @@ const refusable: ReadonlySet<string> = new Set<Spoilt>([
   'indirectNested',
   'addressWraps',
   'nowhere',
+  'tooShort',
 ])
 
 /** What a robust device does not serve, and the clause of each. */
@@ -91,7 +92,12 @@ export const hostile = ({ size }: RingBounds) => {
       },
       'driver.scribble': {
         does: 'Changes a descriptor of a chain that is available.',
-        args: { head, field: t.oneOf('length', 'address', 'next', 'flags') },
+        args: {
+          head,
+          field: t.oneOf('length', 'address', 'next', 'flags'),
+          /** The last descriptor is read last, so that a change can still be in time; the first is the head. */
+          which: t.oneOf('last', 'first'),
+        },
         hostile: true,
         weight: 2,
         when: (s, { head }) => s.queueUp && (s.chains.at(head).at === 'available' || s.chains.at(head).at === 'popped'),

@@ -110,9 +110,13 @@ export const lifecycle = ({ choosy, picky }: LifecycleBounds) =>
         eager: (s) => (s.phase === 'resetting' ? {} : undefined),
       },
       'device.needReset': {
-        does: 'Sets DEVICE_NEEDS_RESET.',
+        does: 'Sets DEVICE_NEEDS_RESET. `mixed`: while a chain is available whose direct descriptors end in an indirect one.',
+        args: { mixed: t.flag },
         when: (s) => s.phase === 'running' && !s.needsReset,
-        requires: { onlyAfterABreach: { clause: clause('SAF-17'), holds: (s) => s.broken } },
+        requires: {
+          onlyAfterABreach: { clause: clause('SAF-17'), given: (_s, { mixed }) => !mixed, holds: (s) => s.broken },
+          acceptsMixedChains: { clause: clause('VIO-IND-04'), given: (_s, { mixed }) => mixed, holds: (s) => s.broken },
+        },
         effect(s) {
           s.needsReset = true
           s.configOwed = true
@@ -137,10 +141,16 @@ export const lifecycle = ({ choosy, picky }: LifecycleBounds) =>
         },
       },
       'device.finishQueueReset': {
-        does: 'Shows that the queue reset is complete.',
+        does: 'Shows that the queue reset is complete, and whether the queue is still enabled.',
+        args: { enabled: t.flag },
         when: (s) => s.queueResetting,
-        effect: (s) => void (s.queueResetting = false),
-        eager: (s) => (s.queueResetting ? {} : undefined),
+        requires: { queueIsDown: { clause: clause('VIO-QRST-02'), holds: (_s, { enabled }) => !enabled } },
+        effect(s, { enabled }) {
+          s.queueResetting = false
+          // Nobody knows what a queue does that was not reset.
+          if (enabled) s.broken = true
+        },
+        eager: (s) => (s.queueResetting ? { enabled: false } : undefined),
       },
       'driver.enableQueue': {
         does: 'Sets the queue up again after its reset, at other addresses.',

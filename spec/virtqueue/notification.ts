@@ -168,7 +168,8 @@ export const notification = (bounds: RingBounds) => {
           s.unchecked = s.kickDue = false
           settle(s)
           s.kicked = true
-          if (s.eventIdx) s.usedEvent = index.plus(s.availIdx, size)
+          // The last position before the wrap.
+          if (s.eventIdx) s.usedEvent = index.plus(s.availIdx, size - 1)
         },
       },
       'device.lap': { args: { exactly: t.flag }, effect: (s) => void (s.availEvent = s.availIdx) },

@@ -61,7 +61,7 @@ export const queue = ({ size }: { readonly size: number }) => {
       'driver.consume': {
         does: 'Takes a returned chain back.',
         args: { head },
-        weight: 3,
+        weight: 5,
         when: (s, { head }) => s.chains.at(head).at === 'returned',
         effect: (s, { head }) => clear(s.chains.at(head)),
       },

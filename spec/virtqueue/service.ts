@@ -20,6 +20,7 @@ export const service = ({ size }: { readonly size: number }) =>
     borrows: { ...queueState(size), ...lifecycleState, ...notificationState },
     state: serviceState,
     actions: {
+      'driver.lap': { when: (s) => !s.held },
       'backend.hold': {
         does: 'The back end keeps every request that reaches it from now on.',
         when: (s) => !s.held && s.phase === 'running',
@@ -35,7 +36,7 @@ export const service = ({ size }: { readonly size: number }) =>
       'backend.releaseOne': {
         does: 'The back end completes one request that it kept.',
         args: { index: t.below(size) },
-        when: (s) => s.held,
+        when: (s) => s.held && s.chains.some((c) => c.at === 'available' || c.at === 'popped'),
       },
       // An eager device returns what its back end lets it.
       'device.return': { eager: (s) => (s.held ? undefined : {}) },
@@ -47,6 +48,7 @@ export const service = ({ size }: { readonly size: number }) =>
           clause: clause('VIO-SPLIT-19'),
           when: (s) =>
             s.queueUp &&
+            !s.needsReset &&
             !s.held &&
             !s.unchecked &&
             !s.kickDue &&
@@ -57,6 +59,7 @@ export const service = ({ size }: { readonly size: number }) =>
           clause: clause('VIO-SPLIT-36'),
           when: (s) =>
             s.queueUp &&
+            !s.needsReset &&
             !s.held &&
             !s.unchecked &&
             !s.kickDue &&
@@ -65,7 +68,7 @@ export const service = ({ size }: { readonly size: number }) =>
         },
         {
           clause: clause('VIO-SPLIT-36'),
-          when: (s) => s.queueUp && !s.held && s.chains.some((c) => c.at === 'popped'),
+          when: (s) => s.queueUp && !s.needsReset && !s.held && s.chains.some((c) => c.at === 'popped'),
         },
       ],
     },

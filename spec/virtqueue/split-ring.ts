@@ -22,8 +22,11 @@ export interface RingBounds {
   readonly bytes: number
 }
 
-/** How the descriptors of a chain are stored: in the table, in an indirect table, or direct ones and then an indirect. */
-export const via = t.oneOf('direct', 'indirect', 'mixed')
+/**
+ * How the descriptors of a chain are stored: in the table, in an indirect table, or direct ones and then an indirect.
+ * `marked` is an indirect table whose descriptor has the WRITE flag, which means nothing there.
+ */
+export const via = t.oneOf('direct', 'indirect', 'mixed', 'marked')
 
 /** What other parts may borrow. */
 export const ringState = ({ size, wrap }: RingBounds) => ({
@@ -57,9 +60,11 @@ export const area = t.oneOf(
   'nowhere',
 )
 
+export type Via = 'direct' | 'indirect' | 'mixed' | 'marked'
+
 /** Table descriptors that a chain takes. */
-const tableCost = (kind: 'direct' | 'indirect' | 'mixed', readable: number, writable: number): number =>
-  kind === 'direct' ? readable + writable : kind === 'indirect' ? 1 : 2
+const tableCost = (kind: Via, readable: number, writable: number): number =>
+  kind === 'direct' ? readable + writable : kind === 'mixed' ? 2 : 1
 
 export const splitRing = (bounds: RingBounds) => {
   const { size, wrap, parts, least, bytes, places } = bounds
@@ -137,12 +142,12 @@ export const splitRing = (bounds: RingBounds) => {
         args: { area, write: t.flag, head: t.maybe(head) },
         seenBy: 'dma',
         requires: {
+          notAfterReset: { clause: clause('VIO-STAT-06'), holds: (s) => s.phase !== 'reset', safety: true },
           onlyWhatWasGranted: {
             clause: clause('SAF-01'),
             holds: (_s, { area }) => area !== 'foreign' && area !== 'nowhere',
             safety: true,
           },
-          notAfterReset: { clause: clause('VIO-STAT-06'), holds: (s) => s.phase !== 'reset', safety: true },
           onlyOfALiveQueue: {
             clause: clause('VIO-QRST-01'),
             given: (s) => s.phase === 'running',
@@ -190,7 +195,8 @@ export const splitRing = (bounds: RingBounds) => {
             given: (_s, { head }) => head !== undefined,
             holds: (_s, { len, filled }) => len <= filled,
           },
-          notAfterReset: { clause: clause('VIO-STAT-06'), holds: (s) => s.phase === 'running' },
+          // While the status does not yet read zero, what was under way may still end.
+          notAfterReset: { clause: clause('VIO-STAT-06'), holds: (s) => s.phase !== 'reset' },
           onlyOfALiveQueue: {
             clause: clause('VIO-QRST-01'),
             given: (s) => s.phase === 'running',
@@ -273,7 +279,7 @@ export const splitRing = (bounds: RingBounds) => {
         on: 'device.return',
         when: (s, { head }) => head !== undefined && head !== s.line.at(s.usedIdx % size),
       },
-      anIndirectChain: { on: 'driver.add', when: (_s, { via }) => via === 'indirect' },
+      anIndirectChain: { on: 'driver.add', when: (_s, { via }) => via === 'indirect' || via === 'marked' },
       aMixedChain: { on: 'driver.add', when: (_s, { via }) => via === 'mixed' },
     },
   })

@@ -105,7 +105,7 @@ const INDIRECT_DEFECTS: ReadonlySet<string> = new Set([
  */
 export const chainText = (
   segments: readonly Segment[],
-  kind: 'direct' | 'indirect' | 'mixed',
+  kind: 'direct' | 'indirect' | 'mixed' | 'marked',
   defect: string,
   indexes: readonly number[],
   tableAt: Gpa,
@@ -133,7 +133,10 @@ export const chainText = (
   const pointer: Descriptor = {
     address: BigInt(tableAt),
     length: bytes,
-    flags: DESC_FLAG.INDIRECT | (defect === 'indirectWithNext' ? DESC_FLAG.NEXT : 0),
+    flags:
+      DESC_FLAG.INDIRECT |
+      (defect === 'indirectWithNext' ? DESC_FLAG.NEXT : 0) |
+      (via === 'marked' ? DESC_FLAG.WRITE : 0),
     next: defect === 'indirectWithNext' ? indexes[0]! : 0,
   }
   const direct: (readonly [number, Descriptor])[] = before.map((segment, i) => [

@@ -7,6 +7,7 @@ import { ALIGN, AVAIL_NO_INTERRUPT, avail, DESC } from '../../layout/split-ring.
 import { type ChainText, chainText, encodeDescriptor, type Segment, spoilSegments } from './chain.ts'
 import { type MemoryMap, type RingArea, SLOT_BYTES, SLOTS } from './memory-map.ts'
 import { cut, type Request } from './requests.ts'
+import type { Shadow } from './shadow.ts'
 
 /** What a fresh writable buffer holds, so that what the device wrote shows. No pattern of the suite uses it. */
 export const UNWRITTEN = 0xa7
@@ -21,10 +22,17 @@ export interface BuiltChain {
   readonly segments: readonly Segment[]
   readonly text: ChainText
   readonly request: Request
+  /** Built without a defect. */
+  readonly sound: boolean
   at: 'added' | 'available' | 'returned'
   popped: boolean
   /** Bytes that the device was seen writing into the writable segments. */
   filled: number
+}
+
+export interface Range {
+  readonly start: bigint
+  readonly end: bigint
 }
 
 /** Bytes between two segments of a slot; the indirect table is at the end. */
@@ -40,7 +48,9 @@ export class SplitDriver {
   readonly chains: (BuiltChain | undefined)[]
   readonly byPhysical: (BuiltChain | undefined)[]
   /** Every range that was named in a descriptor since the last reset: what the device was given, if foolishly. */
-  readonly named: { readonly start: bigint; readonly end: bigint }[] = []
+  named: Range[] = []
+  /** The same of the life before: granted once, and no more. */
+  former: readonly Range[] = []
   availIdx = 0
   private pending: number[] = []
   private readonly size: number
@@ -48,9 +58,12 @@ export class SplitDriver {
   private nextRings = 0
   private edgeTaken: BuiltChain | undefined
   private noInterrupt = false
+  private readonly shadow: Shadow | undefined
 
-  constructor(target: Target, map: MemoryMap) {
+  /** `shadow` is told whatever is written. */
+  constructor(target: Target, map: MemoryMap, shadow?: Shadow) {
     this.target = target
+    this.shadow = shadow
     this.map = map
     this.size = map.size
     this.chains = new Array<BuiltChain | undefined>(map.size).fill(undefined)
@@ -61,33 +74,45 @@ export class SplitDriver {
   layOutRings(): RingArea {
     const rings = this.map.rings[this.nextRings]!
     this.nextRings = 1 - this.nextRings
-    this.target.store(rings.start, new Uint8Array(rings.end - rings.start))
+    this.put(rings.start, new Uint8Array(rings.end - rings.start))
     this.rings = rings
     this.availIdx = 0
     this.noInterrupt = false
     return rings
   }
 
-  /** No chain is outstanding any more. */
-  forgetChains(): void {
+  /** No chain is outstanding any more, and the rings are no longer the device's. */
+  forget(): void {
     this.chains.fill(undefined)
     this.byPhysical.fill(undefined)
     this.pending = []
     this.edgeTaken = undefined
-    this.named.length = 0
+    this.former = this.named
+    if (this.rings !== undefined) this.former = [...this.former, rangeOf(this.rings)]
+    this.named = []
+    this.rings = undefined
+  }
+
+  /** Gives an area to the device, zeroed. */
+  grant(area: RingArea): void {
+    this.named.push(rangeOf(area))
+    this.put(area.start, new Uint8Array(area.end - area.start))
   }
 
   add(
     logical: number,
     request: Request,
-    how: { readable: number; writable: number; via: 'direct' | 'indirect' | 'mixed'; place: number; defect: string },
+    how: {
+      readable: number
+      writable: number
+      via: 'direct' | 'indirect' | 'mixed' | 'marked'
+      place: number
+      defect: string
+    },
   ): void {
     const slot = this.takeSlot()
     const segments = spoilSegments(this.segments(slot, request, how), how.defect, this.map, this.rings!)
-    const indexes = this.takeDescriptors(
-      logical,
-      how.via === 'direct' ? segments.length : how.via === 'indirect' ? 1 : 2,
-    )
+    const indexes = this.takeDescriptors(logical, how.via === 'direct' ? segments.length : how.via === 'mixed' ? 2 : 1)
     const text = chainText(segments, how.via, how.defect, indexes, this.slotAt(slot) + TABLE_OFFSET, this.size)
     const chain: BuiltChain = {
       logical,
@@ -97,6 +122,7 @@ export class SplitDriver {
       segments,
       text,
       request,
+      sound: how.defect === 'none',
       at: 'added',
       popped: false,
       filled: 0,
@@ -148,12 +174,11 @@ export class SplitDriver {
     this.chains[logical] = undefined
   }
 
-  /** Changes one field of the first descriptor of an exposed chain. */
-  scribble(logical: number, field: string): void {
+  /** Changes one field of the first or the last direct descriptor of an exposed chain. */
+  scribble(logical: number, field: string, which: string): void {
     const chain = this.chains[logical]
     if (chain === undefined || this.rings === undefined) return
-    // The last direct descriptor: the device reads it last, so that a change can fall between two of its reads.
-    const [index, descriptor] = chain.text.direct.at(-1)!
+    const [index, descriptor] = chain.text.direct.at(which === 'first' ? 0 : -1)!
     const changed = {
       length: { ...descriptor, length: 0x0100_0000 },
       address: { ...descriptor, address: this.map.hole },
@@ -163,6 +188,18 @@ export class SplitDriver {
     if (changed === undefined) return
     this.name(changed.address, changed.length)
     this.storeDescriptor(this.rings.desc + DESC.bytes * index, changed)
+  }
+
+  /** A well-built chain is available whose direct descriptors end in an indirect one. */
+  get offersMixed(): boolean {
+    return this.chains.some(
+      (chain) =>
+        chain?.at === 'available' &&
+        chain.sound &&
+        chain.text.table !== undefined &&
+        chain.text.direct.length > 1 &&
+        chain.segments.length < this.size,
+    )
   }
 
   /** Everything that the device may write of a chain, as it is in memory now. */
@@ -212,9 +249,9 @@ export class SplitDriver {
     for (const segment of chain.segments) {
       this.name(segment.gpa, segment.bytes)
       if (!this.isOurs(segment)) continue
-      if (segment.write) this.target.store(Number(segment.gpa), new Uint8Array(segment.bytes).fill(UNWRITTEN))
+      if (segment.write) this.put(Number(segment.gpa), new Uint8Array(segment.bytes).fill(UNWRITTEN))
       else {
-        this.target.store(Number(segment.gpa), readable.subarray(at, at + segment.bytes))
+        this.put(Number(segment.gpa), readable.subarray(at, at + segment.bytes))
         at += segment.bytes
       }
     }
@@ -237,13 +274,13 @@ export class SplitDriver {
       encodeDescriptor(view, i * DESC.bytes, entry)
     })
     this.name(BigInt(table.gpa), bytes.length + ALIGN.descriptors)
-    this.target.store(table.gpa, bytes)
+    this.put(table.gpa, bytes)
   }
 
   private storeDescriptor(gpa: Gpa, descriptor: Parameters<typeof encodeDescriptor>[2]): void {
     const bytes = new Uint8Array(DESC.bytes)
     encodeDescriptor(new DataView(bytes.buffer), 0, descriptor)
-    this.target.store(gpa, bytes)
+    this.put(gpa, bytes)
   }
 
   private name(gpa: bigint, bytes: number): void {
@@ -271,6 +308,12 @@ export class SplitDriver {
   }
 
   private store16(gpa: Gpa, value: number): void {
-    this.target.store(gpa, Uint8Array.of(value & 0xff, (value >>> 8) & 0xff))
+    this.put(gpa, Uint8Array.of(value & 0xff, (value >>> 8) & 0xff))
+  }
+  private put(gpa: Gpa, data: Uint8Array): void {
+    this.shadow?.note(gpa, data)
+    this.target.store(gpa, data)
   }
 }
+
+const rangeOf = ({ start, end }: RingArea): Range => ({ start: BigInt(start), end: BigInt(end) })

@@ -2,7 +2,7 @@
  * Drives one split queue of a virtio device. Each action of the machine that we play is a few pokes here; what the
  * device answers is read back by `Watch`.
  */
-import type { Control, DeviceDescription, Target } from '../../contract/target.ts'
+import type { Control, DeviceDescription, Target, TargetEvent } from '../../contract/target.ts'
 import { TargetError } from '../../contract/target.ts'
 import type { Action, Args, Machine } from '../../kernel/language/machine.ts'
 import { ModelError, type Session, type Sink } from '../../kernel/model.ts'
@@ -13,6 +13,7 @@ import { type BuiltChain, SplitDriver } from './driver.ts'
 import { memoryMap } from './memory-map.ts'
 import { Neighbour } from './neighbour.ts'
 import type { Request } from './requests.ts'
+import { Shadow } from './shadow.ts'
 import { Watch } from './watch.ts'
 
 /** What a device type adds to the queue: its requests, and what a return of one says. */
@@ -45,6 +46,7 @@ export class QueueSession implements Session {
   private readonly transport: VirtioTransport
   private readonly driver: SplitDriver
   private readonly watch: Watch
+  private readonly shadow: Shadow | undefined
   private readonly neighbour: Neighbour
   private readonly kind: DeviceKind
   private readonly sink: Sink
@@ -73,11 +75,10 @@ export class QueueSession implements Session {
     this.can = description.can
     this.transport = openTransport(target, device)
     const map = memoryMap(description, device, machine.scope.size!)
-    this.driver = new SplitDriver(target, map)
+    this.shadow = description.observes.dma === 'exact' ? undefined : new Shadow(target, map)
+    this.driver = new SplitDriver(target, map, this.shadow)
     this.neighbour = new Neighbour(target, map)
-    this.watch = new Watch(machine, this.driver, sink, description.observes.dma === 'exact', (chain) =>
-      kind.readReturn(this.driver, chain),
-    )
+    this.watch = new Watch(machine, this.driver, sink, this.shadow, (chain) => kind.readReturn(this.driver, chain))
     this.watch.elsewhere.push({ start: map.neighbour.start, end: map.slots })
     this.twoQueues = this.transport.queueCount() > 1
     this.unavailable = this.whatCannotBe(description.can.controls)
@@ -104,6 +105,7 @@ export class QueueSession implements Session {
     this.target = target
     this.driver.target = target
     this.neighbour.target = target
+    if (this.shadow !== undefined) this.shadow.target = target
     this.transport.move(target)
   }
 
@@ -120,6 +122,7 @@ export class QueueSession implements Session {
     this.transport.interruptStatus()
     this.afterReset()
     this.kind.restart()
+    this.shadow?.restart()
     const offered = this.transport.deviceFeatures()
     const has = (feature: number): boolean => (offered & bit(feature)) !== 0n
     this.sink(this.machine.action('device.offer'), {
@@ -165,7 +168,7 @@ export class QueueSession implements Session {
         this.suspicious = true
         return
       case 'driver.scribble':
-        driver.scribble(args.head as number, args.field as string)
+        driver.scribble(args.head as number, args.field as string, args.which as string)
         this.suspicious = true
         return
       case 'driver.check':
@@ -185,9 +188,10 @@ export class QueueSession implements Session {
         driver.setUsedEvent((this.seenIdx + (args.ahead as number)) & 0xffff)
         return
       case 'driver.mask':
+        this.mask(true)
+        return
       case 'driver.unmask':
-        this.masked = action.name === 'driver.mask'
-        transport.maskVector!(VECTOR.queue, this.masked)
+        this.mask(false)
         return
       case 'driver.toggleMsix':
         transport.enableMsix!(false)
@@ -222,11 +226,12 @@ export class QueueSession implements Session {
   }
 
   collect(atRest = false): void {
-    const events = this.target.events()
+    const events = this.events()
     const causes = this.transport.interrupts === 'msix' ? 0 : this.transport.interruptStatus()
     // An interrupt never comes before what it is about: where the rings are compared, they are looked at after the
     // interrupts were taken, and told first.
     this.watch.compare()
+    if (atRest) this.watch.inspect()
     for (const event of events) {
       switch (event.kind) {
         case 'dma':
@@ -256,6 +261,7 @@ export class QueueSession implements Session {
       if (this.transport.status() === 0) {
         // What happened before the status was read came before the end of the reset.
         if (!this.can.synchronous) this.forgetInterrupts()
+        this.watch.overlook()
         this.afterReset()
         this.tell('device.finishReset')
       }
@@ -263,9 +269,10 @@ export class QueueSession implements Session {
     }
     if (this.queueResetting && !this.transport.queueInReset!(0)) {
       this.queueResetting = false
-      if (!this.can.synchronous) this.collect()
+      const enabled = this.transport.queueEnabled(0)
+      if (!this.can.synchronous) this.collect(true)
       this.forgetQueue()
-      this.tell('device.finishQueueReset')
+      this.sink(this.machine.action('device.finishQueueReset'), { enabled })
     }
     if (this.neighbourBusy) {
       const right = this.neighbour.answer(this.kind.plain)
@@ -287,20 +294,47 @@ export class QueueSession implements Session {
   private lookAtStatus(): void {
     if ((this.transport.status() & STATUS.DEVICE_NEEDS_RESET) === 0) return
     this.needsReset = true
-    this.tell('device.needReset')
+    this.sink(this.machine.action('device.needReset'), { mixed: this.driver.offersMixed })
     if (this.earlyConfig) this.tell('device.configInterrupt')
     this.earlyConfig = false
   }
   /** A configuration-change notification that came before its reason was seen in the status. */
   private earlyConfig = false
 
+  /** Interrupts of the queue that were under way when their vector was masked, and what came with them. */
+  private early: TargetEvent[] = []
+  private alongside: readonly TargetEvent[] = []
+
+  private mask(on: boolean): void {
+    this.transport.maskVector!(VECTOR.queue, on)
+    this.masked = on
+    if (!on || this.can.synchronous) return
+    // What was under way when the mask was written belongs before it. It is told after the unmasking, which says less
+    // and nothing wrong.
+    const events = this.target.events()
+    const isEarly = (event: TargetEvent): boolean =>
+      event.kind === 'msi' && this.isMessage(VECTOR.queue, event.address, event.data)
+    this.early.push(...events.filter(isEarly))
+    this.alongside = events.filter((event) => !isEarly(event))
+  }
+
+  private events(): readonly TargetEvent[] {
+    const events = [...this.alongside, ...this.target.events()]
+    this.alongside = []
+    if (this.masked || this.early.length === 0) return events
+    const early = this.early
+    this.early = []
+    return [...early, ...events]
+  }
+
+  private isMessage(vector: number, address: number, data: number): boolean {
+    const message = this.transport.messageOf?.(vector)
+    return message !== undefined && message.address === address && message.data === data
+  }
+
   private message(address: number, data: number): void {
-    const is = (vector: number): boolean => {
-      const message = this.transport.messageOf?.(vector)
-      return message !== undefined && message.address === address && message.data === data
-    }
-    if (is(VECTOR.queue)) this.interrupt()
-    else if (is(VECTOR.config)) this.configInterrupt()
+    if (this.isMessage(VECTOR.queue, address, data)) this.interrupt()
+    else if (this.isMessage(VECTOR.config, address, data)) this.configInterrupt()
   }
 
   private interruptCauses(causes: number): void {
@@ -377,16 +411,14 @@ export class QueueSession implements Session {
 
   /** Points the enabled queue at the other ring area, which is thereby given to the device as well. */
   private rewriteRegisters(): void {
-    const { rings, map, named } = this.driver
+    const { rings, map } = this.driver
     const other = map.rings.find((area) => area !== rings)!
-    named.push({ start: BigInt(other.start), end: BigInt(other.end) })
-    this.target.store(other.start, new Uint8Array(other.end - other.start))
+    this.driver.grant(other)
     this.transport.setUpQueue(0, map.size, other.desc, other.avail, other.used)
   }
 
   private forgetQueue(): void {
-    this.driver.forgetChains()
-    this.driver.rings = undefined
+    this.driver.forget()
     this.seenIdx = 0
     if (this.masked) {
       // What was pending is not the next queue's: the message that unmasking lets out is not told.
@@ -400,6 +432,7 @@ export class QueueSession implements Session {
     this.phase = 'reset'
     this.queueResetting = this.neighbourBusy = this.neighbourUp = this.lapping = false
     this.needsReset = this.suspicious = this.earlyConfig = false
+    this.early = []
     this.watch.muted = false
     this.forgetQueue()
   }
@@ -435,7 +468,7 @@ export class QueueSession implements Session {
     collectQuietly(this.target)
     watch.muted = true
     this.lapping = true
-    if (watch.eventIdx) driver.setUsedEvent((end + size) & 0xffff)
+    if (watch.eventIdx) driver.setUsedEvent((end + size - 1) & 0xffff)
     const chains = Math.floor(size / 2)
     for (let logical = 0; logical < size; logical++) driver.release(logical)
     for (let logical = 0; logical < chains; logical++)
@@ -458,6 +491,7 @@ export class QueueSession implements Session {
   private lapDone(): void {
     collectQuietly(this.target)
     if (this.transport.interrupts !== 'msix') this.transport.interruptStatus()
+    this.watch.overlook()
     this.watch.muted = false
     this.watch.skipTo(this.driver.availIdx)
     this.lapping = false

@@ -6,8 +6,9 @@ import type { TargetEvent } from '../../contract/target.ts'
 import type { Action, Args, Machine } from '../../kernel/language/machine.ts'
 import type { Sink } from '../../kernel/model.ts'
 import { DESC, USED_NO_NOTIFY, used } from '../../layout/split-ring.ts'
-import { type BuiltChain, type SplitDriver, UNWRITTEN } from './driver.ts'
+import { type BuiltChain, type Range, type SplitDriver, UNWRITTEN } from './driver.ts'
 import { type RingArea, SLOT_BYTES, SLOTS } from './memory-map.ts'
+import type { Shadow } from './shadow.ts'
 
 type Area =
   | 'descriptors'
@@ -35,14 +36,14 @@ export class Watch {
   private readonly setAvailEvent: Action
   private readonly readReturn: ReadReturn
   /** The used ring as last seen. */
-  private shadow = new Uint8Array(0)
-  private shadowView = new DataView(this.shadow.buffer)
+  private ring = new Uint8Array(0)
+  private ringView = new DataView(this.ring.buffer)
   private usedIdx = 0
   private flags = 0
   private availEvent = 0
   private readonly bytesMax: number
-  /** The device shows every access, so that nothing has to be compared. */
-  private readonly exact: boolean
+  /** Absent when the device shows every access, so that nothing has to be compared. */
+  private readonly shadow: Shadow | undefined
   private readonly touched = new Map<string, Args>()
   /** Areas that the device may use and that no law of this queue is about. */
   readonly elsewhere: { readonly start: number; readonly end: number }[] = []
@@ -51,10 +52,10 @@ export class Watch {
   /** EVENT_IDX was negotiated: `avail_event` means something. */
   eventIdx = false
 
-  constructor(machine: Machine, driver: SplitDriver, sink: Sink, exact: boolean, readReturn: ReadReturn) {
+  constructor(machine: Machine, driver: SplitDriver, sink: Sink, shadow: Shadow | undefined, readReturn: ReadReturn) {
     this.driver = driver
     this.sink = sink
-    this.exact = exact
+    this.shadow = shadow
     this.readReturn = readReturn
     this.bytesMax = machine.scope.bytes!
     this.touch = machine.action('device.touch')
@@ -68,18 +69,18 @@ export class Watch {
   /** The rings are fresh. */
   restart(): void {
     const size = this.driver.map.size
-    this.shadow = new Uint8Array(used.bytes(size))
-    this.shadowView = new DataView(this.shadow.buffer)
+    this.ring = new Uint8Array(used.bytes(size))
+    this.ringView = new DataView(this.ring.buffer)
     this.usedIdx = this.flags = this.availEvent = 0
   }
 
   /** A lap moved the used index without being told. */
   skipTo(usedIdx: number): void {
     const { rings, target } = this.driver
-    this.shadow.set(target.load(rings!.used, this.shadow.length))
+    this.ring.set(target.load(rings!.used, this.ring.length))
     this.usedIdx = usedIdx
-    this.flags = this.shadowView.getUint16(used.flags, true)
-    this.availEvent = this.shadowView.getUint16(used.availEvent(this.driver.map.size), true)
+    this.flags = this.ringView.getUint16(used.flags, true)
+    this.availEvent = this.ringView.getUint16(used.availEvent(this.driver.map.size), true)
     if (this.eventIdx) this.sink(this.setAvailEvent, { position: this.availEvent })
   }
 
@@ -100,7 +101,16 @@ export class Watch {
         if (chain?.slot === slot && this.chainAccess(chain, gpa, data.length, write)) return
     for (const chain of this.driver.chains)
       if (chain !== undefined && this.chainAccess(chain, gpa, data.length, write)) return
-    this.tell(this.wasNamed(BigInt(gpa), data.length) ? (write ? 'writable' : 'readable') : 'foreign', write, undefined)
+    const start = BigInt(gpa)
+    const { named, former } = this.driver
+    const area = covers(named, start, data.length)
+      ? write
+        ? 'writable'
+        : 'readable'
+      : covers(former, start, data.length)
+        ? 'stale'
+        : 'foreign'
+    this.tell(area, write, undefined)
   }
 
   /** An access that the platform refused. */
@@ -108,23 +118,47 @@ export class Watch {
     this.tell('nowhere', event.access === 'write', undefined)
   }
 
-  /** Compares guest memory with what was last seen: for targets that do not show accesses. */
+  /** Compares the used ring with what was last seen: for targets that do not show accesses. */
   compare(): void {
     const { rings, target } = this.driver
-    if (rings === undefined || this.exact || this.muted) return
-    const now = target.load(rings.used, this.shadow.length)
+    if (rings === undefined || this.shadow === undefined || this.muted) return
+    const now = target.load(rings.used, this.ring.length)
     let changed = false
-    for (let i = 0; i < now.length && !changed; i++) changed = now[i] !== this.shadow[i]
+    for (let i = 0; i < now.length && !changed; i++) changed = now[i] !== this.ring[i]
     if (!changed) return
-    this.shadow.set(now)
+    this.ring.set(now)
+    this.tell('used', true, undefined)
     this.usedChanged()
+  }
+
+  /** Compares all other memory of the driver with what should be in it: a difference is a write of the device. */
+  inspect(): void {
+    if (this.muted) this.overlook()
+    else this.shadow?.compare((gpa, data) => this.changed(gpa, data))
+  }
+
+  /** Takes all memory as it is. */
+  overlook(): void {
+    this.shadow?.compare(() => undefined)
+  }
+
+  private changed(gpa: number, data: Uint8Array): void {
+    const { rings, chains } = this.driver
+    const end = gpa + data.length
+    if (rings !== undefined && gpa >= rings.used && end <= rings.end) return
+    for (const chain of chains)
+      if (chain?.at === 'available' && chain.segments.some((segment) => segment.write && within(segment, gpa, end))) {
+        this.tell('writable', true, chain.logical)
+        return
+      }
+    this.access({ kind: 'dma', device: '', access: 'write', gpa, data })
   }
 
   private ringAccess(rings: RingArea, gpa: number, data: Uint8Array, write: boolean): void {
     if (gpa >= rings.used) {
       this.tell('used', write, undefined)
       if (!write) return
-      this.shadow.set(data, gpa - rings.used)
+      this.ring.set(data, gpa - rings.used)
       if (!this.muted) this.usedChanged()
     } else if (gpa >= rings.avail) this.tell('avail', write, undefined)
     else {
@@ -160,10 +194,6 @@ export class Watch {
     return true
   }
 
-  private wasNamed(start: bigint, bytes: number): boolean {
-    return this.driver.named.some((range) => start >= range.start && start + BigInt(bytes) <= range.end)
-  }
-
   private tell(area: Area, write: boolean, head: number | undefined): void {
     if (this.muted && area !== 'foreign' && area !== 'nowhere') return
     const key = `${area}${write}${head}`
@@ -175,17 +205,17 @@ export class Watch {
   /** Flags, event position or index of the used ring are not what they were. */
   private usedChanged(): void {
     const { size } = this.driver.map
-    const flags = this.shadowView.getUint16(used.flags, true)
+    const flags = this.ringView.getUint16(used.flags, true)
     if (flags !== this.flags) {
       this.flags = flags
       this.sink(this.setNoNotify, { on: (flags & USED_NO_NOTIFY) !== 0 })
     }
-    const availEvent = this.shadowView.getUint16(used.availEvent(size), true)
+    const availEvent = this.ringView.getUint16(used.availEvent(size), true)
     if (availEvent !== this.availEvent) {
       this.availEvent = availEvent
       if (this.eventIdx) this.sink(this.setAvailEvent, { position: availEvent })
     }
-    const idx = this.shadowView.getUint16(used.idx, true)
+    const idx = this.ringView.getUint16(used.idx, true)
     const count = (idx - this.usedIdx) & 0xffff
     if (count === 0) return
     // An index that moved further than the ring is long names no entries that could be read.
@@ -195,12 +225,12 @@ export class Watch {
   }
 
   private entry(slot: number): void {
-    const id = this.shadowView.getUint32(used.ring(slot), true)
-    const len = this.shadowView.getUint32(used.ring(slot) + 4, true)
+    const id = this.ringView.getUint32(used.ring(slot), true)
+    const len = this.ringView.getUint32(used.ring(slot) + 4, true)
     const chain = this.driver.byPhysical[id]
     const named = chain?.physical === id ? chain : undefined
     const extra = this.readReturn(named)
-    if (named !== undefined && !this.exact) this.compareChain(named)
+    if (named !== undefined && this.shadow !== undefined) this.compareChain(named, this.shadow)
     const args = {
       head: named?.logical,
       len: Math.min(len, this.bytesMax),
@@ -212,7 +242,7 @@ export class Watch {
   }
 
   /** Without single accesses: what of the buffers of a chain has changed. */
-  private compareChain(chain: BuiltChain): void {
+  private compareChain(chain: BuiltChain, shadow: Shadow): void {
     let at = 0
     let changed = 0
     let writable = 0
@@ -220,6 +250,7 @@ export class Watch {
       if (!this.driver.isOurs(segment)) continue
       const bytes = this.driver.loadSegment(segment)
       if (segment.write) {
+        shadow.note(Number(segment.gpa), bytes)
         writable += bytes.length
         for (const byte of bytes) if (byte !== UNWRITTEN) changed++
         continue
@@ -230,5 +261,12 @@ export class Watch {
     }
     // Data may hold the byte that marks what is unwritten; where most of it changed, all of it was written.
     chain.filled = changed > writable / 2 ? writable : changed
+    if (changed > 0) this.tell('writable', true, chain.logical)
   }
 }
+
+const covers = (ranges: readonly Range[], start: bigint, bytes: number): boolean =>
+  ranges.some((range) => start >= range.start && start + BigInt(bytes) <= range.end)
+
+const within = (segment: { readonly gpa: bigint; readonly bytes: number }, start: number, end: number): boolean =>
+  start >= Number(segment.gpa) && end <= Number(segment.gpa) + segment.bytes

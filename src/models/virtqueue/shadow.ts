@@ -1,0 +1,76 @@
+/**
+ * What the memory of the queue models should hold. For targets that do not show single accesses: a write to where a
+ * device must not write shows as a difference. What it only reads is not seen, nor a write outside these pages.
+ */
+import type { Gpa, Target } from '../../contract/target.ts'
+import { type MemoryMap, SLOT_BYTES, SLOTS } from './memory-map.ts'
+
+interface Page {
+  readonly start: Gpa
+  readonly bytes: Buffer
+  /** It has been written in this run, so that it is looked at. */
+  inUse: boolean
+}
+
+const PAGE_BYTES = 4096
+
+export class Shadow {
+  target: Target
+  private readonly pages: readonly Page[]
+  private readonly slots: Gpa
+
+  constructor(target: Target, map: MemoryMap) {
+    this.target = target
+    this.slots = map.slots
+    const page = (start: Gpa, bytes: number): Page => ({ start, bytes: Buffer.alloc(bytes), inUse: false })
+    this.pages = [
+      ...Array.from({ length: SLOTS }, (_, slot) => page(map.slots + slot * SLOT_BYTES, SLOT_BYTES)),
+      ...map.rings.map(({ start, end }) => page(start, end - start)),
+      page(map.edge - PAGE_BYTES, PAGE_BYTES),
+    ]
+  }
+
+  /** A new run: only what it writes is looked at. */
+  restart(): void {
+    for (const page of this.pages) page.inUse = false
+  }
+
+  /** These bytes are right: the driver wrote them, or a device that may. */
+  note(gpa: Gpa, data: Uint8Array): void {
+    const page = this.pageOf(gpa)
+    if (page === undefined) return
+    if (!page.inUse) {
+      page.bytes.set(this.target.load(page.start, page.bytes.length))
+      page.inUse = true
+    }
+    page.bytes.set(data.subarray(0, page.bytes.length - (gpa - page.start)), gpa - page.start)
+  }
+
+  /** Tells each run of bytes that are not what they should be, once. */
+  compare(told: (gpa: Gpa, data: Uint8Array) => void): void {
+    for (const { start, bytes, inUse } of this.pages) {
+      if (!inUse) continue
+      const now = this.target.load(start, bytes.length)
+      if (bytes.equals(now)) continue
+      for (let at = 0; at < now.length; at++) {
+        if (now[at] === bytes[at]) continue
+        let end = at + 1
+        while (end < now.length && now[end] !== bytes[end]) end++
+        const data = now.subarray(at, end)
+        bytes.set(data, at)
+        told(start + at, data)
+        at = end
+      }
+    }
+  }
+
+  private pageOf(gpa: Gpa): Page | undefined {
+    const slot = Math.floor((gpa - this.slots) / SLOT_BYTES)
+    if (slot >= 0 && slot < SLOTS) return this.pages[slot]
+    for (let i = SLOTS; i < this.pages.length; i++) {
+      const page = this.pages[i]!
+      if (gpa >= page.start && gpa < page.start + page.bytes.length) return page
+    }
+    return undefined
+  }
+}
