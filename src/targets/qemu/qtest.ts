@@ -39,16 +39,7 @@ export class Qtest {
   ask(command: string): string {
     this.#queued += `${command}\n`
     this.#owed++
-    return this.#collect()[0]
-  }
-
-  /** Has QEMU carry out two commands without doing anything in between, and returns the answer of the first. */
-  askPair(first: string, second: string): string {
-    // QEMU reads in blocks of 4 KiB and carries out a block in one go.
-    this.drain()
-    this.#queued = `${first}\n${second}\n`
-    this.#owed = 2
-    return this.#collect()[1]
+    return this.#collect()
   }
 
   /** Returns when every command that was queued has been carried out. */
@@ -64,24 +55,22 @@ export class Qtest {
     return edges
   }
 
-  /** Sends what is queued, waits for all answers, and returns the last one and the one before it. */
-  #collect(): readonly [string, string] {
+  /** Sends what is queued, waits for all answers, and returns the last one. */
+  #collect(): string {
     const text = this.#queued
     this.#queued = ''
     this.#pipe.send(text)
     let last = ''
-    let before = ''
     while (this.#owed > 0) {
       const line = this.#pipe.line()
       if (line.startsWith('OK')) {
         this.#owed--
-        before = last
         last = line
       } else {
         this.#other(line, text)
       }
     }
-    return [last.slice(3), before.slice(3)]
+    return last.slice(3)
   }
 
   #other(line: string, sent: string): void {
