@@ -58,7 +58,7 @@ const traceStep = tagged('by', {
 })
 export type TraceStepJson = (typeof traceStep)['_A']
 
-export const scope = fields({ name: text, bounds: mapOf(integer(0)) })
+const scope = fields({ name: text, bounds: mapOf(integer(0)) })
 
 const verdicts = oneOf('violates', 'crashes', 'hangs', 'livelocks')
 const basis = oneOf('normative', 'recommendation', 'derived', 'hardening')

@@ -29,7 +29,7 @@ const deviation = fields(
   { bugIds: listOf(text, 1), since: day, expires: day, reference: text },
 )
 
-export const deviations = fields({
+const deviations = fields({
   schemaVersion: oneOf(SCHEMA_VERSION),
   kind: oneOf('deviations'),
   deviations: listOf(deviation),

@@ -9,7 +9,7 @@ import { decodeText } from './files.ts'
 import { SCHEMA_VERSION } from './types.ts'
 
 /** The first line. */
-export const logHeader = fields(
+const logHeader = fields(
   {
     schemaVersion: oneOf(SCHEMA_VERSION),
     machine: matching('a machine such as "split-queue"', /^[a-z][a-z0-9-]*$/),
@@ -31,7 +31,7 @@ const logRestart = fields({ restart: oneOf(true) })
 /** Steps of a schedule, as in the trace of a counterexample: a rest is quiet. */
 const logSchedule = fields({ by: oneOf('schedule'), do: oneOf('step', 'settle', 'save') }, { count: integer(0) })
 
-export type LogEntry =
+type LogEntry =
   | { readonly kind: 'action'; readonly action: string; readonly args: Readonly<Record<string, unknown>> }
   | { readonly kind: 'quiet' | 'restart' | 'nothing' }
 

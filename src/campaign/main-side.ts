@@ -91,23 +91,6 @@ export const replayCounterexample = (
   })
 }
 
-/** A signal that Ctrl-C, or a request to end, sets off. The second one ends the process at once. */
-export const interruptSignal = (): { readonly signal: AbortSignal; readonly dispose: () => void } => {
-  const controller = new AbortController()
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(130)
-    controller.abort()
-  }
-  const signals = ['SIGINT', 'SIGTERM'] as const
-  for (const name of signals) process.on(name, stop)
-  return {
-    signal: controller.signal,
-    dispose: () => {
-      for (const name of signals) process.off(name, stop)
-    },
-  }
-}
-
 /** A folder for files of targets, gone afterwards. */
 const withDirectory = async <T>(body: (directory: string) => Promise<T>): Promise<T> => {
   const directory = mkdtempSync(path.join(tmpdir(), 'iospec-'))

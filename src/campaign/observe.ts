@@ -16,7 +16,7 @@ import { drainLedger, emptyTally } from './tally.ts'
 import { type CampaignResult, type Listener, type MachineResult, SCHEMA_VERSION } from './types.ts'
 
 /** A broken law in a log. */
-export interface LogFinding {
+interface LogFinding {
   /** Of the file, from 1. */
   readonly line: number
   /** Whose duty it was. */
@@ -24,7 +24,7 @@ export interface LogFinding {
   readonly finding: Finding
 }
 
-export interface Observed {
+interface Observed {
   readonly findings: readonly LogFinding[]
   readonly prepared: Prepared
   readonly tally: ReturnType<typeof emptyTally>
@@ -34,7 +34,7 @@ export interface Observed {
 const BREACHES_MAX = 100
 
 /** Reads the log through; the device is judged up to its first violation after each start. */
-export const observe = (
+const observe = (
   file: string,
   models: readonly Model[],
   asked: readonly string[] | 'all',

@@ -4,7 +4,7 @@ import { UsageError } from './exit.ts'
 import type { BenchOptions } from './jobs.ts'
 import type { CampaignOptions } from './types.ts'
 
-export const DEFAULTS = {
+const DEFAULTS = {
   runs: 300,
   workers: 1,
   timeoutMs: 5000,

@@ -28,7 +28,7 @@ export interface ReplayResult {
 }
 
 /** The key of the failure that a file is about. */
-export const keyOf = ({ verdict, finding: { law, clause } }: Counterexample): FailureKey => ({
+const keyOf = ({ verdict, finding: { law, clause } }: Counterexample): FailureKey => ({
   verdict,
   law,
   clause: clause.id,

@@ -1,8 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { replayCounterexample, runCampaign } from '../../src/campaign/main-side.ts'
+import { replayCounterexample, runCampaign, runHere } from '../../src/campaign/main-side.ts'
 import type { CampaignResult } from '../../src/campaign/types.ts'
+import * as language from '../../src/kernel/language/index.ts'
+// @ts-expect-error: plain JavaScript, so that it serves the compiled project too
+import { toyModel, toyTarget } from '../fixtures/campaign/toy.mjs'
 import { campaignOn, freshFolder, toyAddress, toyModels } from './toy.ts'
 
 /** Without what depends on the clock and on the machine that runs it. */
@@ -154,6 +157,16 @@ describe('a campaign', () => {
     await expect(refusal).rejects.toThrow(message)
     await expect(refusal).rejects.toThrow(/^[^\n]*$/)
     expect(existsSync(directory)).toBe(false)
+  })
+
+  it('runs in this thread on a target and a model that are at hand', async () => {
+    const model = toyModel(language)
+    const opener = async () => toyTarget({ wrong: (value: number) => (value === 2 ? 3 : value) })
+    const result = await runHere(
+      { target: 'module:', machines: 'all', runs: 50, seed: 1, write: false, corpus: false },
+      { opener, models: [model] },
+    )
+    expect(result.machines).toMatchObject([{ machine: 'toy', verdict: 'violates', counterexamples: [{ steps: 1 }] }])
   })
 
   it('plays several machines on the reference', async () => {

@@ -6,8 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { runCampaign } from '../../src/campaign/main-side.ts'
 import type { CampaignEvent, CampaignOptions, CampaignResult, MachineResult } from '../../src/campaign/types.ts'
 
-export const fixture = (name: string): string =>
-  fileURLToPath(new URL(`../fixtures/campaign/${name}.mjs`, import.meta.url))
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/campaign/${name}.mjs`, import.meta.url))
 export const toyModels = fixture('toy-models')
 export const toyAddress = (name: string): string => `module:${fixture(name)}`
 

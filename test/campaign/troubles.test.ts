@@ -56,8 +56,10 @@ const campaignInChild = (target: string): ChildProcess => {
     corpus: false,
   }
   const script = `
-    import { interruptSignal, runCampaign } from ${JSON.stringify(main)}
-    const { signal } = interruptSignal()
+    import { runCampaign } from ${JSON.stringify(main)}
+    const controller = new AbortController()
+    process.on('SIGINT', () => controller.abort())
+    const { signal } = controller
     const listener = ({ kind }) => { if (kind === 'progress') console.error(kind) }
     const result = await runCampaign(${JSON.stringify(options)}, { signal, listener })
     console.log(JSON.stringify(result))
