@@ -1,8 +1,9 @@
 /** Campaigns on the toy of the fixtures, in workers. */
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { afterAll } from 'vitest'
 import { runCampaign } from '../../src/campaign/main-side.ts'
 import type { CampaignEvent, CampaignOptions, CampaignResult, MachineResult } from '../../src/campaign/types.ts'
 
@@ -10,7 +11,17 @@ const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/cam
 export const toyModels = fixture('toy-models')
 export const toyAddress = (name: string): string => `module:${fixture(name)}`
 
-export const freshFolder = (): string => mkdtempSync(path.join(tmpdir(), 'iospec-test-'))
+const folders: string[] = []
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
+
+/** Gone after the tests of the file. */
+export const freshFolder = (): string => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'iospec-test-campaign-'))
+  folders.push(folder)
+  return folder
+}
 
 export interface Toy {
   readonly result: CampaignResult
