@@ -180,7 +180,9 @@ const examineIn = async (newLab: MakeLab, failure: Failure, options: ExamineOpti
       result = again
     }
     reproduced = { times, of }
-    if (times === 0 && !interrupted()) return { outcome: 'unconfirmed', reproduced }
+    // Silence is a matter of time, and convicts only when most tries agree.
+    const enough = failure.timed ? 2 * times > of : times > 0
+    if (!enough && !interrupted()) return { outcome: 'unconfirmed', reproduced }
   }
   const overlooked = await overlookedIn(newLab({ prelude }), small, options)
   return {
