@@ -145,7 +145,7 @@ export const OPTIONS = {
     inFile: true,
     otherwise: 'device',
   }),
-  models: word('--models <file>', 'a module that exports models, instead of those of this project', { inFile: true }),
+  models: word('--models <file>', 'a module that exports models, instead of those of this project', {}),
   reporters: words(
     '-r, --reporter <name[=file]>',
     `a report: ${REPORTERS.join(', ')}`,

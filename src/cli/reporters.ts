@@ -2,9 +2,8 @@
 import { appendFileSync } from 'node:fs'
 import { UsageError } from '../campaign/exit.ts'
 import { writeWhole } from '../campaign/files.ts'
-import { readCounterexample } from '../campaign/main-side.ts'
 import type { CampaignEvent, CampaignResult } from '../campaign/types.ts'
-import { type Look, markdown, progressOf, renders, summaryLines } from '../report/index.ts'
+import { look, markdown, progressOf, renders, summaryLines } from '../report/index.ts'
 import type { Context } from './command.ts'
 import { liveRegion } from './live.ts'
 
@@ -24,15 +23,6 @@ export interface Reporting {
   finish(result: CampaignResult): void
   /** Takes the live region away when there is no result. */
   abandon(): void
-}
-
-const look: Look = (file) => {
-  try {
-    return readCounterexample(file)
-  } catch {
-    // The summary is all that is left of it then.
-    return undefined
-  }
 }
 
 export interface ReportOptions {

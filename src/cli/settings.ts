@@ -5,6 +5,7 @@ import { UsageError } from '../campaign/exit.ts'
 import { readJsonFile } from '../campaign/files.ts'
 import { decode, preview } from '../contract/explain.ts'
 import { type Config, config, type OptionName, optionOf, type Values } from './options.ts'
+import { addressFromFile } from './trust.ts'
 
 export const CONFIG_FILE = 'iospec.config.json'
 
@@ -31,7 +32,9 @@ const findConfig = (folder: string): string | undefined => {
 const loadConfig = (asked: string | undefined, folder: string): LoadedConfig | undefined => {
   const file = asked ?? findConfig(folder)
   if (file === undefined) return undefined
-  return { file, values: readJsonFile(file, config, 'a configuration') as Config }
+  const values = readJsonFile(file, config, 'a configuration') as Config
+  if (values.target !== undefined) addressFromFile(values.target, preview(file, 200))
+  return { file, values }
 }
 
 /** The long flag, as errors and `--print-config` name an option. */

@@ -13,7 +13,8 @@ export const renders: Readonly<Record<'json' | 'junit' | 'markdown' | 'github', 
 }
 
 export { bugReport } from './bug-report.ts'
-export type { Look, Render } from './facts.ts'
+export { look } from './look.ts'
 export { markdown } from './markdown.ts'
 export { progressOf } from './progress.ts'
+export { styleOf } from './style.ts'
 export { summaryLines } from './terminal.ts'

@@ -2,6 +2,7 @@
 import type { Command } from '../command.ts'
 import { check } from './check.ts'
 import { explore } from './explore.ts'
+import { init } from './init.ts'
 import { list } from './list.ts'
 import { replay } from './replay.ts'
 import { report } from './report.ts'
@@ -9,4 +10,4 @@ import { run } from './run.ts'
 import { score } from './score.ts'
 import { targets } from './targets.ts'
 
-export const commands: readonly Command[] = [run, replay, report, explore, list, check, targets, score]
+export const commands: readonly Command[] = [run, replay, report, explore, list, check, targets, init, score]

@@ -1,15 +1,13 @@
 /** `iospec replay`: a counterexample again, step by step, on a target that the command line names. */
-import { EXIT, exitOf, UsageError } from '../../campaign/exit.ts'
+import { EXIT, exitOf } from '../../campaign/exit.ts'
 import { readCounterexample, replayCounterexample } from '../../campaign/main-side.ts'
 import type { ReplayResult } from '../../campaign/replay.ts'
-import { escapeText } from '../../contract/explain.ts'
+import { escapeText, preview } from '../../contract/explain.ts'
 import { argumentsText } from '../../report/steps.ts'
 import { parseAddress } from '../../targets/index.ts'
 import { type Context, command } from '../command.ts'
 import { liveRegion } from '../live.ts'
-
-/** Doors to what is part of this package: a file may name these, since nothing of anybody else is started. */
-const OURS = ['reference', 'v86']
+import { addressFromFile } from '../trust.ts'
 
 export const replay = command({
   name: 'replay',
@@ -19,7 +17,7 @@ export const replay = command({
   examples: ['iospec replay .iospec/counterexamples/split-queue-1f2e3d4c.json --target stdio:./my-device'],
   async run(context, [file = ''], { replayTarget, timeout, grace, models, json }) {
     const found = readCounterexample(file)
-    const target = replayTarget ?? addressIn(found.target.address)
+    const target = replayTarget ?? addressFromFile(found.target.address, preview(file))
     parseAddress(target)
     const live = liveRegion(context, json)
     live.show([`replaying ${escapeText(file)}`])
@@ -39,15 +37,6 @@ export const replay = command({
     return reproduced ? EXIT.violation : exitOf(verdict)
   },
 })
-
-/** A file never names a command that gets started. */
-const addressIn = (address: string): string => {
-  const scheme = address.split(':', 1)[0]!
-  if (OURS.includes(scheme)) return address
-  throw new UsageError(
-    `a target that runs somebody's program is opened only when it is given: add --target '${escapeText(address)}' if you trust it`,
-  )
-}
 
 const print = ({ print: line, style }: Context, result: ReplayResult, law: string): void => {
   const { reproduced, verdict, clause, step, observed, diverged, trace, target } = result
