@@ -143,8 +143,14 @@ export const splitRing = (bounds: RingBounds) => {
         seenBy: 'dma',
         requires: {
           notAfterReset: { clause: clause('VIO-STAT-06'), holds: (s) => s.phase !== 'reset', safety: true },
+          insideTheQueue: {
+            clause: clause('VIO-SPLIT-21'),
+            given: (s) => s.phase !== 'reset' && !s.broken,
+            holds: (_s, { area }) => area !== 'foreign' && area !== 'nowhere',
+          },
           onlyWhatWasGranted: {
             clause: clause('SAF-01'),
+            given: (s) => s.phase !== 'reset' && s.broken,
             holds: (_s, { area }) => area !== 'foreign' && area !== 'nowhere',
             safety: true,
           },

@@ -38,6 +38,8 @@ export interface Range {
 /** Bytes between two segments of a slot; the indirect table is at the end. */
 const SEGMENT_STRIDE = 0x280
 const TABLE_OFFSET = 0xf00
+/** Ranges of earlier lives that are remembered. */
+const FORMER_MAX = 256
 
 export class SplitDriver {
   target: Target
@@ -49,15 +51,14 @@ export class SplitDriver {
   readonly byPhysical: (BuiltChain | undefined)[]
   /** Every range that was named in a descriptor since the last reset: what the device was given, if foolishly. */
   named: Range[] = []
-  /** The same of the life before: granted once, and no more. */
-  former: readonly Range[] = []
+  /** The same of earlier lives: granted once, and no more. */
+  former: Range[] = []
   availIdx = 0
   private pending: number[] = []
   private readonly size: number
   private nextSlot = 0
   private nextRings = 0
   private edgeTaken: BuiltChain | undefined
-  private noInterrupt = false
   private readonly shadow: Shadow | undefined
 
   /** `shadow` is told whatever is written. */
@@ -77,7 +78,6 @@ export class SplitDriver {
     this.put(rings.start, new Uint8Array(rings.end - rings.start))
     this.rings = rings
     this.availIdx = 0
-    this.noInterrupt = false
     return rings
   }
 
@@ -87,8 +87,9 @@ export class SplitDriver {
     this.byPhysical.fill(undefined)
     this.pending = []
     this.edgeTaken = undefined
-    this.former = this.named
-    if (this.rings !== undefined) this.former = [...this.former, rangeOf(this.rings)]
+    this.former.push(...this.named)
+    if (this.rings !== undefined) this.former.push(rangeOf(this.rings))
+    if (this.former.length > FORMER_MAX) this.former = this.former.slice(-FORMER_MAX)
     this.named = []
     this.rings = undefined
   }
@@ -158,7 +159,6 @@ export class SplitDriver {
     this.store16(this.rings!.avail + avail.idx, this.availIdx)
   }
   setNoInterrupt(on: boolean): void {
-    this.noInterrupt = on
     this.store16(this.rings!.avail + avail.flags, on ? AVAIL_NO_INTERRUPT : 0)
   }
   setUsedEvent(position: number): void {

@@ -121,6 +121,7 @@ export class QueueSession implements Session {
     this.target.events()
     this.transport.interruptStatus()
     this.afterReset()
+    this.driver.former = []
     this.kind.restart()
     this.shadow?.restart()
     const offered = this.transport.deviceFeatures()

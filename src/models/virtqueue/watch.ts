@@ -36,15 +36,27 @@ export class Watch {
   private readonly setAvailEvent: Action
   private readonly readReturn: ReadReturn
   /** The used ring as last seen. */
-  private ring = new Uint8Array(0)
-  private ringView = new DataView(this.ring.buffer)
+  private readonly ring: Uint8Array
+  private readonly ringView: DataView
   private usedIdx = 0
   private flags = 0
   private availEvent = 0
   private readonly bytesMax: number
   /** Absent when the device shows every access, so that nothing has to be compared. */
   private readonly shadow: Shadow | undefined
-  private readonly touched = new Map<string, Args>()
+  /** Arguments of accesses, by area, head and direction: they are many, and the same few. */
+  private readonly touched: Record<Area, (Args | undefined)[]> = {
+    descriptors: [],
+    avail: [],
+    used: [],
+    readable: [],
+    writable: [],
+    indirect: [],
+    stale: [],
+    early: [],
+    foreign: [],
+    nowhere: [],
+  }
   /** Areas that the device may use and that no law of this queue is about. */
   readonly elsewhere: { readonly start: number; readonly end: number }[] = []
   /** While a lap runs, its traffic is not told one by one. */
@@ -57,6 +69,8 @@ export class Watch {
     this.sink = sink
     this.shadow = shadow
     this.readReturn = readReturn
+    this.ring = new Uint8Array(used.bytes(driver.map.size))
+    this.ringView = new DataView(this.ring.buffer)
     this.bytesMax = machine.scope.bytes!
     this.touch = machine.action('device.touch')
     this.pop = machine.action('device.pop')
@@ -68,9 +82,7 @@ export class Watch {
 
   /** The rings are fresh. */
   restart(): void {
-    const size = this.driver.map.size
-    this.ring = new Uint8Array(used.bytes(size))
-    this.ringView = new DataView(this.ring.buffer)
+    this.ring.fill(0)
     this.usedIdx = this.flags = this.availEvent = 0
   }
 
@@ -196,10 +208,10 @@ export class Watch {
 
   private tell(area: Area, write: boolean, head: number | undefined): void {
     if (this.muted && area !== 'foreign' && area !== 'nowhere') return
-    const key = `${area}${write}${head}`
-    let args = this.touched.get(key)
-    if (args === undefined) this.touched.set(key, (args = { area, write, head }))
-    this.sink(this.touch, args)
+    const known = this.touched[area]
+    // No head, then each head; reads before writes.
+    const at = 2 * (head === undefined ? 0 : head + 1) + (write ? 1 : 0)
+    this.sink(this.touch, (known[at] ??= { area, write, head }))
   }
 
   /** Flags, event position or index of the used ring are not what they were. */
