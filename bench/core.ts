@@ -54,7 +54,7 @@ const replay = (judge: Judge, trace: readonly TraceStep[]): void => {
     record.push({ ...step })
     if (step.by === 'us') judge.perform(step.action, step.args)
     else if (step.by === 'target') judge.observe(step.action, step.args)
-    else if (step.do === 'settle') judge.quiet()
+    else if (step.by === 'schedule' && step.do === 'settle') judge.quiet()
   }
 }
 
