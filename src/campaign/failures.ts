@@ -1,0 +1,35 @@
+/** What tells one failure from another: verdict, law and clause. */
+import type { Verdict } from '../kernel/judge/verdict.ts'
+import type { RunResult } from '../kernel/play/run.ts'
+import type { FailureKey } from './jobs.ts'
+
+/** The clause that a target breaks by such an end. */
+export const TROUBLE_CLAUSES = { crashes: 'SAF-03', hangs: 'SAF-04', livelocks: 'SAF-02' } as const
+export type TroubleVerdict = keyof typeof TROUBLE_CLAUSES
+
+export const isTrouble = (verdict: Verdict): verdict is TroubleVerdict => verdict in TROUBLE_CLAUSES
+
+/** The failures of a result, in the terms of `Failure`. */
+export const failuresOf = (result: RunResult): FailureKey[] => {
+  const { verdict, finding } = result
+  const keys: FailureKey[] = result.hardening.map(({ law, clause }) => ({
+    verdict: 'violates',
+    law,
+    clause: clause!.id,
+    hardening: true,
+  }))
+  if (verdict === 'conforms') return keys
+  const law = finding?.law ?? verdict
+  const clause = finding?.clause?.id ?? (isTrouble(verdict) ? TROUBLE_CLAUSES[verdict] : '')
+  keys.unshift({ verdict, law, clause, hardening: false })
+  return keys
+}
+
+const sameKey = (a: FailureKey, b: FailureKey): boolean =>
+  a.verdict === b.verdict && a.law === b.law && a.clause === b.clause && a.hardening === b.hardening
+
+/** Whether a run failed as this one did. */
+export const fails =
+  (key: FailureKey) =>
+  (result: RunResult): boolean =>
+    failuresOf(result).some((other) => sameKey(key, other))
