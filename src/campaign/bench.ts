@@ -8,8 +8,10 @@ import { type Plan, type PlanStepJson, planToJson } from '../kernel/play/plan.ts
 import type { RunResult } from '../kernel/play/run.ts'
 import { openTarget } from '../targets/index.ts'
 import type { Counterexample } from './counterexample.ts'
-import { describeFailure, type ExamineOptions, escapeLines, examine, failuresOf } from './examine.ts'
+import { describeFailure, escapeLines } from './describe-failure.ts'
+import { type ExamineOptions, examine } from './examine.ts'
 import { UsageError } from './exit.ts'
+import { failuresOf } from './failures.ts'
 import type {
   BenchOptions,
   Examined,

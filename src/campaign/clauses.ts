@@ -1,6 +1,6 @@
 /** Clause by clause: what a campaign proved. */
 
-import { TROUBLE_CLAUSES } from './examine.ts'
+import { TROUBLE_CLAUSES } from './failures.ts'
 import type { Prepared } from './jobs.ts'
 import type { Tally } from './tally.ts'
 import type { ClauseRow, ClauseStatus } from './types.ts'

@@ -1,6 +1,6 @@
 /** Several executors that share the runs of a machine. What comes out does not depend on how many there are. */
 
-import { TROUBLE_CLAUSES } from './examine.ts'
+import { TROUBLE_CLAUSES } from './failures.ts'
 import {
   type Examined,
   type ExamineJob,

@@ -8,8 +8,8 @@
 import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { fields, listOf, matching, oneOf, text } from '../contract/codec.ts'
-import { TROUBLE_CLAUSES } from './examine.ts'
 import { UsageError } from './exit.ts'
+import { TROUBLE_CLAUSES } from './failures.ts'
 import { readJsonFile } from './files.ts'
 import { SCHEMA_VERSION } from './types.ts'
 

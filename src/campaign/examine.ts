@@ -2,23 +2,18 @@
  * From a run that failed to a counterexample: confirmed on a fresh target, shrunk, its minimality looked into, and
  * confirmed once more.
  */
-import { clause as clauseOf } from '../../spec/clauses/index.ts'
-import { escapeText } from '../contract/explain.ts'
 import { TargetError } from '../contract/target.ts'
-import type { Finding, Verdict } from '../kernel/judge/verdict.ts'
-import type { Clause } from '../kernel/language/clause.ts'
 import type { Machine } from '../kernel/language/machine.ts'
-import { argsToJson, differences } from '../kernel/language/state.ts'
-import { type Plan, type PlanStep, planToJson } from '../kernel/play/plan.ts'
-import type { RunResult, TraceStep } from '../kernel/play/run.ts'
-import { bugId, canonicalForm, lengthOf, proveMinimal, shrink } from '../kernel/shrink/index.ts'
-import type { Counterexample, TraceStepJson } from './counterexample.ts'
-import type { Examined, Failure, FailureKey } from './jobs.ts'
+import type { Plan, PlanStep } from '../kernel/play/plan.ts'
+import type { RunResult } from '../kernel/play/run.ts'
+import { lengthOf, proveMinimal, shrink } from '../kernel/shrink/index.ts'
+import { describeFailure } from './describe-failure.ts'
+import { fails, isTrouble } from './failures.ts'
+import type { Examined, Failure } from './jobs.ts'
 import { Lab } from './lab.ts'
-import { packageVersion } from './package.ts'
 import { Interrupted } from './pulse.ts'
 import type { Slot, SlotOptions } from './slots.ts'
-import { type Minimality, type Reproduced, SCHEMA_VERSION, type TargetIdentity } from './types.ts'
+import type { Minimality, Reproduced, TargetIdentity } from './types.ts'
 
 /** A failure that did not come again at once gets so many chances. */
 const CHANCES = 5
@@ -35,12 +30,6 @@ const MINIMALITY_EXECUTIONS = 4000
 const MINIMALITY_MS = 3000
 const SHRINK_MS = 60_000
 const GRACE_MS = 20
-
-/** The clause that a target breaks by such an end. */
-export const TROUBLE_CLAUSES = { crashes: 'SAF-03', hangs: 'SAF-04', livelocks: 'SAF-02' } as const
-export type TroubleVerdict = keyof typeof TROUBLE_CLAUSES
-
-export const isTrouble = (verdict: Verdict): verdict is TroubleVerdict => verdict in TROUBLE_CLAUSES
 
 export interface ExamineOptions {
   readonly machine: Machine
@@ -60,31 +49,6 @@ export interface ExamineOptions {
   readonly planOf: (item: Failure['item']) => Plan
   readonly interrupted: () => boolean
 }
-
-/** The failures of a result, in the terms of `Failure`. */
-export const failuresOf = (result: RunResult): FailureKey[] => {
-  const { verdict, finding } = result
-  const keys: FailureKey[] = result.hardening.map(({ law, clause }) => ({
-    verdict: 'violates',
-    law,
-    clause: clause!.id,
-    hardening: true,
-  }))
-  if (verdict === 'conforms') return keys
-  const law = finding?.law ?? verdict
-  const clause = finding?.clause?.id ?? (isTrouble(verdict) ? TROUBLE_CLAUSES[verdict] : '')
-  keys.unshift({ verdict, law, clause, hardening: false })
-  return keys
-}
-
-const sameKey = (a: FailureKey, b: FailureKey): boolean =>
-  a.verdict === b.verdict && a.law === b.law && a.clause === b.clause && a.hardening === b.hardening
-
-/** Whether a run failed as this one did. */
-export const fails =
-  (key: FailureKey) =>
-  (result: RunResult): boolean =>
-    failuresOf(result).some((other) => sameKey(key, other))
 
 export const examine = async (failure: Failure, options: ExamineOptions): Promise<Examined> => {
   const labs: Lab[] = []
@@ -317,116 +281,3 @@ const prove = async (
     slot.close()
   }
 }
-
-export const traceToJson = (trace: readonly TraceStep[]): TraceStepJson[] =>
-  trace.map((step) => {
-    if (step.by === 'schedule')
-      return step.count === undefined
-        ? { by: 'schedule', do: step.do }
-        : { by: 'schedule', do: step.do, count: step.count }
-    const { by, action, args, note } = step
-    return {
-      by,
-      action: action.name,
-      args: argsToJson(action, args),
-      ...(note === undefined ? {} : { note: escapeText(note) }),
-    }
-  })
-
-/** Text of a target, line by line harmless. */
-export const escapeLines = (text: string): string => text.split('\n').map(escapeText).join('\n')
-
-interface Facts {
-  readonly failure: FailureKey & Pick<Failure, 'item' | 'timed'>
-  readonly plan: Plan
-  readonly prelude: readonly Plan[]
-  readonly result: RunResult
-  readonly minimality: Minimality
-  readonly reproduced: Reproduced
-  readonly shrinking: { readonly executions: number; readonly from: number; readonly exhausted: boolean }
-  /** As `law@clause`. */
-  readonly overlooked: readonly string[]
-}
-
-/** Everything about a failure, as it is written to a file. */
-export const describeFailure = (facts: Facts, options: ExamineOptions): Counterexample => {
-  const { failure, plan, prelude, result, minimality, reproduced, shrinking, overlooked } = facts
-  const { machine, identity, seed } = options
-  const broken = failure.hardening ? result.hardening.find(({ law }) => law === failure.law) : result.finding
-  const clause = clauseFor(failure, broken)
-  const trace = traceToJson(result.trace)
-  const form = canonicalForm(plan, broken === undefined ? result : { ...result, verdict: 'violates', finding: broken })
-  const { trouble } = result
-  const { before, after } = result.states ?? {}
-  return {
-    schemaVersion: SCHEMA_VERSION,
-    kind: 'counterexample',
-    iospec: packageVersion,
-    machine: machine.name,
-    scope: { name: machine.scopeName.split('+')[0]!, bounds: { ...machine.scope } },
-    target: { ...identity },
-    seed,
-    run: failure.item.run,
-    verdict: failure.verdict as Counterexample['verdict'],
-    finding: {
-      law: failure.law,
-      kind: isTrouble(failure.verdict) ? 'trouble' : (broken?.kind as 'duty'),
-      clause: {
-        id: clause.id,
-        section: clause.section,
-        source: clause.source,
-        basis: clause.basis,
-        strength: clause.strength,
-        requirement: clause.requirement,
-      },
-      action: broken?.action ?? lastAction(trace),
-      expected: broken?.expected ?? clause.requirement,
-      observed: escapeText(broken?.observed ?? trouble?.message ?? ''),
-      at: failedAt(trace, broken, failure.hardening),
-    },
-    difference:
-      before === undefined || after === undefined
-        ? []
-        : differences(machine.layout, before, after).map((d) => ({ ...d })),
-    plan: planToJson(plan) as Counterexample['plan'],
-    ...(prelude.length === 0 ? {} : { prelude: prelude.map(planToJson) as NonNullable<Counterexample['prelude']> }),
-    trace,
-    steps: lengthOf(plan),
-    minimality,
-    reproduced,
-    bugId: bugId(form, clause.id),
-    shrink: shrinking,
-    disclosure: isTrouble(failure.verdict) ? 'private' : 'public',
-    replay: `iospec replay FILE --target ${shellWord(identity.address)}`,
-    ...(trouble === undefined || trouble.lastWords === '' ? {} : { lastWords: escapeLines(trouble.lastWords) }),
-    ...(result.timed ? { timed: true as const } : {}),
-    ...(overlooked.length === 0 ? {} : { overlooked }),
-  }
-}
-
-const clauseFor = (failure: FailureKey, broken: Finding | undefined): Clause => {
-  if (broken?.clause !== undefined) return broken.clause
-  if (isTrouble(failure.verdict)) return clauseOf(TROUBLE_CLAUSES[failure.verdict])
-  throw new TypeError(`${failure.law}: a failure without a clause`)
-}
-
-const lastAction = (trace: readonly TraceStepJson[]): string => {
-  for (let i = trace.length - 1; i >= 0; i--) {
-    const step = trace[i]!
-    if (step.by !== 'schedule') return step.action
-  }
-  return ''
-}
-
-/** The step that broke the law: the last one, but a run goes on after a hardening finding. */
-const failedAt = (trace: readonly TraceStepJson[], broken: Finding | undefined, hardening: boolean): number => {
-  if (hardening) {
-    const at = trace.findIndex((step) => step.by === 'target' && step.action === broken?.action)
-    if (at >= 0) return at
-  }
-  return Math.max(0, trace.length - 1)
-}
-
-/** A word as a shell takes it. */
-const shellWord = (word: string): string =>
-  /^[\w:./@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`

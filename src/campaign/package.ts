@@ -13,7 +13,7 @@ const above = (folder: string): string => {
 }
 
 /** The folder with `package.json`. */
-const packageRoot = above(path.dirname(fileURLToPath(import.meta.url)))
+export const packageRoot = above(path.dirname(fileURLToPath(import.meta.url)))
 
 /** Version of iospec. */
 export const packageVersion: string = (

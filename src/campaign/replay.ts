@@ -5,8 +5,9 @@ import type { Machine } from '../kernel/language/machine.ts'
 import { type Plan, type PlanStepJson, planFromJson } from '../kernel/play/plan.ts'
 import type { RunResult } from '../kernel/play/run.ts'
 import type { Counterexample, TraceStepJson } from './counterexample.ts'
-import { fails, failuresOf, traceToJson } from './examine.ts'
+import { traceToJson } from './describe-failure.ts'
 import { UsageError } from './exit.ts'
+import { fails, failuresOf } from './failures.ts'
 import type { FailureKey } from './jobs.ts'
 
 export interface ReplayResult {
