@@ -2,11 +2,12 @@
  * What the machinery costs a step, beside a bare loop over the same steps: drawing plans, judging and recording. The
  * target is left out by judging traces that were recorded before.
  */
-import { virtioBlkModel } from '../src/models/split-queue.ts'
+
 import { Judge } from '../src/kernel/judge/judge.ts'
 import { Drawer } from '../src/kernel/play/draw.ts'
 import { runSeed } from '../src/kernel/play/random.ts'
 import { Runner, type TraceStep } from '../src/kernel/play/run.ts'
+import { virtioBlkModel } from '../src/models/split-queue.ts'
 import { openReference } from '../src/targets/reference.ts'
 import { line, timed } from './print.ts'
 
@@ -40,10 +41,22 @@ export const run = async (): Promise<void> => {
   })
   const steps = traces.reduce((sum, trace) => sum + trace.length, 0)
   const perStep = (drawing * 1e6) / steps + (judging * 1e6) / steps
-  line('plan, judge and record', `${perStep.toFixed(2)} us a step`, `${((drawing + judging) / bare).toFixed(0)} x a bare loop`)
-  line('  of it drawing', `${((drawing * 1e6) / planned).toFixed(2)} us a planned step`, `${planned} planned, ${steps} done and seen`)
+  line(
+    'plan, judge and record',
+    `${perStep.toFixed(2)} us a step`,
+    `${((drawing + judging) / bare).toFixed(0)} x a bare loop`,
+  )
+  line(
+    '  of it drawing',
+    `${((drawing * 1e6) / planned).toFixed(2)} us a planned step`,
+    `${planned} planned, ${steps} done and seen`,
+  )
   line('  of it judging', `${((judging * 1e6) / steps).toFixed(2)} us a step`, '')
-  line('in process, reference', `${Math.round(commands / running / 1000)} thousand steps/s`, `${(running / (drawing + judging)).toFixed(1)} x plan and judge`)
+  line(
+    'in process, reference',
+    `${Math.round(commands / running / 1000)} thousand steps/s`,
+    `${(running / (drawing + judging)).toFixed(1)} x plan and judge`,
+  )
 }
 
 /** Judging and recording again what was done and seen. */
