@@ -38,7 +38,8 @@ const work: { readonly [K in keyof Jobs]: (job: Jobs[K]) => Promise<Answers[K]['
   async check(target) {
     const options = openOptions(target)
     const { door, rest } = parseAddress(target.address)
-    const open = () => openTarget(target.address, options)
+    // Not through `openTarget`, after which a module that refuses a call by throwing has ended.
+    const open = () => door.open(rest, options)
     return checkTarget(open, door.scheme === 'stdio' ? () => openStdioWire(rest, options) : undefined)
   },
   async describe(target) {

@@ -1,7 +1,8 @@
 /** What is told while a campaign works: one live region on a terminal, plain lines elsewhere. */
+import { match, P } from 'ts-pattern'
 import type { CampaignEvent } from '../campaign/types.ts'
 import { escapeText } from '../contract/explain.ts'
-import { columns, counted, grouped, type Style } from './style.ts'
+import { counted, grouped, type Style } from './style.ts'
 import { machineLine } from './terminal.ts'
 
 /** Where progress goes; see the command line for the one that is on a terminal. */
@@ -27,53 +28,48 @@ export const progressOf = ({ print, region, style }: ProgressOptions): ((event: 
     print(line)
   }
   const draw = (): void => region.show([now, ...findings.slice(-5)])
-  return (event) => {
-    switch (event.kind) {
-      case 'campaign-start': {
-        const { target, machines, runs, seed, workers } = event
+  return (event) =>
+    match(event)
+      .with({ kind: 'campaign-start' }, ({ target, machines, runs, seed, workers }) => {
         width = Math.max(0, ...machines.map((machine) => machine.length))
+        const what = [
+          target.address,
+          `${counted(runs, 'run')} of ${counted(machines.length, 'machine')}`,
+          `seed ${seed}`,
+          counted(workers, 'worker'),
+        ]
         const name = escapeText(`${target.name} ${target.version}`)
-        keep(
-          `${style.bold(name)}  ${style.dim(`${escapeText(target.address)}, ${counted(runs, 'run')} of ${counted(machines.length, 'machine')}, seed ${seed}, ${counted(workers, 'worker')}`)}`,
-        )
-        return
-      }
-      case 'machine-start':
+        keep(`${style.bold(name)}  ${style.dim(escapeText(what.join(', ')))}`)
+      })
+      .with({ kind: 'machine-start' }, ({ machine }) => {
         findings.length = 0
-        now = `${style.bold(event.machine.padEnd(width))}  starting`
-        return draw()
-      case 'progress': {
-        const { machine, phase, runs, of, commands, bugs, seconds } = event
+        now = `${style.bold(machine.padEnd(width))}  starting`
+        draw()
+      })
+      .with({ kind: 'progress' }, ({ machine, phase, runs, of, commands, bugs, seconds }) => {
         const rate = seconds < 0.05 ? '' : `${grouped(runs / seconds)} runs/s`
         const cells = [
           `${runs}/${of} runs`,
           rate,
           `${grouped(commands)} steps`,
           bugs === 0 ? '' : counted(bugs, 'finding'),
+          phase === 'examining' ? 'shrinking' : '',
         ]
-        const doing = phase === 'examining' ? 'shrinking' : ''
-        now = `${style.bold(machine.padEnd(width))}  ${columns([[...cells, doing]])[0]}`
-        return draw()
-      }
-      case 'finding':
-        findings.push(
-          `  ${event.hardening ? style.yellow('hardening') : style.red('found')} ${event.law} (${event.clause}) in run ${event.run}`,
-        )
-        return draw()
-      case 'shrinking':
-        return draw()
-      case 'machine-done':
-        return keep(machineLine(event.result, style, width))
-      case 'target-restarted':
-        return keep(style.yellow(`  run ${event.run}: ${escapeText(event.message)}; going on with a fresh target`))
-      case 'warning':
-        return keep(style.yellow(`  warning: ${escapeText(event.message)}`))
-      case 'output':
-        return keep(style.dim(`  the target printed: ${escapeText(event.text)}`))
-      case 'counterexample':
-      case 'unjudged':
-      case 'campaign-done':
-        return region.clear()
-    }
-  }
+        now = `${style.bold(machine.padEnd(width))}  ${cells.filter((cell) => cell !== '').join('  ')}`
+        draw()
+      })
+      .with({ kind: 'finding' }, ({ hardening, law, clause, run }) => {
+        const word = hardening ? style.yellow('hardening') : style.red('found')
+        findings.push(`  ${word} ${law} (${clause}) in run ${run}`)
+        draw()
+      })
+      .with({ kind: 'shrinking' }, draw)
+      .with({ kind: 'machine-done' }, ({ result }) => keep(machineLine(result, style, width)))
+      .with({ kind: 'target-restarted' }, ({ run, message }) =>
+        keep(style.yellow(`  run ${run}: ${escapeText(message)}; going on with a fresh target`)),
+      )
+      .with({ kind: 'warning' }, ({ message }) => keep(style.yellow(`  warning: ${escapeText(message)}`)))
+      .with({ kind: 'output' }, ({ text }) => keep(style.dim(`  the target printed: ${escapeText(text)}`)))
+      .with({ kind: P.union('counterexample', 'unjudged', 'campaign-done') }, () => region.clear())
+      .exhaustive()
 }
