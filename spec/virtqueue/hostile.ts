@@ -78,7 +78,12 @@ export const hostile = ({ size }: RingBounds) => {
   return part({
     source: 'VIRTIO 1.4',
     borrows: { ...queueState(size), ...lifecycleState, ...notificationState },
-    state: { ...hostileState(size), jumped: t.flag },
+    state: {
+      ...hostileState(size),
+      jumped: t.flag,
+      /** The device may look at other rings, in which there is nothing. */
+      moved: t.flag,
+    },
     actions: {
       'driver.add': {
         args: { head, defect },
@@ -104,6 +109,7 @@ export const hostile = ({ size }: RingBounds) => {
         requires: { exposedIsUntouched: { clause: clause('VIO-STAT-11'), holds: () => false } },
       },
       'driver.jump': { effect: (s) => void (s.jumped = true) },
+      'driver.rewriteRegisters': { effect: (s) => void (s.moved = true) },
       'device.return': {
         args: { head: t.maybe(head) },
         requires: {
@@ -130,6 +136,7 @@ export const hostile = ({ size }: RingBounds) => {
           s.agreed &&
           s.queueUp &&
           !s.needsReset &&
+          !s.moved &&
           s.kicked &&
           !s.unchecked &&
           s.chains.some((chain, h) => chain.at !== 'added' && s.malformed.has(h)),
@@ -143,8 +150,8 @@ export const hostile = ({ size }: RingBounds) => {
   })
 }
 
-const forgive = (s: { malformed: typeof noBits; why: string; jumped: boolean }): void => {
+const forgive = (s: { malformed: typeof noBits; why: string; jumped: boolean; moved: boolean }): void => {
   s.malformed = noBits
   s.why = 'none'
-  s.jumped = false
+  s.jumped = s.moved = false
 }

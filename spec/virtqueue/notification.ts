@@ -169,7 +169,7 @@ export const notification = (bounds: RingBounds) => {
           settle(s)
           s.kicked = true
           // The last position before the wrap.
-          if (s.eventIdx) s.usedEvent = index.plus(s.availIdx, size - 1)
+          if (s.eventIdx) s.usedEvent = wrap - 1
         },
       },
       'device.lap': { args: { exactly: t.flag }, effect: (s) => void (s.availEvent = s.availIdx) },
@@ -178,8 +178,8 @@ export const notification = (bounds: RingBounds) => {
     },
     owes: {
       'device.interrupt': [
-        { clause: clause('VIO-NTF-03'), when: (s) => s.owed && s.eventIdx && !s.masked && s.queueUp },
-        { clause: clause('VIO-NTF-01'), when: (s) => s.owed && !s.eventIdx && !s.masked && s.queueUp },
+        { clause: clause('VIO-NTF-03'), when: (s) => s.owed && s.eventIdx && !s.masked && s.queueUp && !s.needsReset },
+        { clause: clause('VIO-NTF-01'), when: (s) => s.owed && !s.eventIdx && !s.masked && s.queueUp && !s.needsReset },
       ],
     },
     goals: {

@@ -55,10 +55,15 @@ export const area = t.oneOf(
   // Buffers of a chain that was returned already, or is added and not yet published.
   'stale',
   'early',
+  // A table descriptor of that chain, for the second time.
+  'again',
   // Memory that no driver ever granted to this device, and addresses with no memory behind them.
   'foreign',
   'nowhere',
 )
+
+/** Where a lap ends: the next requests but one wrap the index. */
+export const beforeWrap = (wrap: number): number => wrap - 2
 
 export type Via = 'direct' | 'indirect' | 'mixed' | 'marked'
 
@@ -161,6 +166,7 @@ export const splitRing = (bounds: RingBounds) => {
           },
           notAfterTheReturn: { clause: clause('VIO-SPLIT-32'), holds: (_s, { area }) => area !== 'stale' },
           notBeforeTheIndex: { clause: clause('VIO-SPLIT-45'), holds: (_s, { area }) => area !== 'early' },
+          eachOnce: { clause: clause('HRD-06'), holds: (_s, { area }) => area !== 'again', safety: true },
           tableIsReadOnly: {
             clause: clause('VIO-SPLIT-05'),
             given: (_s, { write }) => write,
@@ -239,13 +245,13 @@ export const splitRing = (bounds: RingBounds) => {
         does: 'Sends request after request until the indexes are about to wrap.',
         weight: 0,
         when: (s) => {
-          const left = s.broken ? 0 : wrap - size - s.availIdx
+          const left = s.broken ? 0 : beforeWrap(wrap) - s.availIdx
           return (
             s.queueUp && s.phase === 'running' && left > 0 && s.seenIdx === s.availIdx && s.pending === 0 && !s.lapping
           )
         },
         effect(s) {
-          s.availIdx = s.usedIdx = s.seenIdx = wrap - size
+          s.availIdx = s.usedIdx = s.seenIdx = beforeWrap(wrap)
           s.lapping = true
         },
       },

@@ -100,6 +100,8 @@ const BOUNDS: ReferenceOptions = { queues: 2 }
 /** One run in so many draws the costly actions, as campaigns do. */
 const RARE_EVERY = 100
 const RARE_AT = 11
+/** Shrinking a run with a costly action gets that part of the executions, and no walk. */
+const COSTLY = 20
 
 export const score = async (options: ScoreOptions = {}): Promise<ScoreResult> => {
   const { seeds = 20, runs = 100, seed = 1, interrupted = () => false } = options
@@ -205,12 +207,16 @@ class Row {
 
   private examine(ground: Ground, failing: Parameters<Ground['shrink']>[0], hit: Hit, runs: number): Caught {
     const { shrinkExecutions = 1500, walkExecutions = 20_000, interrupted = () => false } = this.options
-    const { plan, result } = ground.shrink(failing, hit, shrinkExecutions, interrupted)
+    // A run with a costly action takes as long as hundreds of others.
+    const costly = failing.steps.some((step) => step.do === 'act' && step.action.weight === 0)
+    const bound = costly ? Math.ceil(shrinkExecutions / COSTLY) : shrinkExecutions
+    const { plan, result } = ground.shrink(failing, hit, bound, interrupted)
+    const cheap = !plan.steps.some((step) => step.do === 'act' && step.action.weight === 0)
     const hardened = hit.hardening ? result.hardening.find(({ law }) => law === hit.law) : undefined
     const finding = hardened ?? result.finding
     const broken = hardened === undefined ? result : { ...result, verdict: 'violates' as const, finding: hardened }
     const form = `${ground.machine.name} ${canonicalForm(plan, broken)}`
-    if (walkExecutions > 0 && !this.shortest.has(form))
+    if (cheap && walkExecutions > 0 && !this.shortest.has(form))
       this.shortest.set(form, ground.shortest(plan, hit, walkExecutions, interrupted))
     return {
       runs,

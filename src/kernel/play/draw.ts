@@ -32,6 +32,8 @@ const ATTEMPTS = 3
 const IDLE = 0.9
 /** A burst is no longer than this. */
 const BURST_MAX = 16
+/** So many of our actions at most come while a device stands still in the middle of its work. */
+const HUSH_MAX = 6
 /** A machine in which nothing was possible so often is at its end. */
 const MISSES_MAX = 3
 /** A refrain repeats at most so many steps, so many times. */
@@ -77,6 +79,7 @@ export class Drawer {
     this.cells.set(this.start)
     // A run begins when the target is at rest.
     this.eager(EAGER_MAX)
+    let hush = 0
     for (let misses = 0; plan.length < mood.length && misses < MISSES_MAX; ) {
       const hostileNow = mood.breach > 0 && random.chance(mood.breach)
       const drawn = (hostileNow ? this.drawAny(mood, random, true) : undefined) ?? this.drawAny(mood, random, false)
@@ -91,7 +94,10 @@ export class Drawer {
         continue
       }
       if (mood.burst > 0 && random.chance(mood.burst)) this.burst(drawn.action, mood, random, plan)
-      this.rest(mood, random, plan)
+      if (hush > 0) {
+        if (--hush > 0) continue
+        this.settle(plan)
+      } else if (this.rest(mood, random, plan) && random.chance(mood.hush)) hush = 1 + random.below(HUSH_MAX)
       if (mood.refrain > 0 && random.chance(mood.refrain)) this.refrain(mood, random, plan)
       if (mood.save > 0 && random.chance(mood.save)) plan.push({ do: 'save' })
     }
@@ -128,11 +134,14 @@ export class Drawer {
     this.eager(Math.ceil(count / 6))
   }
 
-  /** What comes between two of our actions: nothing, some device steps, or a rest. */
-  private rest(mood: Mood, random: Random, plan: PlanStep[]): void {
+  /** What comes between two of our actions: nothing, a rest, or (then it returns true) some device steps. */
+  private rest(mood: Mood, random: Random, plan: PlanStep[]): boolean {
     if (random.chance(mood.settle)) this.settle(plan)
-    else if (mood.stepwise > 0 && random.chance(mood.stepwise))
-      this.step(1 + random.below(random.chance(0.5) ? 4 : random.chance(0.7) ? 24 : 64), plan)
+    else if (mood.stepwise > 0 && random.chance(mood.stepwise)) {
+      this.step(1 + random.below(random.chance(0.3) ? 4 : random.chance(0.8) ? 24 : 64), plan)
+      return true
+    }
+    return false
   }
 
   /** One action until it is not possible any more or changes nothing, with nothing in between. */

@@ -32,6 +32,8 @@ export interface Mood {
   readonly burst: number
   /** That the last few steps are done over and over. */
   readonly refrain: number
+  /** That what comes after a few device steps ends in a rest, with nothing in between. */
+  readonly hush: number
   readonly save: number
   /** By number of the action among those that we play. */
   readonly weights: Float64Array
@@ -55,21 +57,23 @@ const UNDO = 8
 
 export const moodOf = (ours: readonly Action[], random: Random, options: MoodOptions): Mood => {
   const { saves, steps, maxSteps, rare } = options
-  const longest = random.pick(LENGTHS)
+  const hostile = random.chance(options.hostile) && !rare
+  // A breach needs something to break, and something to come of it.
+  const longest = Math.max(random.pick(LENGTHS), hostile ? 30 : 0)
   // A costly action deserves that something follows.
   const drawn = rare ? LENGTHS.at(-1)! : 1 + (longest >> 2) + random.below(longest - (longest >> 2))
-  const hostile = random.chance(options.hostile) && !rare
   const weights = new Float64Array(ours.length)
   for (let i = 0; i < ours.length; i++) weights[i] = weightOf(ours[i]!, random, hostile, rare)
   const ruined = weights.map((weight, i) => (ours[i]!.weight < 1 ? weight * UNDO : weight))
   return {
     length: Math.min(maxSteps, drawn),
-    breach: hostile ? random.pick([0.05, 0.12, 0.25]) : 0,
+    breach: hostile ? random.pick([0.08, 0.15, 0.3]) : 0,
     breaks: Uint8Array.from(ours, ({ duties }) => Number(hostile && random.chance(1 - SPARED ** duties.length))),
     settle: random.pick([0.03, 0.15, 0.5]),
     stepwise: steps ? random.pick([0, 0, 0.3, 0.6, 0.9]) : 0,
     burst: random.pick([0, 0.05, 0.2, 0.5]),
     refrain: random.pick([0, 0, 0.1, 0.3]),
+    hush: random.pick([0, 0.5, 0.9]),
     save: saves && random.chance(0.25) ? 0.08 : 0,
     weights,
     total: sumOf(weights),

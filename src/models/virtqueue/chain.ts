@@ -87,7 +87,9 @@ const linked = (
     }
   })
   const last = list.length - 1
-  if (defect === 'loop') list[last] = { ...list[last]!, flags: list[last]!.flags | DESC_FLAG.NEXT, next: indexes[0]! }
+  // A loop of one, so that nothing but its length is wrong with the chain.
+  if (defect === 'loop')
+    list[last] = { ...list[last]!, flags: list[last]!.flags | DESC_FLAG.NEXT, next: indexes[last]! }
   if (defect === 'nextOutOfRange') list[0] = { ...list[0]!, flags: list[0]!.flags | DESC_FLAG.NEXT, next: size + 5 }
   return list
 }

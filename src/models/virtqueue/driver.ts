@@ -26,6 +26,10 @@ export interface BuiltChain {
   readonly sound: boolean
   at: 'added' | 'available' | 'returned'
   popped: boolean
+  /** No other outstanding chain shares its descriptors. */
+  readonly exclusive: boolean
+  /** Table descriptors that the device was seen reading, as bits. */
+  fetched: number
   /** Bytes that the device was seen writing into the writable segments. */
   filled: number
 }
@@ -126,6 +130,8 @@ export class SplitDriver {
       sound: how.defect === 'none',
       at: 'added',
       popped: false,
+      exclusive: indexes.every((index) => this.byPhysical[index] === undefined),
+      fetched: 0,
       filled: 0,
     }
     if (how.place === 1 && this.edgeTaken === undefined) this.edgeTaken = chain

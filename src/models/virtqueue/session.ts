@@ -2,6 +2,8 @@
  * Drives one split queue of a virtio device. Each action of the machine that we play is a few pokes here; what the
  * device answers is read back by `Watch`.
  */
+
+import { beforeWrap } from '../../../spec/virtqueue/split-ring.ts'
 import type { Control, DeviceDescription, Target, TargetEvent } from '../../contract/target.ts'
 import { TargetError } from '../../contract/target.ts'
 import type { Action, Args, Machine } from '../../kernel/language/machine.ts'
@@ -89,7 +91,7 @@ export class QueueSession implements Session {
     if (this.transport.interrupts !== 'msix')
       for (const name of ['driver.mask', 'driver.unmask', 'driver.toggleMsix'])
         none[name] = 'the device has no MSI-X that can be seen'
-    if (!this.twoQueues) none['driver.useNeighbour'] = 'the device has one queue'
+    if (!this.twoQueues) none['driver.useNeighbour'] = none['device.serveNeighbour'] = 'the device has one queue'
     const needs = {
       'backend.hold': 'hold',
       'backend.release': 'release',
@@ -465,11 +467,12 @@ export class QueueSession implements Session {
   private lap(): void {
     const { driver, watch, transport } = this
     const { size } = driver.map
-    const end = this.machine.scope.wrap! - size
+    const { wrap } = this.machine.scope
+    const end = beforeWrap(wrap!)
     collectQuietly(this.target)
     watch.muted = true
     this.lapping = true
-    if (watch.eventIdx) driver.setUsedEvent((end + size - 1) & 0xffff)
+    if (watch.eventIdx) driver.setUsedEvent(wrap! - 1)
     const chains = Math.floor(size / 2)
     for (let logical = 0; logical < size; logical++) driver.release(logical)
     for (let logical = 0; logical < chains; logical++)

@@ -19,6 +19,7 @@ type Area =
   | 'indirect'
   | 'stale'
   | 'early'
+  | 'again'
   | 'foreign'
   | 'nowhere'
 
@@ -54,6 +55,7 @@ export class Watch {
     indirect: [],
     stale: [],
     early: [],
+    again: [],
     foreign: [],
     nowhere: [],
   }
@@ -176,17 +178,20 @@ export class Watch {
     else {
       this.tell('descriptors', write, undefined)
       if (write || this.muted) return
-      const chain = this.driver.byPhysical[Math.floor((gpa - rings.desc) / DESC.bytes)]
-      if (
-        chain === undefined ||
-        chain.popped ||
-        chain.at !== 'available' ||
-        chain.physical !== Math.floor((gpa - rings.desc) / DESC.bytes)
-      )
-        return
+      const index = Math.floor((gpa - rings.desc) / DESC.bytes)
+      const chain = this.driver.byPhysical[index]
+      if (chain === undefined || chain.at !== 'available') return
+      if (chain.sound && chain.exclusive) this.fetch(chain, 1 << index)
+      if (chain.popped || chain.physical !== index) return
       chain.popped = true
       this.sink(this.pop, { head: chain.logical })
     }
+  }
+
+  /** A device that reads a descriptor twice may be shown two different ones. */
+  private fetch(chain: BuiltChain, bit: number): void {
+    if ((chain.fetched & bit) !== 0) this.tell('again', false, chain.logical)
+    chain.fetched |= bit
   }
 
   /** Whether the access is within a buffer or the table of `chain`; if so it is told. */
