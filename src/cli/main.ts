@@ -45,4 +45,6 @@ const context: Context = {
   onExit: (cleanUp) => cleanUps.push(cleanUp),
 }
 const code = await runProgram(process.argv.slice(2), context, process.cwd())
+// `exit` does not wait for what a slow reader has not taken yet.
+for (const stream of [stdout, process.stderr]) await new Promise<void>((resolve) => stream.write('', () => resolve()))
 leave(interruptedBy === undefined ? code : CODES[interruptedBy])

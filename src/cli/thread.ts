@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads'
 import { receiveError } from '../campaign/messages.ts'
 import { compiled } from '../campaign/package.ts'
+import { clip, escapeText } from '../contract/explain.ts'
 import { TargetError } from '../contract/target.ts'
 import { type Answers, BEATS, type FromThread, type Jobs, STOP } from './thread-jobs.ts'
 
@@ -13,10 +14,13 @@ const PATIENCE_MS = 400
 /** A child that neither answers nor is given up by its own door gets so much longer than one call may take. */
 const GRACE_MS = 2000
 const WATCH_MS = 100
+const OUTPUT_MAX = 2000
 
 export interface ThreadOptions<P> {
   readonly signal: AbortSignal
   readonly onProgress?: (progress: P) => void
+  /** What a target in the thread printed, escaped. */
+  readonly onOutput?: (text: string) => void
   /** One blocking call to a target that takes longer is ended by ending the target. Default: nothing is watched. */
   readonly timeoutMs?: number
 }
@@ -30,11 +34,18 @@ export class Stopped extends Error {
 export const inThread = async <K extends keyof Jobs>(
   kind: K,
   job: Jobs[K],
-  { signal, onProgress, timeoutMs }: ThreadOptions<Answers[K]['progress']>,
+  { signal, onProgress, onOutput, timeoutMs }: ThreadOptions<Answers[K]['progress']>,
 ): Promise<Answers[K]['result']> => {
   if (signal.aborted) throw new Stopped('interrupted')
   const cells = new Int32Array(new SharedArrayBuffer(8))
-  const worker = new Worker(compiled('src/cli/thread-main.js'), { workerData: { kind, job, cells } })
+  const worker = new Worker(compiled('src/cli/thread-main.js'), {
+    workerData: { kind, job, cells },
+    stdout: true,
+    stderr: true,
+    execArgv: [],
+  })
+  for (const stream of [worker.stdout, worker.stderr])
+    stream.on('data', (data: Buffer) => onOutput?.(clip(escapeText(data.toString().trimEnd()), OUTPUT_MAX)))
   const groups = new Set<number>()
   const killGroups = (): void => {
     for (const group of groups) kill(group)

@@ -5,7 +5,7 @@ import { parseAddress } from '../../targets/index.ts'
 import { command } from '../command.ts'
 import { liveRegion } from '../live.ts'
 import { inThread } from '../thread.ts'
-import { withDirectory } from './targets.ts'
+import { outputOf, withDirectory } from './targets.ts'
 
 export const check = command({
   name: 'check',
@@ -22,7 +22,7 @@ export const check = command({
       inThread(
         'check',
         { address: target, directory, timeoutMs: timeout },
-        { signal: context.signal, timeoutMs: timeout },
+        { signal: context.signal, timeoutMs: timeout, onOutput: outputOf(context) },
       ),
     ).finally(live.clear)
     const broken = checks.filter(({ verdict }) => verdict === 'broken')

@@ -30,7 +30,11 @@ export const targets = command({
     }
     parseAddress(address)
     const told = await withDirectory(context, (directory) =>
-      inThread('describe', { address, directory, timeoutMs: timeout }, { signal: context.signal, timeoutMs: timeout }),
+      inThread(
+        'describe',
+        { address, directory, timeoutMs: timeout },
+        { signal: context.signal, timeoutMs: timeout, onOutput: outputOf(context) },
+      ),
     )
     if (json) context.printJson(descriptionCodec.encode(told))
     else context.print(columns(rowsOf(told)).join('\n'))
@@ -52,6 +56,12 @@ export const withDirectory = async <T>(
     remove()
   }
 }
+
+/** What a target printed goes where it disturbs no document. */
+export const outputOf =
+  ({ complain, style }: Pick<Context, 'complain' | 'style'>) =>
+  (text: string): void =>
+    complain(style.dim(`the target printed: ${text}`))
 
 const hex = (n: number): string => `0x${n.toString(16)}`
 
