@@ -38,8 +38,8 @@ export const service = ({ size }: { readonly size: number }) =>
         args: { index: t.below(size) },
         when: (s) => s.held && s.chains.some((c) => c.at === 'available' || c.at === 'popped'),
       },
-      // An eager device returns what its back end lets it.
-      'device.return': { eager: (s) => (s.held ? undefined : {}) },
+      // An eager device returns what its back end lets it, once it has been told.
+      'device.return': { eager: (s) => (s.held || s.unchecked || s.kickDue ? undefined : {}) },
     },
     owes: {
       'device.return': [

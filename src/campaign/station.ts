@@ -37,12 +37,14 @@ export class Station {
 
   /** Once it is known what cannot be done on the target. */
   ready(description: Description, unavailable: Readonly<Record<string, string>>): void {
-    const { step, save, migrate } = description.can
+    const { step, save, migrate, synchronous } = description.can
     const { hostile, maxSteps } = this.options
     this.drawer = new Drawer(this.machine, {
       played: this.model.played,
       unavailable: new Set(Object.keys(unavailable)),
       steps: step,
+      // One that can be stopped in the middle of its work is to be.
+      synchronous: synchronous && !step,
       saves: save || migrate,
       ...(hostile === undefined ? {} : { hostile }),
       ...(maxSteps === undefined ? {} : { maxSteps }),

@@ -18,6 +18,8 @@ export interface DrawOptions {
   readonly saves?: boolean
   /** Whether plans contain single device steps. */
   readonly steps?: boolean
+  /** The target does all of its work while we act, so that plans need not wait for it. */
+  readonly synchronous?: boolean
   /** Upper bound of the length of a plan. */
   readonly maxSteps?: number
 }
@@ -111,7 +113,12 @@ export class Drawer {
     const broken = hostile ? this.broken(action, resolved) : undefined
     action.effect?.(this.state, resolved)
     if (broken !== undefined) this.machine.breach?.(this.state, broken.clause)
-    if (hostile || action.effect === undefined) return true
+    const counts = hostile || action.effect === undefined || this.differs()
+    if (this.options.synchronous === true) this.eager(EAGER_MAX)
+    return counts
+  }
+
+  private differs(): boolean {
     for (let i = 0; i < this.cells.length; i++) if (this.cells[i] !== this.before[i]) return true
     return false
   }

@@ -66,6 +66,8 @@ export class QueueSession implements Session {
   /** Something happened after which the device may ask for a reset. */
   private suspicious = false
   private masked = false
+  /** INDIRECT_DESC was negotiated. */
+  private indirect = false
 
   constructor(target: Target, device: DeviceDescription, machine: Machine, kind: DeviceKind, sink: Sink) {
     this.target = target
@@ -91,6 +93,10 @@ export class QueueSession implements Session {
     if (this.transport.interrupts !== 'msix')
       for (const name of ['driver.mask', 'driver.unmask', 'driver.toggleMsix'])
         none[name] = 'the device has no MSI-X that can be seen'
+    const offered = this.transport.deviceFeatures()
+    if ((offered & bit(FEATURE.RING_RESET)) === 0n || this.transport.resetQueue === undefined)
+      for (const name of ['driver.resetQueue', 'driver.enableQueue', 'device.finishQueueReset'])
+        none[name] = 'the device does not offer the reset of a queue'
     if (!this.twoQueues) none['driver.useNeighbour'] = none['device.serveNeighbour'] = 'the device has one queue'
     const needs = {
       'backend.hold': 'hold',
@@ -384,6 +390,7 @@ export class QueueSession implements Session {
         )
     }
     this.watch.eventIdx = (features & bit(FEATURE.RING_EVENT_IDX)) !== 0n
+    this.indirect = (features & bit(FEATURE.RING_INDIRECT_DESC)) !== 0n
     if (transport.interrupts === 'msix') transport.setConfigVector?.(VECTOR.config)
     if (args.withQueue === true) this.enableQueue()
     if (this.twoQueues) {
@@ -461,8 +468,8 @@ export class QueueSession implements Session {
   }
 
   /**
-   * Many requests, so that the indexes come close to their wrap; nothing of it is told one by one. The same few chains
-   * go round, all of them at each kick.
+   * Many requests, so that the indexes come close to their wrap; nothing of it is told one by one. The same chains go
+   * round, all of them at each kick; where they can be indirect, they fill the ring.
    */
   private lap(): void {
     const { driver, watch, transport } = this
@@ -473,18 +480,22 @@ export class QueueSession implements Session {
     watch.muted = true
     this.lapping = true
     if (watch.eventIdx) driver.setUsedEvent(wrap! - 1)
-    const chains = Math.floor(size / 2)
+    const via = this.indirect ? 'indirect' : 'direct'
+    const chains = this.indirect ? size : Math.floor(size / 2)
     for (let logical = 0; logical < size; logical++) driver.release(logical)
     for (let logical = 0; logical < chains; logical++)
-      driver.add(logical, this.kind.quick, { readable: 1, writable: 1, via: 'direct', place: 0, defect: 'none' })
+      driver.add(logical, this.kind.quick, { readable: 1, writable: 1, via, place: 0, defect: 'none' })
     driver.repeat(chains)
     this.lapRight = true
     for (let round = 1; driver.availIdx < end && this.lapRight; round++) {
       const count = Math.min(chains, end - driver.availIdx)
       driver.setAvailIdx(driver.availIdx + count)
       transport.kick(0)
-      this.lapRight = this.awaitUsed(driver.availIdx) && this.namesEachOnce(driver.availIdx, count, chains)
-      if (round % LAP_ROUNDS === 0) collectQuietly(this.target)
+      const pauses = round % LAP_ROUNDS === 0 || driver.availIdx === end
+      // A device that is done when the kick returns is looked at now and then: each look is a round trip.
+      if (pauses || !this.can.synchronous)
+        this.lapRight = this.awaitUsed(driver.availIdx) && this.namesEachOnce(driver.availIdx, count, chains)
+      if (pauses) collectQuietly(this.target)
     }
     for (let logical = 0; logical < chains; logical++) driver.release(logical)
     this.seenIdx = driver.availIdx
