@@ -27,12 +27,13 @@ export const campaign = (
   const ledger = new Ledger(machine)
   const runner = new Runner(model, machine, target, { ledger, tolerated: new Set(tolerated), graceMs: 5 })
   const unavailable = new Set(Object.keys(model.unavailable?.(description) ?? {}))
-  const { step, save, migrate } = description.can
+  const { step, save, migrate, synchronous } = description.can
   const drawer = new Drawer(machine, {
     played: model.played,
     unavailable,
     hostile,
     steps: step,
+    synchronous: synchronous && !step,
     saves: save || migrate,
     maxSteps: 60,
   })
