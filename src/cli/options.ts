@@ -133,6 +133,7 @@ export const OPTIONS = {
     inFile: true,
     otherwise: '600',
   }),
+  minimality: off('--no-minimality', 'do not try to prove counterexamples shortest', true),
   directory: word('--directory <folder>', 'where counterexamples and the corpus of failures go', {
     inFile: true,
     default: '.iospec' as string,

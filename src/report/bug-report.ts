@@ -68,7 +68,20 @@ const flakiness = ({ reproduced: { times, of }, timed }: Counterexample): string
 
 /** `file`: how the replay command should name it. `label`: of the clause in the source of the standard. */
 export const bugReport = (found: Counterexample, file: string, label?: string): string => {
-  const { finding, target, machine, verdict, minimality, bugId, iospec, seed, run, shrink, scope } = found
+  const {
+    finding,
+    target,
+    machine,
+    verdict,
+    minimality,
+    bugId,
+    iospec,
+    seed,
+    run,
+    shrink,
+    scope,
+    overlooked = [],
+  } = found
   const { clause } = finding
   const hidden = found.disclosure === 'private'
   const hardening = clause.basis === 'hardening'
@@ -86,6 +99,9 @@ export const bugReport = (found: Counterexample, file: string, label?: string): 
     `- **Verdict:** ${verdict}`,
     `- **Found by:** iospec ${plain(iospec)}, machine ${code(machine)} (${plain([scope.name, ...bounds].join(' '))}), seed ${seed}, run ${run}, bug ${code(bugId)}`,
     `- **Reproduced:** ${flakiness(found)}`,
+    ...(overlooked.length === 0
+      ? []
+      : [`- **Breaks on the way, which was overlooked:** ${plain(overlooked.join(', '))}`]),
     '',
     '## What the standard says, in our words',
     '',

@@ -18,9 +18,11 @@ export type Render = (result: CampaignResult, look: Look) => string
 /** The verdict of a whole campaign, from its exit code. */
 export const verdictOf = ({ exit, interrupted, machines }: CampaignResult): string => {
   if (interrupted) return 'interrupted'
+  if (machines.length > 0 && machines.every(({ verdict }) => verdict === 'not-applicable'))
+    return 'nothing is applicable'
   switch (exit) {
     case 0:
-      return machines.every(({ verdict }) => verdict === 'not-applicable') ? 'not applicable' : 'conforms'
+      return 'conforms'
     case 1:
       return 'violates'
     case 3:
@@ -86,7 +88,7 @@ export const replayCommand = ({ file }: CounterexampleSummary, target: string): 
 
 /** `12 before shrinking, 4 after; proved minimal`. */
 export const lengthText = (summary: CounterexampleSummary, found: Counterexample | undefined): string => {
-  const { steps, minimality, reproduced, runs } = summary
+  const { steps, minimality, reproduced, runs, overlooked } = summary
   const before = found === undefined ? '' : `${found.shrink.from} before shrinking, `
   const shortest =
     minimality === 'proved'
@@ -96,5 +98,6 @@ export const lengthText = (summary: CounterexampleSummary, found: Counterexample
         : `needs ${minimality}`
   const flaky = reproduced.times < reproduced.of ? `; reproduced ${reproduced.times} of ${reproduced.of}` : ''
   const again = runs > 1 ? `; ${runs} runs came to it` : ''
-  return `${before}${steps} after; ${shortest}${flaky}${again}`
+  const others = overlooked.length > 0 ? `; breaks on the way ${overlooked.join(', ')}` : ''
+  return `${before}${steps} after; ${shortest}${flaky}${again}${others}`
 }

@@ -49,7 +49,19 @@ describe('explore', () => {
 
 describe('run, replay and report', () => {
   const cwd = temporary()
-  const run = ['run', 'split-queue', '--target', FAULTY, '--runs', '40']
+  const run = [
+    'run',
+    'split-queue',
+    '--target',
+    FAULTY,
+    '--runs',
+    '40',
+    '--max-bugs',
+    '1',
+    '--shrink',
+    '150',
+    '--no-minimality',
+  ]
 
   it('find a fault, and say so in every report', async () => {
     const reports = ['junit=out/j.xml', 'markdown=out/m.md', 'json=out/r.json'].flatMap((each) => ['--reporter', each])
@@ -115,18 +127,6 @@ describe('run, replay and report', () => {
     const { code, stderr } = await cli(['replay', 'evil.json'], { cwd })
     expect([code, stderr.includes('a file never names a program to start')]).toEqual([2, true])
     expect(readdirSync(cwd)).not.toContain('started')
-  })
-})
-
-describe('colour', () => {
-  it.each([
-    [{}, false],
-    [{ FORCE_COLOR: '1' }, true],
-    [{ FORCE_COLOR: '1', NO_COLOR: '1' }, false],
-    [{ FORCE_COLOR: '0' }, false],
-  ])('with %j', async (env, coloured) => {
-    const { stdout } = await cli(['explore', 'queue'], { env })
-    expect(stdout.includes('\u001b[')).toBe(coloured)
   })
 })
 

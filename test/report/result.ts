@@ -1,0 +1,150 @@
+/** A campaign that never was: one of everything that a report has to show. */
+import type { Counterexample } from '../../src/campaign/counterexample.ts'
+import type { CampaignResult, ClauseRow, CounterexampleSummary, MachineResult } from '../../src/campaign/types.ts'
+
+const EVIL = '\u001b[2J<script>"&\u202e%0A::|`'
+
+const row = (id: string, status: ClauseRow['status'], rest: Partial<ClauseRow> = {}): ClauseRow => ({
+  id,
+  exercised: 10,
+  decided: status === 'undecided' ? 0 : 5,
+  violated: status === 'violated' ? 1 : 0,
+  departed: status === 'departed' ? 2 : 0,
+  status,
+  basis: 'normative',
+  strength: 'MUST',
+  ...rest,
+})
+
+export const summary = (rest: Partial<CounterexampleSummary> = {}): CounterexampleSummary => ({
+  file: 'out/bug.json',
+  bugId: '1f2e3d4c',
+  clause: 'VIO-NTF-01',
+  law: 'owes device.interrupt',
+  verdict: 'violates',
+  basis: 'normative',
+  requirement: 'A device that returned a buffer sends a notification.',
+  expected: 'device.interrupt before the target rests',
+  observed: `quiet ${EVIL}`,
+  steps: 4,
+  minimality: 'at least 3',
+  known: false,
+  run: 7,
+  reproduced: { times: 2, of: 3 },
+  overlooked: [],
+  runs: 2,
+  disclosure: 'public',
+  ...rest,
+})
+
+export const machine = (name: string, rest: Partial<MachineResult> = {}): MachineResult => ({
+  machine: name,
+  scope: { name: 'played', bounds: { size: 8 } },
+  runs: 100,
+  steps: 1234,
+  commands: 5678,
+  verdict: 'conforms',
+  reason: undefined,
+  goals: { aFullRing: 3, aWrappedIndex: 1 },
+  missed: [],
+  unreachable: {},
+  counterexamples: [],
+  hardening: [],
+  unjudged: [],
+  inconclusive: 0,
+  deviations: [],
+  clauses: [row('VIO-A-01', 'kept')],
+  seconds: 1.5,
+  ...rest,
+})
+
+export const result: CampaignResult = {
+  schemaVersion: 1,
+  target: { name: `device ${EVIL}`, version: '1', address: "stdio:./device '--flag'" },
+  seed: 42,
+  seconds: 12.3,
+  commands: 22_712,
+  interrupted: false,
+  exit: 1,
+  machines: [
+    machine('good-one'),
+    machine('bad-one', {
+      verdict: 'violates',
+      reason: 'owes device.interrupt (VIO-NTF-01)',
+      counterexamples: [summary(), summary({ known: true, clause: 'VIO-K-01', law: 'knownLaw', bugId: 'aaaabbbb' })],
+      hardening: [summary({ basis: 'hardening', clause: 'HARD-01', law: 'robustLaw', bugId: 'ccccdddd' })],
+      clauses: [
+        row('VIO-NTF-01', 'violated'),
+        row('VIO-K-01', 'known'),
+        row('VIO-R-01', 'departed', { basis: 'recommendation', strength: 'SHOULD' }),
+      ],
+    }),
+    machine('open-one', {
+      verdict: 'inconclusive',
+      reason: 'never reached: aWrappedIndex',
+      goals: { aFullRing: 3, aWrappedIndex: 0 },
+      missed: ['aWrappedIndex'],
+      clauses: [row('VIO-U-01', 'undecided')],
+    }),
+    machine('broken-one', {
+      verdict: 'adapter-error',
+      reason: 'no answer',
+      unjudged: [{ run: 1, verdict: 'adapter-error', message: `no answer ${EVIL}`, lastWords: `dying ${EVIL}` }],
+      clauses: [],
+    }),
+    machine('other-one', { verdict: 'not-applicable', reason: 'no such device', goals: {}, clauses: [] }),
+  ],
+  clauses: [
+    row('VIO-A-01', 'kept'),
+    row('VIO-K-01', 'known'),
+    row('VIO-NTF-01', 'violated'),
+    row('VIO-R-01', 'departed', { basis: 'recommendation', strength: 'SHOULD' }),
+    row('VIO-U-01', 'undecided'),
+  ],
+  warnings: [`careful ${EVIL}`],
+}
+
+export const counterexample = (rest: Partial<Counterexample> = {}): Counterexample => ({
+  schemaVersion: 1,
+  kind: 'counterexample',
+  iospec: '0.1.0',
+  machine: 'bad-one',
+  scope: { name: 'played', bounds: { size: 8 } },
+  target: result.target,
+  seed: 42,
+  run: 7,
+  verdict: 'violates',
+  finding: {
+    law: 'owes device.interrupt',
+    kind: 'obligation',
+    clause: {
+      id: 'VIO-NTF-01',
+      section: '2.7.7.2',
+      source: 'VIRTIO 1.4',
+      basis: 'normative',
+      strength: 'MUST',
+      requirement: 'A device that returned a buffer sends a notification.',
+    },
+    action: 'device.interrupt',
+    expected: 'device.interrupt before the target rests',
+    observed: `quiet ${EVIL}`,
+    at: 4,
+  },
+  difference: [{ path: 'queue.usedIdx', before: 0, after: 1 }],
+  plan: [{ do: 'act', action: 'driver.publish', args: { head: 0 } }, { do: 'settle' }],
+  trace: [
+    { by: 'us', action: 'driver.publish', args: { head: 0 } },
+    { by: 'schedule', do: 'settle' },
+    { by: 'target', action: 'device.touch', args: { area: 'avail' } },
+    { by: 'target', action: 'device.touch', args: { area: 'avail' } },
+    { by: 'target', action: 'device.return', args: { head: 0 }, note: EVIL },
+  ],
+  steps: 4,
+  minimality: 'at least 3',
+  reproduced: { times: 2, of: 3 },
+  bugId: '1f2e3d4c',
+  shrink: { executions: 99, from: 31, exhausted: false },
+  disclosure: 'public',
+  replay: 'iospec replay FILE',
+  ...rest,
+})
