@@ -135,7 +135,8 @@ const oneMachine = async (machine: string, context: Context): Promise<MachineRes
     toldAt = now
     const seconds = (now - startedMs) / 1000
     const ran = Math.min(done, runs)
-    tell({ kind: 'progress', machine, phase, runs: ran, of: runs, commands, bugs: campaign.bugs, seconds })
+    const { goals } = campaign
+    tell({ kind: 'progress', machine, phase, runs: ran, of: runs, commands, goals, bugs: campaign.bugs, seconds })
   }
   let phase: 'playing' | 'examining' = 'playing'
   const crew = new Crew(executors, {

@@ -87,6 +87,13 @@ export class MachineCampaign {
     return count
   }
 
+  /** Goals reached so far, of those that can be. */
+  get goals(): { readonly reached: number; readonly of: number } {
+    const { goals, unreachable } = this.prepared
+    const possible = goals.flatMap((name, i) => (name in unreachable ? [] : [this.tally.goals[i]!]))
+    return { reached: possible.filter((times) => times > 0).length, of: possible.length }
+  }
+
   async run(): Promise<MachineResult> {
     const { runs, corpus } = this.options
     if (this.prepared.notApplicable === undefined) {

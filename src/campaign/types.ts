@@ -201,6 +201,8 @@ export type CampaignEvent =
       readonly runs: number
       readonly of: number
       readonly commands: number
+      /** Goals reached so far, of those that can be. */
+      readonly goals: { readonly reached: number; readonly of: number }
       /** Different bugs so far, known ones not counted. */
       readonly bugs: number
       readonly seconds: number

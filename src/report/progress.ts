@@ -46,12 +46,13 @@ export const progressOf = ({ print, region, style }: ProgressOptions): ((event: 
         now = `${style.bold(machine.padEnd(width))}  starting`
         draw()
       })
-      .with({ kind: 'progress' }, ({ machine, phase, runs, of, commands, bugs, seconds }) => {
+      .with({ kind: 'progress' }, ({ machine, phase, runs, of, commands, goals, bugs, seconds }) => {
         const rate = seconds < 0.05 ? '' : `${grouped(runs / seconds)} runs/s`
         const cells = [
           `${runs}/${of} runs`,
           rate,
           `${grouped(commands)} steps`,
+          `goals ${goals.reached}/${goals.of}`,
           bugs === 0 ? '' : counted(bugs, 'finding'),
           phase === 'examining' ? 'shrinking' : '',
         ]

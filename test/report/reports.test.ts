@@ -147,13 +147,23 @@ it('progress keeps a line for each machine', () => {
   const name = 'good-one'
   listen({ kind: 'campaign-start', target: result.target, machines: [name], runs: 100, seed: 1, workers: 1 })
   listen({ kind: 'machine-start', machine: name, runs: 100 })
-  listen({ kind: 'progress', machine: name, phase: 'playing', runs: 50, of: 100, commands: 600, bugs: 1, seconds: 2 })
+  listen({
+    kind: 'progress',
+    machine: name,
+    phase: 'playing',
+    runs: 50,
+    of: 100,
+    commands: 600,
+    goals: { reached: 3, of: 4 },
+    bugs: 1,
+    seconds: 2,
+  })
   listen({ kind: 'finding', machine: name, run: 3, verdict: 'violates', law: 'aLaw', clause: 'C-01', hardening: false })
   listen({ kind: 'machine-done', result: machine(name) })
   expect(kept.map((line) => line.split(' ', 1)[0])).toEqual(['device', 'good-one'])
   expect(kept.join('')).not.toMatch(CONTROL)
   expect(shown.at(-1)).toEqual([
-    'good-one  50/100 runs  25 runs/s  600 steps  1 finding',
+    'good-one  50/100 runs  25 runs/s  600 steps  goals 3/4  1 finding',
     '  found aLaw (C-01) in run 3',
   ])
 })
