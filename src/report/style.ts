@@ -14,6 +14,8 @@ export interface Style {
 /** A stream as far as colour goes. */
 export interface Screen {
   readonly isTTY?: boolean
+  /** 0 where the size of the terminal is not known. */
+  readonly rows?: number
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -27,7 +29,10 @@ export const wantsColour = (env: Environment, screen: Screen): boolean => {
 
 /** Whether a region may be redrawn: a terminal that takes cursor codes, and nobody who keeps a log of it. */
 export const wantsLive = (env: Environment, screen: Screen): boolean =>
-  screen.isTTY === true && env.TERM !== 'dumb' && (env.CI === undefined || env.CI === '' || env.CI === 'false')
+  screen.isTTY === true &&
+  screen.rows !== 0 &&
+  env.TERM !== 'dumb' &&
+  (env.CI === undefined || env.CI === '' || env.CI === 'false')
 
 const plain: Paint = (text) => text
 
