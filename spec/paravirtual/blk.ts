@@ -82,7 +82,13 @@ export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBoun
         },
       },
       'device.return': {
-        args: { head: t.maybe(head), status, content: t.maybe(content) },
+        args: {
+          head: t.maybe(head),
+          status,
+          content: t.maybe(content),
+          /** Of an identification: all 20 bytes were written, with nothing but zeros behind the string. */
+          padded: t.flag,
+        },
         requires: {
           statusIsSet: {
             clause: clause('VIO-BLK-01'),
@@ -98,6 +104,11 @@ export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBoun
             clause: clause('VIO-BLK-11'),
             given: (s, args) => sound(s, args) && args.status === 'ok' && s.requests.at(args.head!).is === 'read',
             holds: (s, { head, content }) => content !== undefined && s.requests.at(head!).mayRead.has(content),
+          },
+          identificationIsPadded: {
+            clause: clause('VIO-BLK-13'),
+            given: (s, args) => sound(s, args) && args.status === 'ok' && s.requests.at(args.head!).is === 'getId',
+            holds: (_s, { padded }) => padded,
           },
           plainRequestsSucceed: {
             clause: clause('VIO-BLK-31'),
@@ -152,10 +163,10 @@ export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBoun
           const head = s.chains.findIndex((chain) => chain.at === 'popped' || chain.at === 'available')
           if (head === undefined) return undefined
           const { is, mayRead } = s.requests.at(head)
-          if (is === 'unknown') return { status: 'unsupp', content: undefined } as never
+          if (is === 'unknown') return { status: 'unsupp', content: undefined, padded: true } as never
           if (is === 'beyond' || (is === 'write' && readOnly === 1) || s.failing)
-            return { status: 'ioerr', content: undefined } as never
-          return { status: 'ok', content: is === 'read' ? mayRead.first : undefined } as never
+            return { status: 'ioerr', content: undefined, padded: true } as never
+          return { status: 'ok', content: is === 'read' ? mayRead.first : undefined, padded: true } as never
         },
       },
       'backend.fail': {

@@ -57,7 +57,7 @@ export const splitQueueSeams = {
       'driver.publish',
       'driver.consume',
     ],
-    ...['driver.jump', 'driver.lap', 'device.lap', 'device.return', 'device.publish'],
+    ...['driver.jump', 'driver.lap', 'device.lap', 'device.return', 'device.publish', 'driver.rewriteRegisters'],
   ],
 } as const
 

@@ -55,6 +55,8 @@ export const area = t.oneOf(
   // Buffers of a chain that was returned already, or is added and not yet published.
   'stale',
   'early',
+  // What was granted before the device or the queue was reset, and not since.
+  'former',
   // A table descriptor of that chain, for the second time.
   'again',
   // Memory that no driver ever granted to this device, and addresses with no memory behind them.
@@ -162,7 +164,7 @@ export const splitRing = (bounds: RingBounds) => {
           onlyOfALiveQueue: {
             clause: clause('VIO-QRST-01'),
             given: (s) => s.phase === 'running',
-            holds: (s) => s.queueUp || s.queueResetting,
+            holds: (s, { area }) => (s.queueUp || s.queueResetting) && area !== 'former',
           },
           notAfterTheReturn: { clause: clause('VIO-SPLIT-32'), holds: (_s, { area }) => area !== 'stale' },
           notBeforeTheIndex: { clause: clause('VIO-SPLIT-45'), holds: (_s, { area }) => area !== 'early' },

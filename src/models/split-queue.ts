@@ -23,6 +23,12 @@ const found = (target: Description, fits: (device: DeviceDescription) => boolean
 const isDrivable = (device: DeviceDescription): boolean => plainRequest(device.kind) !== undefined
 const isBlk = (device: DeviceDescription): boolean => device.kind === 'virtio-blk'
 
+/** Without MSI-X there is nothing to mask. */
+const unreachableOf = ({ observes }: Description, { transport }: DeviceDescription): Record<string, string> =>
+  transport.kind === 'mmio' || observes.msi === 'none'
+    ? { anInterruptOwedWhileMasked: 'the device has no MSI-X that can be seen' }
+    : {}
+
 /** The queue of any virtio device that this suite has a request for. */
 export const splitQueueModel: Model = {
   machine: splitQueue,
@@ -31,6 +37,7 @@ export const splitQueueModel: Model = {
     find(target, isDrivable) === undefined
       ? 'it has no virtio device that this suite can send a request to'
       : undefined,
+  unreachableGoals: (target) => unreachableOf(target, found(target, isDrivable)),
   open(target, machine, sink) {
     const device = found(target.describe(), isDrivable)
     return new QueueSession(target, device, machine, plainKind(device.kind), sink)
@@ -47,6 +54,7 @@ export const virtioBlkModel: Model = {
     const readOnly = facts.readOnly === true || facts.readonly === true ? 1 : 0
     return { scope: 'played', bounds: readOnly === 1 ? { readOnly } : {} }
   },
+  unreachableGoals: (target) => unreachableOf(target, found(target, isBlk)),
   open(target, machine, sink) {
     return new QueueSession(target, found(target.describe(), isBlk), machine, blkKind(machine), sink)
   },

@@ -28,8 +28,8 @@ export interface BuiltChain {
   popped: boolean
   /** No other outstanding chain shares its descriptors. */
   readonly exclusive: boolean
-  /** Table descriptors that the device was seen reading, as bits. */
-  fetched: number
+  /** What the device was seen reading of each table descriptor: a bit for every two bytes. */
+  readonly fetched: Uint8Array
   /** Bytes that the device was seen writing into the writable segments. */
   filled: number
 }
@@ -131,7 +131,7 @@ export class SplitDriver {
       at: 'added',
       popped: false,
       exclusive: indexes.every((index) => this.byPhysical[index] === undefined),
-      fetched: 0,
+      fetched: new Uint8Array(this.size),
       filled: 0,
     }
     if (how.place === 1 && this.edgeTaken === undefined) this.edgeTaken = chain

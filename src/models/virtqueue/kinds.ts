@@ -28,26 +28,38 @@ export const blkKind = (machine: Machine): DeviceKind => {
       return built
     },
     readReturn(driver: SplitDriver, chain: BuiltChain | undefined): Args {
-      if (chain === undefined) return { status: 'other', content: undefined }
+      if (chain === undefined) return { status: 'other', content: undefined, padded: true }
       const bytes = driver.writableBytes(chain)
       const whole = bytes.length === chain.request.writableBytes
       const status = whole ? statusName(bytes.at(-1)!, UNWRITTEN) : 'unset'
       const { kind, sector } = asked.get(chain.request) ?? {}
-      const content = kind === 'read' && status === 'ok' ? medium.recognise(sector!, bytes.subarray(0, -1)) : undefined
-      return { status, content }
+      const data = bytes.subarray(0, -1)
+      const content = kind === 'read' && status === 'ok' ? medium.recognise(sector!, data) : undefined
+      const padded = kind !== 'getId' || status !== 'ok' || isPadded(data)
+      // A failed request leaves its data unwritten and its status written: how that is counted is left open. What an
+      // identification lacks has a law of its own.
+      const isAllCounted = status === 'ioerr' || status === 'unsupp' || !padded
+      return { status, content, padded, ...(isAllCounted ? { filled: bytes.length } : {}) }
     },
   }
 }
 
+/** A string with nothing but zeros behind it. */
+const isPadded = (data: Uint8Array): boolean => {
+  const end = data.indexOf(0)
+  const string = end < 0 ? data : data.subarray(0, end)
+  return !string.includes(UNWRITTEN) && (end < 0 || data.subarray(end).every((byte) => byte === 0))
+}
+
 /** Requests of any device type, about whose meaning the machine says nothing. */
 export const plainKind = (kind: string): DeviceKind => {
-  const make = plainRequest(kind)!
+  const plain = plainRequest(kind)!()
   return {
     features: kind === 'virtio-blk' ? features : 0n,
-    plain: make(),
-    quick: quickRequest(kind) ?? make(),
+    plain,
+    quick: quickRequest(kind) ?? plain,
     restart: () => undefined,
-    request: make,
+    request: () => plain,
     readReturn: () => ({}),
   }
 }

@@ -29,7 +29,7 @@ export interface MemoryMap {
   readonly edge: Gpa
   /** An address with no memory behind it. */
   readonly hole: bigint
-  /** An address at which a device register answers. */
+  /** An address at which registers answer: those that the target names for it, else the device's own where they are fixed. */
   readonly register: Gpa
 }
 
@@ -52,6 +52,8 @@ export const memoryMap = (description: Description, device: DeviceDescription, s
     throw new ModelError(
       `${description.name}: expected a memory region of at least ${base + MAP_BYTES + SLOT_BYTES - largest.start} bytes, found ${largest.end - largest.start}`,
     )
+  const { strayRegisters } = device.facts ?? {}
+  const own = device.transport.kind === 'mmio' ? device.transport.base : 0xfee0_0000
   const edge = description.memory.reduce((end, region) => Math.max(end, region.end), 0)
   return {
     size,
@@ -61,6 +63,6 @@ export const memoryMap = (description: Description, device: DeviceDescription, s
     slots: base + 4 * RING_BYTES,
     edge,
     hole: 0x7f00_0000_0000n,
-    register: device.transport.kind === 'mmio' ? device.transport.base : 0xfee0_0000,
+    register: typeof strayRegisters === 'number' ? strayRegisters : own,
   }
 }

@@ -18,6 +18,7 @@ type Area =
   | 'writable'
   | 'indirect'
   | 'stale'
+  | 'former'
   | 'early'
   | 'again'
   | 'foreign'
@@ -54,6 +55,7 @@ export class Watch {
     writable: [],
     indirect: [],
     stale: [],
+    former: [],
     early: [],
     again: [],
     foreign: [],
@@ -122,7 +124,7 @@ export class Watch {
         ? 'writable'
         : 'readable'
       : covers(former, start, data.length)
-        ? 'stale'
+        ? 'former'
         : 'foreign'
     this.tell(area, write, undefined)
   }
@@ -181,17 +183,18 @@ export class Watch {
       const index = Math.floor((gpa - rings.desc) / DESC.bytes)
       const chain = this.driver.byPhysical[index]
       if (chain === undefined || chain.at !== 'available') return
-      if (chain.sound && chain.exclusive) this.fetch(chain, 1 << index)
+      if (chain.sound && chain.exclusive) this.fetch(chain, index, (gpa - rings.desc) % DESC.bytes, data.length)
       if (chain.popped || chain.physical !== index) return
       chain.popped = true
       this.sink(this.pop, { head: chain.logical })
     }
   }
 
-  /** A device that reads a descriptor twice may be shown two different ones. */
-  private fetch(chain: BuiltChain, bit: number): void {
-    if ((chain.fetched & bit) !== 0) this.tell('again', false, chain.logical)
-    chain.fetched |= bit
+  /** A device that reads a field of a descriptor twice may be shown two different ones. */
+  private fetch(chain: BuiltChain, index: number, at: number, bytes: number): void {
+    const halfwords = 0xff & ((1 << ((at + bytes + 1) >> 1)) - (1 << (at >> 1)))
+    if ((chain.fetched[index]! & halfwords) !== 0) this.tell('again', false, chain.logical)
+    chain.fetched[index]! |= halfwords
   }
 
   /** Whether the access is within a buffer or the table of `chain`; if so it is told. */

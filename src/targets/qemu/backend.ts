@@ -41,6 +41,8 @@ export class Backend {
   #holding = false
   /** Places that have a breakpoint and no request. */
   readonly #armed = new Set<Place>()
+  /** At most so many failures are pending. */
+  #failures = 0
   /** Places that have a request, the oldest request first. */
   #held: Place[] = []
 
@@ -124,6 +126,7 @@ export class Backend {
     this.#held = this.#held.filter((place) => !unwanted.includes(place))
   }
 
+  /** The next `count` requests fail, and none of those that were to fail before. */
   #fail(count: number): void {
     if (count > FAILURES_MAX) {
       throw new TargetError(
@@ -131,6 +134,12 @@ export class Backend {
         `qemu: can fail at most ${FAILURES_MAX} requests ahead, ${count} were asked for`,
       )
     }
+    // A read of our own uses up a failure that is pending still; whether it failed does not matter.
+    if (this.#failures > 0) {
+      const read = `qemu-io ${holdDrive(HOLDS - 1)} "read -q 0 512"`
+      this.#monitor.runHuman(Array.from({ length: this.#failures }, () => read))
+    }
+    this.#failures = count
     // Smaller than a sector: see `block-graph.ts`.
     this.#monitor.runHuman(Array.from({ length: count }, () => `qemu-io ${FAIL_DRIVE} "write -q 1 1"`))
   }

@@ -58,11 +58,15 @@ function drive(id: string, node: object, readonly: boolean): string {
 function failRules(): object {
   const inject: object[] = []
   const change: object[] = []
-  for (const event of ['read_aio', 'write_aio']) {
-    // An error that was injected once stays active until another one is: this one, at a sector that does not exist.
-    inject.push({ event, state: 1, errno: 5, sector: 2 ** 40 })
+  for (const [event, iotype] of [
+    ['read_aio', 'read'],
+    ['write_aio', 'write'],
+  ]) {
+    // An error that was injected once stays active until another one is: this one, at a sector that does not exist. It
+    // is for requests of one type, or a flush in between, which causes no event, would meet it too.
+    inject.push({ event, iotype, state: 1, errno: 5, sector: 2 ** 40 })
     for (let left = 1; left <= FAILURES_MAX; left++) {
-      inject.push({ event, state: 1 + left, errno: 5 })
+      inject.push({ event, iotype, state: 1 + left, errno: 5 })
       change.push({ event, state: 1 + left, new_state: left })
     }
   }

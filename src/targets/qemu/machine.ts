@@ -83,6 +83,8 @@ const SLOT_GSI = 20
 /** First transport of microvm and its line. */
 const MICROVM_BASE = 0xfeb00000
 const MICROVM_GSI = 16
+/** Registers beside the device under test. */
+const IOAPIC_BASE = 0xfec00000
 
 const machines: Readonly<Record<string, Machine>> = {
   'virtio-blk': {
@@ -129,7 +131,7 @@ const machines: Readonly<Record<string, Machine>> = {
         id: DEVICE,
         kind: 'virtio-blk',
         transport: { kind: 'mmio', base: MICROVM_BASE, irq: MICROVM_GSI },
-        facts: facts(options),
+        facts: { ...facts(options), strayRegisters: IOAPIC_BASE },
       },
     ],
     path: `/machine/peripheral/${DEVICE}`,

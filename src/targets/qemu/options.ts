@@ -57,7 +57,8 @@ export function parseAddress(rest: string): { readonly machine: string; readonly
     options: {
       binary: 'qemu-system-x86_64',
       iothread,
-      numQueues: 1,
+      // A second queue shows whether trouble of the first spreads.
+      numQueues: 2,
       readonly: false,
       transitional: false,
       // Off where the harness controls each request of the back end; on, as deployed, in the path that people deploy.

@@ -90,9 +90,12 @@ export class QemuTarget implements Target {
         migrate: false,
         fingerprint: false,
         resets: ['system'],
-        controls: this.#options.readonly
-          ? ['hold', 'release', 'release-one', 'fail']
-          : ['hold', 'release', 'release-one', 'fail', 'resize'],
+        controls: [
+          ...(['hold', 'release', 'release-one'] as const),
+          // Requests that were joined fail together.
+          ...(this.#options.merging ? [] : (['fail'] as const)),
+          ...(this.#options.readonly ? [] : (['resize'] as const)),
+        ],
         synchronous: false,
       },
     }
