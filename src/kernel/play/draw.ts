@@ -32,6 +32,8 @@ const EAGER_MAX = 256
 const ATTEMPTS = 3
 /** How often an action is left out that changes nothing. */
 const IDLE = 0.9
+/** After so many of them in a row it is time to rest. */
+const IDLE_MAX = 3
 /** A burst is no longer than this. */
 const BURST_MAX = 16
 /** So many of our actions at most come while a device stands still in the middle of its work. */
@@ -41,6 +43,9 @@ const MISSES_MAX = 3
 /** A refrain repeats at most so many steps, so many times. */
 const REFRAIN_STEPS = 10
 const REFRAIN_TIMES = 10
+/** Actions of a round, and those between two rounds. */
+const ROUND_MAX = 10
+const TIDY = 3
 
 /** A machine to draw from; the same object draws any number of plans. */
 export class Drawer {
@@ -81,7 +86,9 @@ export class Drawer {
     this.cells.set(this.start)
     // A run begins when the target is at rest.
     this.eager(EAGER_MAX)
+    if (mood.rounds) this.rounds(mood, random, plan)
     let hush = 0
+    let idle = 0
     for (let misses = 0; plan.length < mood.length && misses < MISSES_MAX; ) {
       const hostileNow = mood.breach > 0 && random.chance(mood.breach)
       const drawn = (hostileNow ? this.drawAny(mood, random, true) : undefined) ?? this.drawAny(mood, random, false)
@@ -90,11 +97,15 @@ export class Drawer {
         this.settle(plan)
         continue
       }
-      misses = 0
       if (!this.take(drawn, plan) && random.chance(IDLE)) {
         plan.pop()
+        if (++idle < IDLE_MAX) continue
+        idle = 0
+        misses++
+        this.settle(plan)
         continue
       }
+      misses = idle = 0
       if (mood.burst > 0 && random.chance(mood.burst)) this.burst(drawn.action, mood, random, plan)
       if (hush > 0) {
         if (--hush > 0) continue
@@ -179,6 +190,57 @@ export class Drawer {
           if (resolved !== undefined) this.take({ ...step, resolved }, plan)
         }
       }
+  }
+
+  /**
+   * Round after round of the same actions: first as they come, then again as far as they are possible. From round to
+   * round the device gets a step more before we come in between, or all arguments are drawn anew.
+   */
+  private rounds(mood: Mood, random: Random, plan: PlanStep[]): void {
+    const round: (Drawn | number)[] = []
+    const steps = this.options.steps === true
+    const length = 3 + random.below(ROUND_MAX - 2)
+    for (let tries = 0; round.length < length && tries < 3 * ROUND_MAX; tries++) {
+      if (steps && round.length > 0 && random.chance(0.15)) {
+        round.push(1 + random.below(24))
+        this.step(round.at(-1) as number, plan)
+        continue
+      }
+      const drawn =
+        (random.chance(mood.breach) ? this.drawAny(mood, random, true) : undefined) ?? this.drawAny(mood, random, false)
+      if (drawn === undefined) this.settle(plan)
+      else if (this.take(drawn, plan)) round.push(drawn)
+      else plan.pop()
+    }
+    const anew = random.chance(0.5)
+    while (plan.length < mood.length) {
+      this.settle(plan)
+      // What the round leaves behind is cleared away as chance has it.
+      for (let i = 0; i < TIDY; i++) {
+        const drawn = this.drawAny(mood, random, false)
+        if (drawn !== undefined && !this.take(drawn, plan)) plan.pop()
+      }
+      const before = plan.length
+      for (let i = 0; i < round.length; i++) {
+        const item = round[i]!
+        if (typeof item === 'number') {
+          this.step(item, plan)
+          round[i] = item + 1
+          continue
+        }
+        const again = anew
+          ? this.drawOne(this.ours.indexOf(item.action), mood, random, item.hostile)
+          : this.understood(item)
+        if (again !== undefined && !this.take(again, plan)) plan.pop()
+      }
+      if (plan.length === before) break
+    }
+    plan.length = Math.min(plan.length, mood.length)
+  }
+
+  private understood(item: Drawn): Drawn | undefined {
+    const resolved = resolve(this.state, item.action, item.args, item.hostile)
+    return resolved === undefined ? undefined : { ...item, resolved }
   }
 
   /** An action that is possible: by weight, each tried once. */

@@ -32,6 +32,8 @@ export interface Mood {
   readonly burst: number
   /** That the last few steps are done over and over. */
   readonly refrain: number
+  /** The plan is one round of actions over and over, with device steps in it and a rest at its end. */
+  readonly rounds: boolean
   /** That what comes after a few device steps ends in a rest, with nothing in between. */
   readonly hush: number
   readonly save: number
@@ -50,6 +52,8 @@ const LENGTHS = [10, 30, 30, 60, 100] as const
 const RARE_WEIGHT = 30
 /** Actions of this weight and more carry a machine along: no plan goes without them. */
 const CARRIES = 5
+/** Share of the plans that are made of rounds. */
+const ROUNDS = 0.3
 /** Share of the duties that a hostile plan spares. */
 const SPARED = 0.6
 /** Where nothing is promised any more, what is seldom done since it undoes much is done that much more often. */
@@ -59,7 +63,8 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
   const { saves, steps, maxSteps, rare } = options
   const hostile = random.chance(options.hostile) && !rare
   // A breach needs something to break, and something to come of it.
-  const longest = Math.max(random.pick(LENGTHS), hostile ? 30 : 0)
+  const rounds = random.chance(ROUNDS) && !rare
+  const longest = rounds ? LENGTHS.at(-1)! : Math.max(random.pick(LENGTHS), hostile ? 30 : 0)
   // A costly action deserves that something follows.
   const drawn = rare ? LENGTHS.at(-1)! : 1 + (longest >> 2) + random.below(longest - (longest >> 2))
   const weights = new Float64Array(ours.length)
@@ -73,6 +78,7 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
     stepwise: steps ? random.pick([0, 0, 0.3, 0.6, 0.9]) : 0,
     burst: random.pick([0, 0.05, 0.2, 0.5]),
     refrain: random.pick([0, 0, 0.1, 0.3]),
+    rounds,
     hush: random.pick([0, 0.5, 0.9]),
     save: saves && random.chance(0.25) ? 0.08 : 0,
     weights,
@@ -89,8 +95,8 @@ const weightOf = ({ weight, hostile: spoils }: Action, random: Random, hostile: 
   if (weight === 0) return rare ? RARE_WEIGHT : 0
   const swarm = random.below(8)
   if (spoils && !hostile) return 0
-  if (swarm < 2) return weight < CARRIES ? 0 : weight
-  return swarm < 4 ? weight / 4 : swarm < 6 || weight < 1 ? weight : weight * 4
+  if (weight >= CARRIES) return swarm < 2 ? weight / 2 : swarm < 6 ? weight : weight * 2
+  return swarm < 4 ? 0 : swarm < 5 ? weight / 4 : swarm < 7 || weight < 1 ? weight : weight * 4
 }
 
 const habitsOf = (action: Action, random: Random): readonly unknown[] | undefined => {
