@@ -13,7 +13,10 @@ import { lengthOf, trimmed } from './steps.ts'
 export interface MinimalOptions {
   /** A plan that fails, shrunk and literal. */
   readonly plan: Plan
-  /** Runs of a Runner with the option `fingerprint`, on a target that repeats itself exactly. */
+  /**
+   * Runs of a Runner with the option `fingerprint`, each from the same state of a target that repeats itself exactly:
+   * on a fresh instance, unless the start of a session leaves nothing behind of the run before, not even in memory.
+   */
   readonly execute: (plan: Plan) => RunResult
   readonly same: (result: RunResult) => boolean
   /** Default 20,000. */

@@ -19,7 +19,7 @@ const WHOLESALE: readonly ((steps: Steps) => PlanStep[])[] = [
   // Such actions are drawn seldom because each takes as long as thousands of others.
   (steps) => steps.filter((step) => !isAct(step) || step.action.weight > 0),
   (steps) => steps.filter(isAct),
-  (steps) => steps.map((step) => (isAct(step) ? step : { do: 'settle' })),
+  (steps) => steps.map((step) => (isAct(step) || step.do === 'settle' ? step : { do: 'settle' })),
   (steps) => steps.filter((step) => step.do !== 'save'),
   (steps) => steps.map(obedient),
   (steps) => steps.filter((step) => obedient(step) === step),
