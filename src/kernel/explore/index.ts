@@ -2,4 +2,3 @@
 export { ExploreError, type ExploreFault } from './error.ts'
 export type { Exploration, ExploreOptions, Progress, Step, Violation } from './exploration.ts'
 export { explore } from './explore.ts'
-export { MAX_STATES } from './states.ts'

@@ -1,7 +1,7 @@
 /** A state as data: JSON for traces, and the differences of two states for reports. */
 import type { Layout, Node } from './layout.ts'
 import type { Action, Args } from './machine.ts'
-import { decodeScalar, encodeScalar, type ScalarJson, scalarFromJson, scalarToJson } from './scalar.ts'
+import { decodeScalar, type ScalarJson, scalarFromJson, scalarToJson } from './scalar.ts'
 
 export type Json = ScalarJson | { readonly [key: string]: Json } | readonly Json[]
 
@@ -51,9 +51,4 @@ export const argsFromJson = (action: Action, json: Readonly<Record<string, unkno
   return Object.fromEntries(
     action.args.map(({ name, type }) => [name, scalarFromJson(type, json[name], `${action.name}.${name}`)]),
   )
-}
-
-/** Throws a RangeError that names the action and the argument when a value is outside its type. */
-export const checkArgs = (action: Action, args: Args): void => {
-  for (const { name, type } of action.args) encodeScalar(type, args[name], `${action.name}.${name}`)
 }

@@ -10,9 +10,6 @@ const low = (value: Wide): number => (typeof value === 'bigint' ? Number(value &
 const high = (value: Wide): number =>
   typeof value === 'bigint' ? Number((value >> 32n) & 0xffff_ffffn) : Math.floor(value / 2 ** 32) >>> 0
 
-/** The two 32-bit halves of a 64-bit value, low first. */
-export const halves = (value: Wide): readonly [low: number, high: number] => [low(value), high(value)]
-
 /** A place that a CPU of the guest can name. */
 export const place = (space: Space, address: number): Location => ({ space, address })
 
