@@ -76,7 +76,7 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
     breaks: Uint8Array.from(ours, ({ duties }) => Number(hostile && random.chance(1 - SPARED ** duties.length))),
     settle: random.pick([0.03, 0.15, 0.5]),
     stepwise: steps ? random.pick([0, 0, 0.3, 0.6, 0.9]) : 0,
-    burst: random.pick([0, 0.05, 0.2, 0.5]),
+    burst: random.pick([0, 0.1, 0.3, 0.6]),
     refrain: random.pick([0, 0, 0.1, 0.3]),
     rounds,
     hush: random.pick([0, 0.5, 0.9]),
@@ -124,7 +124,7 @@ export const drawArgs = (
 const drawScalar = (type: AnyScalar, random: Random): unknown => {
   switch (type.kind) {
     case 'flag':
-      return random.chance(0.5)
+      return random.chance(0.6)
     case 'enum':
       return type.names![random.below(type.cells)]
     case 'set':
