@@ -493,7 +493,7 @@ export class QueueSession implements Session {
       transport.kick(0)
       const pauses = round % LAP_ROUNDS === 0 || driver.availIdx === end
       // A device that is done when the kick returns is looked at now and then: each look is a round trip.
-      if (pauses || !this.can.synchronous)
+      if (pauses || !this.can.synchronous || this.can.step)
         this.lapRight = this.awaitUsed(driver.availIdx) && this.namesEachOnce(driver.availIdx, count, chains)
       if (pauses) collectQuietly(this.target)
     }
