@@ -11,6 +11,8 @@ export const BEATS = 1
 
 export interface ExploreJob {
   readonly machine: string
+  /** A module that exports models, instead of the machines of this project. */
+  readonly modelsFrom?: string
   readonly scope: string
   readonly bounds: Readonly<Record<string, number>>
   readonly maxStates?: number

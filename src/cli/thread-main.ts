@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { postError } from '../campaign/messages.ts'
+import { loadMachines } from '../campaign/models.ts'
 import { checkTarget } from '../contract/check.ts'
 import type { OpenOptions } from '../contract/target.ts'
 import { openTarget, parseAddress } from '../targets/index.ts'
@@ -22,11 +23,8 @@ const openOptions = ({ directory, timeoutMs }: TargetJob): OpenOptions => {
 }
 
 const work: { readonly [K in keyof Jobs]: (job: Jobs[K]) => Promise<Answers[K]['result']> } = {
-  async explore({ machine, scope, bounds, maxStates, hostile }) {
-    const [{ machines }, { explore }] = await Promise.all([
-      import('../../spec/index.ts'),
-      import('../kernel/explore/index.ts'),
-    ])
+  async explore({ machine, modelsFrom, scope, bounds, maxStates, hostile }) {
+    const [machines, { explore }] = await Promise.all([loadMachines(modelsFrom), import('../kernel/explore/index.ts')])
     const found = machines.find(({ name }) => name === machine)!
     return explore(found.at(scope, bounds), {
       hostile,

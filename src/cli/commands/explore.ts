@@ -1,6 +1,7 @@
 /** `iospec explore`: every state of a machine within a scope. */
-import { machines } from '../../../spec/index.ts'
+
 import { EXIT, type ExitCode, UsageError } from '../../campaign/exit.ts'
+import { loadMachines } from '../../campaign/models.ts'
 import { preview } from '../../contract/explain.ts'
 import type { Exploration, Progress } from '../../kernel/explore/index.ts'
 import { argumentsText, changesText } from '../../report/steps.ts'
@@ -14,13 +15,15 @@ export const explore = command({
   name: 'explore',
   does: 'Walk every state of a machine within a scope, and judge every law in each',
   arguments: [{ name: '<machine>', does: 'name of the machine' }],
-  options: ['scope', 'hostileActors', 'maxStates', 'quiet', 'json'],
+  options: ['scope', 'hostileActors', 'maxStates', 'models', 'quiet', 'json'],
   examples: [
-    'iospec explore virtio-blk',
-    'iospec explore split-queue --scope queueSize=2 --hostile driver',
+    'iospec explore notification',
+    'iospec explore split-ring --scope size=2,wrap=4',
+    'iospec explore lifecycle --hostile driver',
     'iospec explore split-queue --max-states 100000 --json',
   ],
-  async run(context, [name = ''], { scope = [], hostileActors = [], maxStates, quiet, json }) {
+  async run(context, [name = ''], { scope = [], hostileActors = [], maxStates, models, quiet, json }) {
+    const machines = await loadMachines(models)
     const machine = machines.find(
       (each) =>
         each.name ===
@@ -38,6 +41,7 @@ export const explore = command({
         'explore',
         {
           machine: machine.name,
+          ...(models === undefined ? {} : { modelsFrom: models }),
           ...asked,
           hostile: hostileActors,
           ...(maxStates === undefined ? {} : { maxStates }),
