@@ -23,11 +23,24 @@ const found = (target: Description, fits: (device: DeviceDescription) => boolean
 const isDrivable = (device: DeviceDescription): boolean => plainRequest(device.kind) !== undefined
 const isBlk = (device: DeviceDescription): boolean => device.kind === 'virtio-blk'
 
-/** Without MSI-X there is nothing to mask. */
-const unreachableOf = ({ observes }: Description, { transport }: DeviceDescription): Record<string, string> =>
-  transport.kind === 'mmio' || observes.msi === 'none'
-    ? { anInterruptOwedWhileMasked: 'the device has no MSI-X that can be seen' }
-    : {}
+const NO_MSIX = 'the device has no MSI-X that can be seen'
+const NO_HOLD = 'the target has no control "hold"'
+const AT_ONCE = 'a device that answers while it is kicked, whose requests cannot be held back'
+
+/** What cannot happen on a target, or only if the device uses a freedom that this one does not use. */
+const unreachableOf = (
+  { observes, can }: Description,
+  { transport, facts }: DeviceDescription,
+): Record<string, string> => {
+  const holds = can.controls.includes('hold')
+  return {
+    ...(transport.kind === 'mmio' || observes.msi === 'none' ? { anInterruptOwedWhileMasked: NO_MSIX } : {}),
+    ...(holds ? {} : { aHeldRequest: NO_HOLD }),
+    ...(can.synchronous && !can.step && !holds ? { aCompletionOutOfOrder: AT_ONCE, aPickupWithoutKick: AT_ONCE } : {}),
+    // To ask for a reset is no duty.
+    ...(facts?.asksForReset === false ? { anAnswerToABreach: 'the device never asks for a reset' } : {}),
+  }
+}
 
 /** The queue of any virtio device that this suite has a request for. */
 export const splitQueueModel: Model = {

@@ -20,10 +20,10 @@ import { EndlessWork } from './watch.ts'
 
 /** Facts about a device's back end that a driver cannot read from it. */
 const FACTS: Record<DeviceName, Readonly<Record<string, string | number | boolean>>> = {
-  'virtio-9p': { answersTversion: true, answersOthersWith: 'Rlerror' },
-  'virtio-console': {},
-  'virtio-net': {},
-  'virtio-balloon': {},
+  'virtio-9p': { answersTversion: true, answersOthersWith: 'Rlerror', asksForReset: false },
+  'virtio-console': { asksForReset: false },
+  'virtio-net': { asksForReset: false },
+  'virtio-balloon': { asksForReset: false },
 }
 
 const PORTS = 0x1_0000
