@@ -121,6 +121,7 @@ export const preparedOf = (
     unavailable[name] ??
     (model.played.includes(machine.action(name).actor) ? 'a duty of the side that is played here' : undefined)
   const unreachable: Record<string, string> = {}
+  for (const { name } of machine.goals) if (unavailable[name] !== undefined) unreachable[name] = unavailable[name]
   for (const { name, action } of machine.stepGoals) {
     const reason = unavailable[machine.actions[action]!.name]
     if (reason !== undefined) unreachable[name] = reason

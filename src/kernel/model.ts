@@ -35,7 +35,7 @@ export interface Session {
    * costly to look at, for silence is about to be judged.
    */
   collect(atRest?: boolean): void
-  /** Actions that this very device cannot perform or show, each with the reason: known once it is open. */
+  /** Actions that this very device cannot perform or show, and goals out of its reach, each with the reason. */
   readonly unavailable?: Readonly<Record<string, string>>
   /** The device that `step` and `control` of the target are about. */
   readonly device: string
