@@ -173,7 +173,10 @@ describe.skipIf(qemuMissing !== undefined)('qemu: requests', () => {
     expect(statuses(4)).toEqual([1, 1, 0, 0])
     target.control!('disk', { do: 'fail', count: 1 })
     target.control!('disk', { do: 'fail', count: 2 })
-    expect(statuses(4)).toEqual([1, 1, 1, 0])
+    expect(statuses(4)).toEqual([1, 1, 0, 0])
+    target.control!('disk', { do: 'fail', count: 3 })
+    target.control!('disk', { do: 'fail', count: 0 })
+    expect(statuses(2)).toEqual([0, 0])
   })
 
   test.each(machines)('%s: a new size shows in the configuration and interrupts', async (rest) => {

@@ -87,6 +87,13 @@ export class Judge {
     return false
   }
 
+  /** Something is owed now, if only by a recommendation, so that it is worth waiting for. */
+  get expecting(): boolean {
+    const waived = this.unspecified
+    for (const debt of this.machine.owes) if ((!waived || debt.safety) && debt.when(this.state)) return true
+    return false
+  }
+
   /** An action that we perform. A broken duty is a breach of ours, never a finding. */
   perform(action: Action, args: Args): Finding | undefined {
     const broken: Clause[] = []

@@ -54,6 +54,8 @@ export interface RunOptions extends JudgeOptions {
 }
 
 const GRACE_MS = 20
+/** Looks at a target that works by itself before time is given to it. */
+const TURNS = 3
 /** Rounds of waiting: each doubles, together ten times the grace period. */
 const PATIENCE = 10
 
@@ -72,6 +74,8 @@ export class Runner {
   private performed: PlanStep[] = []
   private commands = 0
   private timed = false
+  /** Nothing was done since the target was last given time to come to rest. */
+  private rested = false
   private readonly earlier: Int32Array
 
   constructor(model: Model, machine: Machine, target: Target, options: RunOptions = {}) {
@@ -108,6 +112,7 @@ export class Runner {
     this.timed = false
     this.judge.restart()
     this.performed = []
+    this.rested = false
     let waiting: PlanStep[] = []
     let skipped = 0
     let reached: string | undefined
@@ -129,7 +134,8 @@ export class Runner {
       }
       if (this.finding === undefined && this.options.fingerprint === true)
         reached = `${this.target.fingerprint!()} ${this.judge.cells.join()}`
-      if (this.finding === undefined && this.performed.at(-1)?.do !== 'settle') this.perform({ do: 'settle' })
+      if (this.finding === undefined && this.performed.at(-1)?.do !== 'settle') this.performed.push({ do: 'settle' })
+      if (this.finding === undefined && !this.rested) this.settle(true)
     } catch (error) {
       trouble = troubleOf(error)
     }
@@ -181,6 +187,7 @@ export class Runner {
         this.earlier.set(this.judge.cells)
         this.finding = this.judge.perform(step.action, args)
         if (this.found) return true
+        this.rested = false
         this.session.perform(step.action, args)
         // What a poke brings about at once (a pending message of a vector that is unmasked) is seen before the next one.
         this.session.collect()
@@ -206,11 +213,18 @@ export class Runner {
     }
   }
 
-  private settle(): void {
+  /** A target that works by itself is waited for only while something is expected of it, and at the end of a run. */
+  private settle(toTheEnd = this.synchronous): void {
     this.trace.push({ by: 'schedule', do: 'settle' })
-    this.rest(0)
+    this.rested = toTheEnd || this.judge.expecting
+    if (this.rested) this.rest(0)
+    else this.session.collect()
     if (this.finding !== undefined) return
     if (!this.synchronous) {
+      for (let turn = 0; turn < TURNS && this.judge.expecting; turn++) {
+        this.rest(0)
+        if (this.finding !== undefined) return
+      }
       const grace = this.options.graceMs ?? GRACE_MS
       for (
         let waited = 0, slice = 1;

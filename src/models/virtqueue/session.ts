@@ -66,6 +66,12 @@ export class QueueSession implements Session {
   /** Something happened after which the device may ask for a reset. */
   private suspicious = false
   private masked = false
+  private offered: bigint | undefined
+  /** The status was read since the driver last did something. */
+  private looked = false
+  /** The interrupt line is up. */
+  private lineUp = false
+  private readonly showsLine: boolean
   /** INDIRECT_DESC was negotiated. */
   private indirect = false
 
@@ -77,6 +83,7 @@ export class QueueSession implements Session {
     this.sink = sink
     const description = target.describe()
     this.can = description.can
+    this.showsLine = description.observes.line === 'exact'
     this.transport = openTransport(target, device)
     const map = memoryMap(description, device, machine.scope.size!)
     this.shadow = description.observes.dma === 'exact' ? undefined : new Shadow(target, map)
@@ -97,6 +104,9 @@ export class QueueSession implements Session {
     if ((offered & bit(FEATURE.RING_RESET)) === 0n || this.transport.resetQueue === undefined)
       for (const name of ['driver.resetQueue', 'driver.enableQueue', 'device.finishQueueReset'])
         none[name] = 'the device does not offer the reset of a queue'
+    // A request reads and writes, so that without a table elsewhere it takes two descriptors of the queue.
+    if ((offered & bit(FEATURE.RING_INDIRECT_DESC)) === 0n)
+      none.everyChainOutstanding = 'the device does not offer indirect descriptors'
     if (!this.twoQueues) none['driver.useNeighbour'] = none['device.serveNeighbour'] = 'the device has one queue'
     const needs = {
       'backend.hold': 'hold',
@@ -126,13 +136,15 @@ export class QueueSession implements Session {
     this.masked = false
     this.transport.setStatus(0)
     this.awaitReset()
-    this.target.events()
-    this.transport.interruptStatus()
+    this.forgetInterrupts()
     this.afterReset()
     this.driver.former = []
     this.kind.restart()
     this.shadow?.restart()
-    const offered = this.transport.deviceFeatures()
+    // Reading them costs four accesses; a target in another process is asked once.
+    if (this.can.synchronous) this.offered = undefined
+    this.offered ??= this.transport.deviceFeatures()
+    const { offered } = this
     const has = (feature: number): boolean => (offered & bit(feature)) !== 0n
     this.sink(this.machine.action('device.offer'), {
       eventIdx: has(FEATURE.RING_EVENT_IDX),
@@ -143,6 +155,7 @@ export class QueueSession implements Session {
 
   perform(action: Action, args: Args): void {
     const { driver, transport } = this
+    this.looked = false
     switch (action.name) {
       case 'driver.start':
         this.initialise(args, true)
@@ -236,11 +249,11 @@ export class QueueSession implements Session {
 
   collect(atRest = false): void {
     const events = this.events()
-    const causes = this.transport.interrupts === 'msix' ? 0 : this.transport.interruptStatus()
+    const causes = this.causes(events)
     // An interrupt never comes before what it is about: where the rings are compared, they are looked at after the
     // interrupts were taken, and told first.
-    this.watch.compare()
-    if (atRest) this.watch.inspect()
+    const active = this.watch.compare()
+    if (atRest || active) this.watch.inspect()
     for (const event of events) {
       switch (event.kind) {
         case 'dma':
@@ -292,15 +305,29 @@ export class QueueSession implements Session {
     }
     if (this.lapping) this.lapDone()
     // A device that asks for a reset says so by an interrupt; that it forgot to is found out at the next rest.
-    if (this.phase === 'running' && !this.needsReset && (this.suspicious || atRest)) this.lookAtStatus()
+    if (this.phase === 'running' && !this.needsReset && !this.looked && (this.suspicious || atRest)) this.lookAtStatus()
+  }
+
+  /** Why there was an interrupt: asked for only where the line is up, or was. */
+  private causes(events: readonly TargetEvent[]): number {
+    if (this.transport.interrupts === 'msix') return 0
+    let rose = this.lineUp || !this.showsLine
+    for (const event of events) {
+      if (event.kind !== 'line' || event.device !== this.device) continue
+      this.lineUp = event.level
+      rose ||= event.level
+    }
+    return rose ? this.transport.interruptStatus() : 0
   }
 
   private forgetInterrupts(): void {
-    this.target.events()
+    for (const event of this.target.events())
+      if (event.kind === 'line' && event.device === this.device) this.lineUp = event.level
     if (this.transport.interrupts !== 'msix') this.transport.interruptStatus()
   }
 
   private lookAtStatus(): void {
+    this.looked = true
     if ((this.transport.status() & STATUS.DEVICE_NEEDS_RESET) === 0) return
     this.needsReset = true
     this.sink(this.machine.action('device.needReset'), { mixed: this.driver.offersMixed })
@@ -376,7 +403,7 @@ export class QueueSession implements Session {
       (args.eventIdx === true ? bit(FEATURE.RING_EVENT_IDX) : 0n) |
       (args.indirect === true ? bit(FEATURE.RING_INDIRECT_DESC) : 0n) |
       (args.ringReset === true ? bit(FEATURE.RING_RESET) : 0n)
-    const features = transport.deviceFeatures() & wanted
+    const features = (this.offered ?? 0n) & wanted
     transport.setStatus(STATUS.ACKNOWLEDGE)
     transport.setStatus(STATUS.ACKNOWLEDGE | STATUS.DRIVER)
     transport.setDriverFeatures(features)

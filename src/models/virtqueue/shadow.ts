@@ -13,11 +13,16 @@ interface Page {
 }
 
 const PAGE_BYTES = 4096
+/** Slots before the latest one that are looked at each time: twice as many as there can be chains. */
+const RECENT = 16
 
 export class Shadow {
   target: Target
   private readonly pages: readonly Page[]
   private readonly slots: Gpa
+  /** The slot that was written last: they are taken in turn. */
+  private latest = 0
+  private turn = 0
 
   constructor(target: Target, map: MemoryMap) {
     this.target = target
@@ -46,10 +51,12 @@ export class Shadow {
     page.bytes.set(data.subarray(0, page.bytes.length - (gpa - page.start)), gpa - page.start)
   }
 
-  /** Tells each run of bytes that are not what they should be, once. */
+  /** Tells each run of bytes that are not what they should be, once. Of pages that are long out of use, one a time. */
   compare(told: (gpa: Gpa, data: Uint8Array) => void): void {
-    for (const { start, bytes, inUse } of this.pages) {
-      if (!inUse) continue
+    this.turn = (this.turn + 1) % SLOTS
+    for (let i = 0; i < this.pages.length; i++) {
+      const { start, bytes, inUse } = this.pages[i]!
+      if (!inUse || (i < SLOTS && i !== this.turn && (this.latest + SLOTS - i) % SLOTS >= RECENT)) continue
       const now = this.target.load(start, bytes.length)
       if (bytes.equals(now)) continue
       for (let at = 0; at < now.length; at++) {
@@ -66,7 +73,10 @@ export class Shadow {
 
   private pageOf(gpa: Gpa): Page | undefined {
     const slot = Math.floor((gpa - this.slots) / SLOT_BYTES)
-    if (slot >= 0 && slot < SLOTS) return this.pages[slot]
+    if (slot >= 0 && slot < SLOTS) {
+      this.latest = slot
+      return this.pages[slot]
+    }
     for (let i = SLOTS; i < this.pages.length; i++) {
       const page = this.pages[i]!
       if (gpa >= page.start && gpa < page.start + page.bytes.length) return page

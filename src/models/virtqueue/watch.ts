@@ -134,17 +134,18 @@ export class Watch {
     this.tell('nowhere', event.access === 'write', undefined)
   }
 
-  /** Compares the used ring with what was last seen: for targets that do not show accesses. */
-  compare(): void {
+  /** Compares the used ring with what was last seen: for targets that do not show accesses. Returns whether it changed. */
+  compare(): boolean {
     const { rings, target } = this.driver
-    if (rings === undefined || this.shadow === undefined || this.muted) return
+    if (rings === undefined || this.shadow === undefined || this.muted) return false
     const now = target.load(rings.used, this.ring.length)
     let changed = false
     for (let i = 0; i < now.length && !changed; i++) changed = now[i] !== this.ring[i]
-    if (!changed) return
+    if (!changed) return false
     this.ring.set(now)
     this.tell('used', true, undefined)
     this.usedChanged()
+    return true
   }
 
   /** Compares all other memory of the driver with what should be in it: a difference is a write of the device. */

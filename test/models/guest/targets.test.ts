@@ -85,7 +85,7 @@ describe.skipIf(missing('qemu-system-x86_64'))('QEMU', () => {
   ])('is reached at %s', async (address, interrupts) => {
     const target = await qemuDoor.open(address, open)
     const driver = negotiate(target)
-    expect([driver.interrupts, capacityOf(driver), driver.queueCount()]).toEqual([interrupts, 99, 1])
+    expect([driver.interrupts, capacityOf(driver), driver.queueCount()]).toEqual([interrupts, 99, 2])
     target.close()
   })
 

@@ -1,0 +1,168 @@
+/**
+ * A campaign on QEMU beside a bare scripted loop of the same requests: the loop makes the same writes to registers and
+ * guest memory, waits for the same used entries, and plans, watches and judges nothing.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Gpa, Location, Target, Width } from '../src/contract/index.ts'
+import type { Model } from '../src/kernel/model.ts'
+import { Drawer } from '../src/kernel/play/draw.ts'
+import { runSeed } from '../src/kernel/play/random.ts'
+import { Runner } from '../src/kernel/play/run.ts'
+import { used } from '../src/layout/split-ring.ts'
+import { virtioBlkModel } from '../src/models/split-queue.ts'
+import { qemuDoor } from '../src/targets/qemu/index.ts'
+import { line, timed } from './print.ts'
+
+const RUNS = 400
+const ROUNDS = 3
+
+type Poke =
+  | { readonly do: 'write'; readonly at: Location; readonly width: Width; readonly value: bigint }
+  | { readonly do: 'read'; readonly at: Location; readonly width: Width }
+  | { readonly do: 'store'; readonly gpa: Gpa; readonly data: Uint8Array }
+  /** The used index at this address has come this far. */
+  | { readonly do: 'await'; readonly gpa: Gpa; readonly idx: number }
+
+/** What the driver does, as opposed to what is done to watch the device. */
+interface Script {
+  readonly pokes: Poke[]
+  driving: boolean
+}
+
+/** Tells a script when the driver is at work. */
+const scripted = (model: Model, script: Script): Model => ({
+  ...model,
+  open(target, machine, sink) {
+    const session = model.open(target, machine, sink)
+    const drives = (work: () => void): void => {
+      script.driving = true
+      work()
+      script.driving = false
+    }
+    return {
+      device: session.device,
+      unavailable: session.unavailable ?? {},
+      start: () => drives(() => session.start()),
+      perform: (action, args) => drives(() => session.perform(action, args)),
+      collect: (atRest) => session.collect(atRest),
+      move: (to) => session.move(to),
+    }
+  },
+})
+
+/** Passes everything on and remembers what was done to the device, and how far it had come. */
+const recorded = (target: Target, ringBytes: number, script: Script): Target => {
+  const { pokes } = script
+  const seen = new Map<Gpa, number>()
+  return {
+    describe: () => target.describe(),
+    reset: (kind) => target.reset(kind),
+    read(at, width) {
+      if (script.driving) pokes.push({ do: 'read', at, width })
+      return target.read(at, width)
+    },
+    write(at, width, value) {
+      pokes.push({ do: 'write', at, width, value })
+      target.write(at, width, value)
+    },
+    load(gpa, bytes) {
+      const data = target.load(gpa, bytes)
+      // The watch reads the whole used ring, and nothing else of that length.
+      const idx = bytes === ringBytes ? data[used.idx]! | (data[used.idx + 1]! << 8) : undefined
+      if (idx !== undefined && idx !== seen.get(gpa)) {
+        seen.set(gpa, idx)
+        pokes.push({ do: 'await', gpa: gpa + used.idx, idx })
+      }
+      return data
+    },
+    store(gpa, data) {
+      pokes.push({ do: 'store', gpa, data: data.slice() })
+      target.store(gpa, data)
+    },
+    events: () => target.events(),
+    settle: (deadlineMs) => target.settle(deadlineMs),
+    control: (device, control) => target.control!(device, control),
+    close: () => target.close(),
+  }
+}
+
+const AWAIT_MAX = 100_000
+const DELAY_PORT: Location = { space: 'port', address: 0x80 }
+
+const replay = (target: Target, pokes: readonly Poke[]): void => {
+  for (const poke of pokes) {
+    switch (poke.do) {
+      case 'write':
+        target.write(poke.at, poke.width, poke.value)
+        break
+      case 'read':
+        target.read(poke.at, poke.width)
+        break
+      case 'store':
+        target.store(poke.gpa, poke.data)
+        break
+      case 'await':
+        for (let tries = 0; ; tries++) {
+          const data = target.load(poke.gpa, 2)
+          // It may be further already.
+          if ((((data[0]! | (data[1]! << 8)) - poke.idx) & 0xffff) < 0x8000) break
+          if (tries > AWAIT_MAX)
+            throw new Error(`used.idx: expected ${poke.idx} or more, found ${data[0]! | (data[1]! << 8)}`)
+          // Gives the main loop of QEMU a turn.
+          target.read(DELAY_PORT, 1)
+        }
+    }
+  }
+}
+
+const measure = async (address: string, directory: string): Promise<void> => {
+  const machine = virtioBlkModel.machine.at('played')
+  const target = await qemuDoor.open(address, { directory, timeoutMs: 10_000 })
+  try {
+    const runner = new Runner(virtioBlkModel, machine, target)
+    // The monitor of QEMU costs the same here and there, and more than everything else.
+    const controls = machine.actions.filter(({ actor }) => actor === 'backend').map(({ name }) => name)
+    const unavailable = new Set([...Object.keys(runner.unavailable), ...controls])
+    const drawer = new Drawer(machine, { played: ['driver'], unavailable, hostile: 0 })
+    const seeds = Array.from({ length: RUNS }, (_, i) => runSeed(1, machine.name, i))
+    const tolerated = new Set(['device.return.identificationIsPadded@VIO-BLK-13'])
+
+    const script: Script = { pokes: [], driving: false }
+    const watched = recorded(target, used.bytes(machine.scope.size!), script)
+    const recording = new Runner(scripted(virtioBlkModel, script), machine, watched, { tolerated })
+    for (const seed of seeds) recording.run(drawer.draw(seed))
+
+    const campaign = new Runner(virtioBlkModel, machine, target, { tolerated })
+    let best = { campaign: Number.POSITIVE_INFINITY, bare: Number.POSITIVE_INFINITY }
+    let requests = 0
+    let commands = 0
+    for (let round = 0; round < ROUNDS; round++) {
+      const [results, playing] = timed(() => seeds.map((seed) => campaign.run(drawer.draw(seed))))
+      const [, bare] = timed(() => replay(target, script.pokes))
+      best = { campaign: Math.min(best.campaign, playing), bare: Math.min(best.bare, bare) }
+      commands = results.reduce((sum, result) => sum + result.commands, 0)
+      requests = results
+        .flatMap(({ trace }) => trace)
+        .filter((step) => step.by === 'target' && step.action.name === 'device.return').length
+    }
+    line(
+      `qemu:${address}`,
+      `${Math.round(commands / best.campaign)} steps/s, ${Math.round(requests / best.campaign)} requests/s`,
+      `${((100 * best.bare) / best.campaign).toFixed(0)} % of a bare loop (${Math.round(requests / best.bare)} requests/s)`,
+    )
+  } finally {
+    target.close()
+  }
+}
+
+export const run = async (): Promise<void> => {
+  const directory = mkdtempSync(join(tmpdir(), 'iospec-bench-'))
+  try {
+    await measure('virtio-blk', directory)
+    await measure('virtio-blk-mmio', directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
