@@ -26,9 +26,13 @@ class GuestMemory:
 
     def gather(self, pieces):
         """The bytes of a buffer that lies in pieces `(gpa, bytes)`."""
+        for gpa, count in pieces:
+            self.check(gpa, count)
         return b"".join(self.ram[gpa : gpa + count] for gpa, count in pieces)
 
     def scatter(self, pieces, data):
+        """Fills a buffer that lies in pieces, as far as the data goes."""
         for gpa, count in pieces:
-            self.ram[gpa : gpa + count] = data[:count]
-            data = data[count:]
+            self.check(gpa, count)
+            piece, data = data[:count], data[count:]
+            self.ram[gpa : gpa + len(piece)] = piece
