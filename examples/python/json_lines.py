@@ -46,17 +46,17 @@ class Adapter:
         """The fields of the reply to one request, or None for a call that is not offered."""
         if call == "read":
             width = self._width(request)
-            value = self.read(request["space"], number(request, "address"), width)
+            value = self.read(text(request, "space"), number(request, "address"), width)
             return {"value": hex(value & ((1 << 8 * width) - 1))}
         if call == "write":
             value = number(request, "value")
-            self.write(request["space"], number(request, "address"), self._width(request), value)
+            self.write(text(request, "space"), number(request, "address"), self._width(request), value)
             return {}
         if call == "load":
             start, end = self._range(number(request, "gpa"), number(request, "bytes"))
             return {"data": base64.b64encode(self.ram[start:end]).decode()}
         if call == "store":
-            data = base64.b64decode(request["data"], validate=True)
+            data = decoded(text(request, "data"))
             start, end = self._range(number(request, "gpa"), len(data))
             self.ram[start:end] = data
             return {}
@@ -66,7 +66,7 @@ class Adapter:
         if call == "settle":
             return {"state": "quiet"}
         if call == "reset":
-            self.reset(request["kind"])
+            self.reset(text(request, "kind"))
             return {}
         if call == "hello":
             return {"protocol": 1, **self.description}
@@ -87,33 +87,54 @@ class Adapter:
 
 def number(request, name):
     """An unsigned field: a JSON number, or a string "0x..."."""
-    value = request[name]
-    if isinstance(value, str) and value.startswith("0x"):
-        value = int(value, 16)
+    value = request.get(name)
+    try:
+        if isinstance(value, str) and value.startswith("0x"):
+            value = int(value, 16)
+    except ValueError:
+        pass
     if type(value) is not int or not 0 <= value <= ALL_ONES:
         raise Refused(f"expected a number in {name}")
     return value
 
 
-def reply_to(adapter, line):
-    """The reply to one line, and whether it was the last one."""
-    request_id = 0
+def text(request, name):
+    value = request.get(name)
+    if not isinstance(value, str):
+        raise Refused(f"expected a string in {name}")
+    return value
+
+
+def decoded(data):
+    try:
+        return base64.b64decode(data, validate=True)
+    except ValueError as broken:
+        raise Refused(f"expected base64 in data: {broken}") from None
+
+
+def parsed(line):
     try:
         request = json.loads(line)
+    except (ValueError, RecursionError) as broken:
+        raise Refused(f"expected JSON: {broken}") from None
+    if not isinstance(request, dict):
+        raise Refused("expected a flat JSON object")
+    return request
+
+
+def reply_to(adapter, line):
+    """The reply to one line, and whether it was the last one. A mistake of the device itself is not caught."""
+    request_id = 0
+    try:
+        request = parsed(line)
         request_id = number(request, "id")
-        call = request["call"]
-        if not isinstance(call, str):
-            raise Refused("expected a string in call")
+        call = text(request, "call")
         fields = adapter.answer(call, request)
         if fields is None:
             fields = {"unsupported": True}
         return {"id": request_id, **fields}, call == "bye"
     except Refused as refused:
         return {"id": request_id, "error": str(refused)}, False
-    except KeyError as missing:
-        return {"id": request_id, "error": f"expected a field {missing}"}, False
-    except (ValueError, TypeError, RecursionError) as broken:
-        return {"id": request_id, "error": f"expected a flat JSON object: {broken}"}, False
 
 
 def lines():
