@@ -171,7 +171,6 @@ export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBoun
       },
       'backend.fail': {
         does: 'The back end lets the next request fail.',
-        weight: 0.5,
         when: (s) =>
           !s.failing &&
           s.neighbour !== 'busy' &&

@@ -10,7 +10,7 @@ import { type ClauseId, clause } from '../clauses/index.ts'
 import { lifecycleState } from './lifecycle.ts'
 import { notificationState } from './notification.ts'
 import { queueState } from './queue.ts'
-import type { RingBounds } from './split-ring.ts'
+import { area, type RingBounds } from './split-ring.ts'
 
 /** Each way to spoil a chain: the duty that the driver breaks, and what a robust device does. */
 const spoilt = {
@@ -109,6 +109,18 @@ export const hostile = ({ size }: RingBounds) => {
         requires: { exposedIsUntouched: { clause: clause('VIO-STAT-11'), holds: () => false } },
       },
       'driver.jump': { effect: (s) => void (s.jumped = true) },
+      'device.touch': {
+        args: { area, write: t.flag, head: t.maybe(head) },
+        requires: {
+          // Who takes such a chain for a good one has its two halves confused.
+          writableIsNeverInput: {
+            clause: clause('HRD-04'),
+            given: (s, { area, head }) => area === 'writable' && head !== undefined && s.malformed.has(head),
+            holds: (s, { write }) => write || s.why !== 'readableAfterWritable',
+            safety: true,
+          },
+        },
+      },
       'driver.rewriteRegisters': { effect: (s) => void (s.moved = true) },
       'device.return': {
         args: { head: t.maybe(head) },

@@ -88,7 +88,7 @@ export const notification = (bounds: RingBounds) => {
       },
       'driver.kick': {
         does: 'Writes the notification register of the queue.',
-        weight: 5,
+        weight: 8,
         when: (s) => s.phase === 'running' && !s.lapping,
         requires: { queueIsUp: { clause: clause('VIO-STAT-10'), holds: (s) => s.queueUp } },
         effect(s) {

@@ -57,7 +57,15 @@ export const splitQueueSeams = {
       'driver.publish',
       'driver.consume',
     ],
-    ...['driver.jump', 'driver.lap', 'device.lap', 'device.return', 'device.publish', 'driver.rewriteRegisters'],
+    ...[
+      'driver.jump',
+      'device.touch',
+      'driver.lap',
+      'device.lap',
+      'device.return',
+      'device.publish',
+      'driver.rewriteRegisters',
+    ],
   ],
 } as const
 

@@ -4,7 +4,7 @@
  */
 import type { Action, Actor, Args, Erased, Machine } from '../language/machine.ts'
 import { viewOf } from '../language/views.ts'
-import { type Drawn, drawArgs, type Mood, moodOf } from './mood.ts'
+import { CARRIES, type Drawn, drawArgs, type Mood, moodOf } from './mood.ts'
 import type { Plan, PlanStep } from './plan.ts'
 import { Random } from './random.ts'
 
@@ -12,7 +12,7 @@ export interface DrawOptions {
   readonly played: readonly Actor[]
   /** Actions that cannot be performed on the target at hand. */
   readonly unavailable?: ReadonlySet<string>
-  /** Share of the plans in which we may break duties. Default a quarter. */
+  /** Share of the plans in which we may break duties. Default a third. */
   readonly hostile?: number
   /** Whether plans contain `save`. */
   readonly saves?: boolean
@@ -25,7 +25,7 @@ export interface DrawOptions {
 }
 
 const MAX_STEPS = 100
-const HOSTILE = 0.25
+const HOSTILE = 0.33
 /** The stand-in stops here: a machine whose eager choices never end would otherwise never be drawn from. */
 const EAGER_MAX = 256
 /** How often arguments are drawn for an action before another one is tried; the first time from habit. */
@@ -34,6 +34,12 @@ const ATTEMPTS = 3
 const IDLE = 0.9
 /** After so many of them in a row it is time to rest. */
 const IDLE_MAX = 3
+/** For so many actions after a breach nothing is undone: first it is to be seen what comes of it. */
+const AFTERMATH = 8
+/** How often a duty is broken after another one. */
+const AGAIN = 0.1
+/** How often we wait for a target that has nothing to do. */
+const IDLE_REST = 0.1
 /** A burst is no longer than this. */
 const BURST_MAX = 16
 /** So many of our actions at most come while a device stands still in the middle of its work. */
@@ -58,6 +64,8 @@ export class Drawer {
   private readonly start: Int32Array
   private readonly tried: Uint8Array
   private readonly before: Int32Array
+  /** Actions since behaviour became unspecified; 0 where it is not. */
+  private sinceBreach = 0
 
   constructor(machine: Machine, options: DrawOptions) {
     this.machine = machine
@@ -84,14 +92,19 @@ export class Drawer {
     const mood = moodOf(this.ours, random, { hostile, saves, steps, maxSteps, rare })
     const plan: PlanStep[] = []
     this.cells.set(this.start)
+    this.sinceBreach = 0
     // A run begins when the target is at rest.
     this.eager(EAGER_MAX)
     if (mood.rounds) this.rounds(mood, random, plan)
     let hush = 0
+    // In a moment that may be the right one, every action is as likely.
+    let lone = false
     let idle = 0
     for (let misses = 0; plan.length < mood.length && misses < MISSES_MAX; ) {
-      const hostileNow = mood.breach > 0 && random.chance(mood.breach)
-      const drawn = (hostileNow ? this.drawAny(mood, random, true) : undefined) ?? this.drawAny(mood, random, false)
+      const hostileNow = this.breaches(mood, random)
+      const alike = hush === 1 && lone
+      const drawn =
+        (hostileNow ? this.drawAny(mood, random, true) : undefined) ?? this.drawAny(mood, random, false, alike)
       if (drawn === undefined) {
         misses++
         this.settle(plan)
@@ -106,15 +119,25 @@ export class Drawer {
         continue
       }
       misses = idle = 0
-      if (mood.burst > 0 && random.chance(mood.burst)) this.burst(drawn.action, mood, random, plan)
+      const fills = drawn.action.weight >= CARRIES || random.chance(0.2)
+      if (fills && mood.burst > 0 && random.chance(mood.burst)) this.burst(drawn.action, mood, random, plan)
       if (hush > 0) {
         if (--hush > 0) continue
         this.settle(plan)
-      } else if (this.rest(mood, random, plan) && random.chance(mood.hush)) hush = 1 + random.below(HUSH_MAX)
+      } else if (this.rest(mood, random, plan) && random.chance(mood.hush)) {
+        lone = random.chance(0.5)
+        hush = lone ? 1 : 1 + random.below(HUSH_MAX)
+      }
       if (mood.refrain > 0 && random.chance(mood.refrain)) this.refrain(mood, random, plan)
       if (mood.save > 0 && random.chance(mood.save)) plan.push({ do: 'save' })
     }
     return { steps: rare ? withOneCostly(plan) : plan }
+  }
+
+  /** Whether a duty is broken now. A second breach would hide what comes of the first. */
+  private breaches(mood: Mood, random: Random): boolean {
+    if (mood.breach === 0 || !random.chance(mood.breach)) return false
+    return this.sinceBreach === 0 || random.chance(AGAIN)
   }
 
   /** Adds an action to the plan. Returns false when it certainly means nothing: its effect leaves the state as it is. */
@@ -124,6 +147,7 @@ export class Drawer {
     const broken = hostile ? this.broken(action, resolved) : undefined
     action.effect?.(this.state, resolved)
     if (broken !== undefined) this.machine.breach?.(this.state, broken.clause)
+    this.sinceBreach = this.machine.unspecified?.(this.state) === true ? this.sinceBreach + 1 : 0
     const counts = hostile || action.effect === undefined || this.differs()
     if (this.options.synchronous === true) this.eager(EAGER_MAX)
     return counts
@@ -154,10 +178,20 @@ export class Drawer {
 
   /** What comes between two of our actions: nothing, a rest, or (then it returns true) some device steps. */
   private rest(mood: Mood, random: Random, plan: PlanStep[]): boolean {
+    // While the stand-in has nothing to do there is nothing to wait for, or to come in between of.
+    if (!this.busy() && !random.chance(IDLE_REST)) return false
     if (random.chance(mood.settle)) this.settle(plan)
     else if (mood.stepwise > 0 && random.chance(mood.stepwise)) {
       this.step(1 + random.below(random.chance(0.3) ? 4 : random.chance(0.8) ? 24 : 64), plan)
       return true
+    }
+    return false
+  }
+
+  private busy(): boolean {
+    for (const action of this.theirs) {
+      const args = action.eager!(this.state)
+      if (args !== undefined && (action.when === undefined || action.when(this.state, args))) return true
     }
     return false
   }
@@ -201,13 +235,14 @@ export class Drawer {
     const steps = this.options.steps === true
     const length = 3 + random.below(ROUND_MAX - 2)
     for (let tries = 0; round.length < length && tries < 3 * ROUND_MAX; tries++) {
-      if (steps && round.length > 0 && random.chance(0.15)) {
+      if (steps && this.busy() && random.chance(0.4)) {
         round.push(1 + random.below(24))
         this.step(round.at(-1) as number, plan)
         continue
       }
       const drawn =
-        (random.chance(mood.breach) ? this.drawAny(mood, random, true) : undefined) ?? this.drawAny(mood, random, false)
+        (this.breaches(mood, random) ? this.drawAny(mood, random, true) : undefined) ??
+        this.drawAny(mood, random, false)
       if (drawn === undefined) this.settle(plan)
       else if (this.take(drawn, plan)) round.push(drawn)
       else plan.pop()
@@ -220,7 +255,7 @@ export class Drawer {
         const drawn = this.drawAny(mood, random, false)
         if (drawn !== undefined && !this.take(drawn, plan)) plan.pop()
       }
-      const before = plan.length
+      let acts = 0
       for (let i = 0; i < round.length; i++) {
         const item = round[i]!
         if (typeof item === 'number') {
@@ -231,9 +266,12 @@ export class Drawer {
         const again = anew
           ? this.drawOne(this.ours.indexOf(item.action), mood, random, item.hostile)
           : this.understood(item)
-        if (again !== undefined && !this.take(again, plan)) plan.pop()
+        if (again === undefined) continue
+        if (this.take(again, plan)) acts++
+        else plan.pop()
       }
-      if (plan.length === before) break
+      // A round that hardly happens any more is over.
+      if (2 * acts < round.length) break
     }
     plan.length = Math.min(plan.length, mood.length)
   }
@@ -244,12 +282,20 @@ export class Drawer {
   }
 
   /** An action that is possible: by weight, each tried once. */
-  private drawAny(mood: Mood, random: Random, hostile: boolean): Drawn | undefined {
-    const ruined = this.machine.unspecified?.(this.state) === true
-    const weights = ruined ? mood.ruined : mood.weights
+  private drawAny(mood: Mood, random: Random, hostile: boolean, alike = false): Drawn | undefined {
+    const ruined = this.sinceBreach > AFTERMATH
+    const weights = hostile
+      ? mood.breaks
+      : alike
+        ? mood.alike
+        : ruined
+          ? mood.ruined
+          : this.sinceBreach > 0
+            ? mood.calm
+            : mood.weights
     const { tried } = this
     tried.fill(0)
-    for (let total = ruined ? mood.ruinedTotal : mood.total; total > 1e-9; ) {
+    for (let total = weights.reduce((sum, weight) => sum + weight, 0); total > 1e-9; ) {
       let ticket = (random.bits() / 4_294_967_296) * total
       let index = -1
       for (let i = 0; i < weights.length; i++) {

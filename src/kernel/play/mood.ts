@@ -22,8 +22,8 @@ export interface Mood {
   readonly length: number
   /** That a duty is broken. */
   readonly breach: number
-  /** By number of the action: 1 where its duties may be broken. Few at a time: one breach hides what another does. */
-  readonly breaks: Uint8Array
+  /** By number of the action, how often its duties are broken: each duty alike, and not those of every action. */
+  readonly breaks: Float64Array
   /** That everything rests before we go on. */
   readonly settle: number
   /** That the device takes a few of its smallest steps. */
@@ -39,19 +39,21 @@ export interface Mood {
   readonly save: number
   /** By number of the action among those that we play. */
   readonly weights: Float64Array
-  readonly total: number
   /** The same for states in which behaviour is unspecified. */
   readonly ruined: Float64Array
-  readonly ruinedTotal: number
+  /** The same right after a breach. */
+  readonly calm: Float64Array
+  /** The same where all that may be done is as likely. */
+  readonly alike: Float64Array
   /** Favourite values, by number of the action and of the argument; undefined where every value is as welcome. */
   readonly habits: readonly (readonly unknown[] | undefined)[]
 }
 
-const LENGTHS = [10, 30, 30, 60, 100] as const
+const LENGTHS = [10, 30, 60, 100, 100] as const
 /** What an action of weight 0 weighs in a plan that is to have it. */
 const RARE_WEIGHT = 30
 /** Actions of this weight and more carry a machine along: no plan goes without them. */
-const CARRIES = 5
+export const CARRIES = 5
 /** Share of the plans that are made of rounds. */
 const ROUNDS = 0.3
 /** Share of the duties that a hostile plan spares. */
@@ -69,11 +71,15 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
   const drawn = rare ? LENGTHS.at(-1)! : 1 + (longest >> 2) + random.below(longest - (longest >> 2))
   const weights = new Float64Array(ours.length)
   for (let i = 0; i < ours.length; i++) weights[i] = weightOf(ours[i]!, random, hostile, rare)
+  const breaks = Float64Array.from(ours, ({ duties }) =>
+    hostile && random.chance(1 - SPARED ** duties.length) ? duties.length : 0,
+  )
+  const alike = weights.map((_weight, i) => Number(ours[i]!.weight > 0 && ours[i]!.hostile !== true))
   const ruined = weights.map((weight, i) => (ours[i]!.weight < 1 ? weight * UNDO : weight))
   return {
     length: Math.min(maxSteps, drawn),
-    breach: hostile ? random.pick([0.08, 0.15, 0.3]) : 0,
-    breaks: Uint8Array.from(ours, ({ duties }) => Number(hostile && random.chance(1 - SPARED ** duties.length))),
+    breach: hostile ? random.pick([0.1, 0.2, 0.4]) : 0,
+    breaks,
     settle: random.pick([0.03, 0.15, 0.5]),
     stepwise: steps ? random.pick([0, 0, 0.3, 0.6, 0.9]) : 0,
     burst: random.pick([0, 0.1, 0.3, 0.6]),
@@ -82,14 +88,12 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
     hush: random.pick([0, 0.5, 0.9]),
     save: saves && random.chance(0.25) ? 0.08 : 0,
     weights,
-    total: sumOf(weights),
     ruined,
-    ruinedTotal: sumOf(ruined),
+    calm: weights.map((weight, i) => (ours[i]!.weight < 1 ? 0 : weight)),
+    alike,
     habits: ours.map((action) => habitsOf(action, random)),
   }
 }
-
-const sumOf = (numbers: Float64Array): number => numbers.reduce((sum, number) => sum + number, 0)
 
 const weightOf = ({ weight, hostile: spoils }: Action, random: Random, hostile: boolean, rare: boolean): number => {
   if (weight === 0) return rare ? RARE_WEIGHT : 0
