@@ -37,7 +37,13 @@ export const POWER_STATE_MASK = 3
 export const POWER_NO_SOFT_RESET = 8
 
 /** PCI Express capability: offsets from its start. */
-export const EXPRESS = { capabilities: 2, deviceCapabilities: 4, deviceControl: 8, deviceStatus: 10, bytes: 0x3c } as const
+export const EXPRESS = {
+  capabilities: 2,
+  deviceCapabilities: 4,
+  deviceControl: 8,
+  deviceStatus: 10,
+  bytes: 0x3c,
+} as const
 export const FLR_CAPABLE = 1 << 28
 export const FLR_INITIATE = 1 << 15
 /** `deviceStatus`: requests are still outstanding. */
