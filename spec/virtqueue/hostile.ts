@@ -10,6 +10,7 @@ import { type ClauseId, clause } from '../clauses/index.ts'
 import { lifecycleState } from './lifecycle.ts'
 import { notificationState } from './notification.ts'
 import { queueState } from './queue.ts'
+import { serviceState } from './service.ts'
 import { area, type RingBounds } from './split-ring.ts'
 
 /** Each way to spoil a chain: the duty that the driver breaks, and what a robust device does. */
@@ -77,7 +78,7 @@ export const hostile = ({ size }: RingBounds) => {
   const head = t.id('head', size)
   return part({
     source: 'VIRTIO 1.4',
-    borrows: { ...queueState(size), ...lifecycleState, ...notificationState },
+    borrows: { ...queueState(size), ...lifecycleState, ...notificationState, ...serviceState },
     state: {
       ...hostileState(size),
       jumped: t.flag,
@@ -151,6 +152,8 @@ export const hostile = ({ size }: RingBounds) => {
           !s.moved &&
           s.kicked &&
           !s.unchecked &&
+          // A device that waits for its back end has not read everything.
+          !s.held &&
           s.chains.some((chain, h) => chain.at !== 'added' && s.malformed.has(h)),
         safety: true,
       },
