@@ -286,7 +286,11 @@ const outcome = (name: string, finding: Finding): CheckResult =>
     : { name, verdict: 'not-applicable', detail: finding.notApplicable }
 
 function told(error: unknown): string {
-  if (error instanceof Broken || error instanceof TargetError) return error.message
+  if (error instanceof Broken) return error.message
+  if (error instanceof TargetError) {
+    const last = error.lastWords.trim().split('\n').at(-1) ?? ''
+    return last === '' ? error.message : `${error.message}; it said last: ${preview(last, 200)}`
+  }
   return `the adapter threw ${preview(error instanceof Error ? `${error.name}: ${error.message}` : error, 200)}`
 }
 

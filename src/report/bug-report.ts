@@ -97,7 +97,7 @@ export const bugReport = (found: Counterexample, file: string, label?: string): 
     `- **Implementation:** ${plain(`${target.name} ${target.version}`)}, as ${code(target.address)}`,
     `- **Clause:** ${clause.id}, ${plain(clause.source)}, section ${plain(clause.section)}${label === undefined ? '' : `, ${code(label)}`} (${clause.strength}, ${clause.basis})`,
     `- **Verdict:** ${verdict}`,
-    `- **Found by:** iospec ${plain(iospec)}, machine ${code(machine)} (${plain([scope.name, ...bounds].join(' '))}), seed ${seed}, run ${run}, bug ${code(bugId)}`,
+    `- **Found by:** iospec ${plain(iospec)}, machine ${code(machine)} (${plain([scope.name, ...bounds].join(' '))}), seed ${seed}, ${run < 0 ? 'again from the corpus' : `run ${run}`}, bug ${code(bugId)}`,
     `- **Reproduced:** ${flakiness(found)}`,
     ...(overlooked.length === 0
       ? []

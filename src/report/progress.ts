@@ -17,11 +17,15 @@ export interface ProgressOptions {
   readonly style: Style
 }
 
+/** So many fresh targets of a machine are told of; a device that always dies would fill the screen. */
+const RESTARTS_TOLD = 3
+
 /** Follows the events of a campaign. */
 export const progressOf = ({ print, region, style }: ProgressOptions): ((event: CampaignEvent) => void) => {
   const findings: string[] = []
   let width = 0
   let now = ''
+  let restarts = 0
   /** A line that stays, above the region. */
   const keep = (line: string): void => {
     region.clear()
@@ -43,6 +47,7 @@ export const progressOf = ({ print, region, style }: ProgressOptions): ((event: 
       })
       .with({ kind: 'machine-start' }, ({ machine }) => {
         findings.length = 0
+        restarts = 0
         now = `${style.bold(machine.padEnd(width))}  starting`
         draw()
       })
@@ -66,9 +71,16 @@ export const progressOf = ({ print, region, style }: ProgressOptions): ((event: 
       })
       .with({ kind: 'shrinking' }, draw)
       .with({ kind: 'machine-done' }, ({ result }) => keep(machineLine(result, style, width)))
-      .with({ kind: 'target-restarted' }, ({ run, message }) =>
-        keep(style.yellow(`  run ${run}: ${escapeText(message)}; going on with a fresh target`)),
-      )
+      .with({ kind: 'target-restarted' }, ({ run, message }) => {
+        restarts++
+        const more = restarts === RESTARTS_TOLD ? ' (further ones are not told)' : ''
+        if (restarts <= RESTARTS_TOLD)
+          keep(
+            style.yellow(
+              `  ${run < 0 ? 'an earlier failure' : `run ${run}`}: ${escapeText(message)}; going on with a fresh target${more}`,
+            ),
+          )
+      })
       .with({ kind: 'warning' }, ({ message }) => keep(style.yellow(`  warning: ${escapeText(message)}`)))
       .with({ kind: 'output' }, ({ text }) => keep(style.dim(`  the target printed: ${escapeText(text)}`)))
       .with({ kind: P.union('counterexample', 'unjudged', 'campaign-done') }, () => region.clear())

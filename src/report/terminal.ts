@@ -33,6 +33,9 @@ export const machineLine = (result: MachineResult, style: Style, width = 0): str
   return `${name}  ${painted(style, toneOf(verdict))(verdict.padEnd(12))}  ${facts}`
 }
 
+/** Of what a target printed before it ended: the line that most often says why. */
+const lastLine = (words: string): string => words.trim().split('\n').at(-1) ?? ''
+
 /** What a machine has to say beyond its line. */
 const machineNotes = ({ verdict, reason, missed, unreachable, unjudged, inconclusive }: MachineResult): string[] => {
   const notes: string[] = []
@@ -42,7 +45,7 @@ const machineNotes = ({ verdict, reason, missed, unreachable, unjudged, inconclu
   for (const [goal, why] of Object.entries(unreachable)) notes.push(`goal ${goal} cannot be reached here: ${why}`)
   if (inconclusive > 0) notes.push(`${counted(inconclusive, 'run')} could not be judged`)
   for (const { run, verdict: each, message, lastWords } of unjudged.slice(0, UNJUDGED_SHOWN)) {
-    const last = lastWords.trim().split('\n').at(-1) ?? ''
+    const last = lastLine(lastWords)
     notes.push(`  run ${run}: ${each}: ${message}${last === '' ? '' : `; it said last: ${last}`}`)
   }
   return notes.map(escapeText)
@@ -64,13 +67,15 @@ const counterexampleText = (
   const { law, clause, requirement, basis, expected, observed, verdict, file, disclosure, bugId } = summary
   const found = file === undefined ? undefined : look(file)
   const place = found === undefined ? '' : ` (${found.finding.clause.source} ${found.finding.clause.section})`
+  const said = lastLine(found?.lastWords ?? '')
   const command = replayCommand(summary, target)
   return [
-    `  ${paint(`${machine.machine}: ${law}`)} ${style.dim(`${verdict}, bug ${bugId}`)}`,
+    `  ${paint(`${machine.machine}: ${law}`)} ${style.dim(`${law === verdict ? '' : `${verdict}, `}bug ${bugId}`)}`,
     field('law', law),
     field('clause', `${clause}${place}, ${basis}: ${requirement}`),
     field('expected', expected),
     field('observed', observed),
+    ...(said === '' ? [] : [field('it said', said)]),
     field('steps', lengthText(summary, found)),
     ...(disclosure === 'private' ? [field('careful', 'a guest can cause this: report it in private first')] : []),
     // Commands and paths are for copying: they are not wrapped.
