@@ -64,8 +64,8 @@ export const area = t.oneOf(
   'nowhere',
 )
 
-/** Where a lap ends: the next requests but one wrap the index. */
-export const beforeWrap = (wrap: number): number => wrap - 2
+/** Where a lap ends: the next request wraps the index. */
+export const beforeWrap = (wrap: number): number => wrap - 1
 
 export type Via = 'direct' | 'indirect' | 'mixed' | 'marked'
 

@@ -25,6 +25,7 @@ const isBlk = (device: DeviceDescription): boolean => device.kind === 'virtio-bl
 
 const NO_MSIX = 'the device has no MSI-X that can be seen'
 const NO_HOLD = 'the target has no control "hold"'
+const IN_KICKS = 'the device works inside kicks only, and so asks for each of them'
 const AT_ONCE = 'a device that answers while it is kicked, whose requests cannot be held back'
 
 /** What cannot happen on a target, or only if the device uses a freedom that this one does not use. */
@@ -37,6 +38,7 @@ const unreachableOf = (
     ...(transport.kind === 'mmio' || observes.msi === 'none' ? { anInterruptOwedWhileMasked: NO_MSIX } : {}),
     ...(holds ? {} : { aHeldRequest: NO_HOLD }),
     ...(can.synchronous && !can.step && !holds ? { aCompletionOutOfOrder: AT_ONCE, aPickupWithoutKick: AT_ONCE } : {}),
+    ...(facts?.worksInKicks === true ? { aPickupWithoutKick: IN_KICKS } : {}),
     // To ask for a reset is no duty.
     ...(facts?.asksForReset === false ? { anAnswerToABreach: 'the device never asks for a reset' } : {}),
   }

@@ -175,7 +175,9 @@ describe.skipIf(qemuMissing !== undefined)('qemu: requests', () => {
     target.control!('disk', { do: 'fail', count: 2 })
     expect(statuses(4)).toEqual([1, 1, 0, 0])
     target.control!('disk', { do: 'fail', count: 3 })
+    target.control!('disk', { do: 'hold' })
     target.control!('disk', { do: 'fail', count: 0 })
+    target.control!('disk', { do: 'release', order: 'fifo' })
     expect(statuses(2)).toEqual([0, 0])
   })
 

@@ -36,6 +36,8 @@ const IDLE = 0.9
 const IDLE_MAX = 3
 /** For so many actions after a breach nothing is undone: first it is to be seen what comes of it. */
 const AFTERMATH = 8
+/** After a costly action so many others come that undo nothing. */
+const USE_OF_COSTLY = 16
 /** How often a duty is broken after another one. */
 const AGAIN = 0.1
 /** How often we wait for a target that has nothing to do. */
@@ -66,6 +68,8 @@ export class Drawer {
   private readonly before: Int32Array
   /** Actions since behaviour became unspecified; 0 where it is not. */
   private sinceBreach = 0
+  /** So many actions are still to make use of a costly one. */
+  private afterCostly = 0
 
   constructor(machine: Machine, options: DrawOptions) {
     this.machine = machine
@@ -92,7 +96,7 @@ export class Drawer {
     const mood = moodOf(this.ours, random, { hostile, saves, steps, maxSteps, rare })
     const plan: PlanStep[] = []
     this.cells.set(this.start)
-    this.sinceBreach = 0
+    this.sinceBreach = this.afterCostly = 0
     // A run begins when the target is at rest.
     this.eager(EAGER_MAX)
     if (mood.rounds) this.rounds(mood, random, plan)
@@ -128,7 +132,7 @@ export class Drawer {
         lone = random.chance(0.5)
         hush = lone ? 1 : 1 + random.below(HUSH_MAX)
       }
-      if (mood.refrain > 0 && random.chance(mood.refrain)) this.refrain(mood, random, plan)
+      if (this.afterCostly === 0 && mood.refrain > 0 && random.chance(mood.refrain)) this.refrain(mood, random, plan)
       if (mood.save > 0 && random.chance(mood.save)) plan.push({ do: 'save' })
     }
     return { steps: rare ? withOneCostly(plan) : plan }
@@ -148,6 +152,7 @@ export class Drawer {
     action.effect?.(this.state, resolved)
     if (broken !== undefined) this.machine.breach?.(this.state, broken.clause)
     this.sinceBreach = this.machine.unspecified?.(this.state) === true ? this.sinceBreach + 1 : 0
+    this.afterCostly = action.weight === 0 ? USE_OF_COSTLY : Math.max(0, this.afterCostly - 1)
     const counts = hostile || action.effect === undefined || this.differs()
     if (this.options.synchronous === true) this.eager(EAGER_MAX)
     return counts
@@ -290,7 +295,7 @@ export class Drawer {
         ? mood.alike
         : ruined
           ? mood.ruined
-          : this.sinceBreach > 0
+          : this.sinceBreach > 0 || this.afterCostly > 0
             ? mood.calm
             : mood.weights
     const { tried } = this

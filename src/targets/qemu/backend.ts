@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readSync } from 'node:fs'
 import { type Control, TargetError } from '../../contract/index.ts'
-import { FAIL_DRIVE, FAILURES_MAX, HOLDS, holdDrive, TOP_NODE } from './block-graph.ts'
+import { FAIL_DRIVE, FAILURES_MAX, HOLDS, holdDrive, NEXT_DRIVE, TOP_NODE } from './block-graph.ts'
 import type { Monitor } from './monitor.ts'
 
 /** How long a request that was let go may take. It is a copy in memory; the bound is for what never completes. */
@@ -136,7 +136,7 @@ export class Backend {
     }
     // A read of our own uses up a failure that is pending still; whether it failed does not matter.
     if (this.#failures > 0) {
-      const read = `qemu-io ${holdDrive(HOLDS - 1)} "read -q 0 512"`
+      const read = `qemu-io ${NEXT_DRIVE} "read -q 0 512"`
       this.#monitor.runHuman(Array.from({ length: this.#failures }, () => read))
     }
     this.#failures = count

@@ -24,6 +24,8 @@ export const TOP_NODE = 'r0'
 /** Name of the drive that reaches the `index`-th holding node: short, since the monitor reads its commands byte by byte. */
 export const holdDrive = (index: number): string => `h${index}`
 export const FAIL_DRIVE = 'f'
+/** Name of the drive whose requests count as a guest's for the failing node, and pass no holding one. */
+export const NEXT_DRIVE = 'n'
 
 /** Command-line arguments that build the graph over the raw image `file`; `readonly` is what the device is told. */
 export function blockGraph(file: string, readonly: boolean): string[] {
@@ -38,7 +40,10 @@ export function blockGraph(file: string, readonly: boolean): string[] {
     below = `r${index}`
     nodes.push({ driver: 'raw', 'node-name': below, file: `hold${index}`, 'read-only': readonly && below === TOP_NODE })
   }
-  const drives = [drive(FAIL_DRIVE, { driver: 'blkdebug', image: 'fail' }, false)]
+  const drives = [
+    drive(FAIL_DRIVE, { driver: 'blkdebug', image: 'fail' }, false),
+    drive(NEXT_DRIVE, { driver: 'raw', file: 'fail' }, true),
+  ]
   for (let index = 0; index < HOLDS; index++) {
     drives.push(drive(holdDrive(index), { driver: 'raw', file: `hold${index}` }, true))
   }

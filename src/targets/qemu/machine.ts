@@ -45,6 +45,8 @@ const facts = (options: QemuOptions) => ({
   messageGpa: MESSAGE_GPA,
   messageSlots: messageSlots(options),
   holds: HOLDS,
+  // Without a thread of its own the device looks at its queues inside the write that is a kick, and at no other time.
+  worksInKicks: !options.iothread,
 })
 
 const memory = (files: MachineFiles): string[] => [
