@@ -106,7 +106,7 @@ export class QueueSession implements Session {
         none[name] = 'the device does not offer the reset of a queue'
     // A request reads and writes, so that without a table elsewhere it takes two descriptors of the queue.
     if ((offered & bit(FEATURE.RING_INDIRECT_DESC)) === 0n)
-      none.everyChainOutstanding = 'the device does not offer indirect descriptors'
+      none.everyChainOutstanding = none.aFullRing = 'the device does not offer indirect descriptors'
     if (!this.twoQueues) none['driver.useNeighbour'] = none['device.serveNeighbour'] = 'the device has one queue'
     const needs = {
       'backend.hold': 'hold',
