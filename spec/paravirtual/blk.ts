@@ -153,7 +153,9 @@ export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBoun
           if (head === undefined) return
           const it = s.requests.at(head)
           if (status === 'ioerr') {
-            if (it.is !== 'beyond') s.failing = false
+            // What the device refuses by itself never reaches the back end, and spends no order of its.
+            const reaches = it.sound && it.is !== 'beyond' && !(it.is === 'write' && readOnly === 1)
+            if (reaches) s.failing = false
           }
           if (it.is !== 'write' || status !== 'ok') return
           // The write has happened. One that overlapped it may have come before it or after it.

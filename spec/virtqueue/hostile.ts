@@ -92,6 +92,7 @@ export const hostile = ({ size }: RingBounds) => {
         // Seen before the queue takes note: a head that is outstanding already makes two chains of one.
         effect(s, { head, defect }) {
           const alone = s.chains.at(head).at === 'idle'
+          if (!alone) s.doubled = true
           s.malformed = alone && refusable.has(defect) ? s.malformed.with(head) : s.malformed.without(head)
           if (refusable.has(defect)) s.why = defect
         },
@@ -128,7 +129,8 @@ export const hostile = ({ size }: RingBounds) => {
         requires: {
           nothingIsTakenAfterAJump: {
             clause: clause('HRD-05'),
-            given: (s) => s.jumped,
+            // A head that was made available twice may come back twice.
+            given: (s) => s.jumped && !s.doubled,
             holds: (s, { head }) =>
               head !== undefined && (s.chains.at(head).at === 'available' || s.chains.at(head).at === 'popped'),
             safety: true,
