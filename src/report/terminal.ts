@@ -36,13 +36,20 @@ export const machineLine = (result: MachineResult, style: Style, width = 0): str
 /** Of what a target printed before it ended: the line that most often says why. */
 const lastLine = (words: string): string => words.trim().split('\n').at(-1) ?? ''
 
+/** One reason puts several goals out of reach. */
+const byReason = (unreachable: MachineResult['unreachable']): Map<string, string[]> => {
+  const reasons = new Map<string, string[]>()
+  for (const [goal, why] of Object.entries(unreachable)) reasons.set(why, [...(reasons.get(why) ?? []), goal])
+  return reasons
+}
+
 /** What a machine has to say beyond its line. */
 const machineNotes = ({ verdict, reason, missed, unreachable, unjudged, inconclusive }: MachineResult): string[] => {
   const notes: string[] = []
   if (verdict === 'not-applicable') return notes
   if (missed.length > 0) notes.push(`goals never reached: ${missed.join(', ')}`)
   else if (reason !== undefined && toneOf(verdict) !== 'good') notes.push(reason)
-  for (const [goal, why] of Object.entries(unreachable)) notes.push(`goal ${goal} cannot be reached here: ${why}`)
+  for (const [why, goals] of byReason(unreachable)) notes.push(`out of reach here: ${goals.join(', ')} (${why})`)
   if (inconclusive > 0) notes.push(`${counted(inconclusive, 'run')} could not be judged`)
   for (const { run, verdict: each, message, lastWords } of unjudged.slice(0, UNJUDGED_SHOWN)) {
     const last = lastLine(lastWords)
