@@ -82,6 +82,7 @@ export const hostile = ({ size }: RingBounds) => {
     state: {
       ...hostileState(size),
       jumped: t.flag,
+      doubled: t.flag,
       /** The device may look at other rings, in which there is nothing. */
       moved: t.flag,
     },
@@ -167,8 +168,14 @@ export const hostile = ({ size }: RingBounds) => {
   })
 }
 
-const forgive = (s: { malformed: typeof noBits; why: string; jumped: boolean; moved: boolean }): void => {
+const forgive = (s: {
+  malformed: typeof noBits
+  why: string
+  jumped: boolean
+  doubled: boolean
+  moved: boolean
+}): void => {
   s.malformed = noBits
   s.why = 'none'
-  s.jumped = s.moved = false
+  s.jumped = s.doubled = s.moved = false
 }
