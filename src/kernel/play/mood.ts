@@ -49,7 +49,7 @@ export interface Mood {
   readonly habits: readonly (readonly unknown[] | undefined)[]
 }
 
-const LENGTHS = [10, 30, 60, 100, 100] as const
+const LENGTHS = [10, 30, 100, 100, 100] as const
 /** What an action of weight 0 weighs in a plan that is to have it. */
 const RARE_WEIGHT = 30
 /** Actions of this weight and more carry a machine along: no plan goes without them. */
