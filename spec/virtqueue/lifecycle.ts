@@ -152,6 +152,16 @@ export const lifecycle = ({ choosy, picky }: LifecycleBounds) =>
         },
         eager: (s) => (s.queueResetting ? { enabled: false } : undefined),
       },
+      'device.return': {
+        does: 'Makes a used entry visible. `former`: it is of a chain that was outstanding when its queue was reset.',
+        args: { former: t.flag },
+        requires: { nothingOfTheFormerLife: { clause: clause('VIO-QRST-14'), holds: (_s, { former }) => !former } },
+        effect(s, { former }) {
+          // It is counted by indexes to which it does not belong.
+          if (former) s.broken = true
+        },
+        eager: () => ({ former: false }),
+      },
       'driver.enableQueue': {
         does: 'Sets the queue up again after its reset, at other addresses.',
         weight: 4,

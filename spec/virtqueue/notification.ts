@@ -21,6 +21,9 @@ export const notificationState = {
   kicked: t.flag,
 }
 
+/** Machines with a larger modulus are played, and not explored. */
+const EXPLORED_WRAP = 256
+
 export const notification = (bounds: RingBounds) => {
   const { size, wrap } = bounds
   const index = t.mod(wrap)
@@ -47,6 +50,8 @@ export const notification = (bounds: RingBounds) => {
       owedFrom: index,
       /** The vector of the queue is masked. */
       masked: t.flag,
+      /** An interrupt was owed when the queue was reset: it may have been sent before, and arrive late. */
+      onTheWay: t.flag,
     },
     actions: {
       'driver.start': { effect: rearm },
@@ -118,12 +123,20 @@ export const notification = (bounds: RingBounds) => {
         requires: { notLive: { clause: clause('PCI-MSIX-06'), holds: () => false } },
       },
       'device.publish': {
-        args: { count: index },
-        effect(s, { count }) {
+        args: {
+          count: index,
+          /** It may have come before or after the driver's last change of what it asks for: nobody can tell. */
+          racing: t.flag,
+        },
+        // A matter of looking from outside, and none of the device.
+        when: (_s, { racing }) => !racing || wrap > EXPLORED_WRAP,
+        eager: () => ({ racing: false }) as never,
+        effect(s, { count, racing }) {
           const from = index.plus(s.usedIdx, -count)
           const wanted = s.eventIdx ? within(s.usedEvent, from, s.usedIdx) : !s.noInterrupt
-          if (wanted && !s.owed) s.owedFrom = from
-          if (wanted) s.owed = true
+          if (!wanted || racing) return
+          if (!s.owed) s.owedFrom = from
+          s.owed = true
         },
       },
       'device.interrupt': {
@@ -134,7 +147,7 @@ export const notification = (bounds: RingBounds) => {
           onlyOfALiveQueue: {
             clause: clause('VIO-QRST-01'),
             given: (s) => s.phase === 'running',
-            holds: (s) => s.queueUp || s.queueResetting,
+            holds: (s) => s.queueUp || s.queueResetting || s.onTheWay,
           },
           notWhileMasked: { clause: clause('PCI-MSIX-10'), holds: (s) => !s.masked },
           quietWhenAsked: {
@@ -143,7 +156,10 @@ export const notification = (bounds: RingBounds) => {
             holds: (s) => s.owed,
           },
         },
-        effect: settle,
+        effect(s) {
+          settle(s)
+          s.onTheWay = false
+        },
         eager: (s) => (s.owed && !s.masked ? {} : undefined),
       },
       'device.setNoNotify': {
@@ -173,7 +189,13 @@ export const notification = (bounds: RingBounds) => {
         },
       },
       'device.lap': { args: { exactly: t.flag }, effect: (s) => void (s.availEvent = s.availIdx) },
-      'device.finishQueueReset': { effect: rearm },
+      'device.finishQueueReset': {
+        effect(s) {
+          const onTheWay = s.owed
+          rearm(s)
+          s.onTheWay = onTheWay
+        },
+      },
       'device.finishReset': { effect: rearm },
     },
     owes: {
@@ -206,10 +228,11 @@ const rearm = (s: {
   owedFrom: number
   owed: boolean
   masked: boolean
+  onTheWay: boolean
   unchecked: boolean
   kickDue: boolean
   kicked: boolean
 }): void => {
-  s.noInterrupt = s.noNotify = s.owed = s.masked = s.unchecked = s.kickDue = s.kicked = false
+  s.noInterrupt = s.noNotify = s.owed = s.masked = s.unchecked = s.kickDue = s.kicked = s.onTheWay = false
   s.usedEvent = s.availEvent = s.checkFrom = s.owedFrom = 0
 }

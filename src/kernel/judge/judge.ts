@@ -171,7 +171,8 @@ export class Judge {
       this.ledger.exercised[first + i]!++
       this.ledger.decided[first + i]!++
       if (duty.holds(this.state, args)) continue
-      if (this.known(`${action.name}.${duty.name}`, duty.clause)) continue
+      // What is known explains the whole event: that it breaks other duties too is nothing new.
+      if (this.known(`${action.name}.${duty.name}`, duty.clause)) return undefined
       const finding = this.finding(
         'violates',
         'duty',

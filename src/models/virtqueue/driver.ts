@@ -57,6 +57,8 @@ export class SplitDriver {
   named: Range[] = []
   /** The same of earlier lives: granted once, and no more. */
   former: Range[] = []
+  /** What the device would return for chains that were outstanding when their queue was reset. */
+  readonly formerHeads = new Set<number>()
   availIdx = 0
   private pending: number[] = []
   private readonly size: number
@@ -87,6 +89,7 @@ export class SplitDriver {
 
   /** No chain is outstanding any more, and the rings are no longer the device's. */
   forget(): void {
+    for (const chain of this.chains) if (chain?.at === 'available') this.formerHeads.add(chain.physical)
     this.chains.fill(undefined)
     this.byPhysical.fill(undefined)
     this.pending = []

@@ -37,6 +37,8 @@ const VECTOR = { config: 0, queue: 1, neighbour: 2 } as const
 const bit = (feature: number): bigint => 1n << BigInt(feature)
 /** Time for a reset to show in the status, on targets that work by themselves. */
 const RESET_MS = 200
+/** The same for the requests of a lap, on a machine that is busy with other things. */
+const LAP_MS = 2_000
 /** During a lap: looks at the used ring before the target is asked to settle, and rounds between looks at events. */
 const LAP_SPINS = 64
 const LAP_ROUNDS = 16
@@ -205,9 +207,11 @@ export class QueueSession implements Session {
       case 'driver.suppress':
       case 'driver.unsuppress':
         driver.setNoInterrupt(action.name === 'driver.suppress')
+        this.watch.racing = !this.can.synchronous
         return
       case 'driver.setUsedEvent':
         driver.setUsedEvent((this.seenIdx + (args.ahead as number)) & 0xffff)
+        this.watch.racing = !this.can.synchronous
         return
       case 'driver.mask':
         this.mask(true)
@@ -253,6 +257,7 @@ export class QueueSession implements Session {
     // An interrupt never comes before what it is about: where the rings are compared, they are looked at after the
     // interrupts were taken, and told first.
     const active = this.watch.compare()
+    this.watch.racing = false
     if (atRest || active) this.watch.inspect()
     for (const event of events) {
       switch (event.kind) {
@@ -472,6 +477,7 @@ export class QueueSession implements Session {
     this.early = []
     this.watch.muted = false
     this.forgetQueue()
+    this.driver.formerHeads.clear()
   }
 
   /** Waits until the status reads zero: only when a run starts, where nothing is judged yet. */
@@ -544,7 +550,7 @@ export class QueueSession implements Session {
     const at = this.driver.rings!.used + used.idx
     // A look at memory is cheap; a target that works by itself is mostly done at the first of them.
     let spins = this.can.synchronous ? 0 : LAP_SPINS
-    for (let waited = 0; waited < RESET_MS; ) {
+    for (let waited = 0; waited < LAP_MS; ) {
       const now = this.target.load(at, 2)
       if ((now[0]! | (now[1]! << 8)) === idx) return true
       if (spins-- > 0) continue

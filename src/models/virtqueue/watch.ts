@@ -65,6 +65,8 @@ export class Watch {
   readonly elsewhere: { readonly start: number; readonly end: number }[] = []
   /** While a lap runs, its traffic is not told one by one. */
   muted = false
+  /** What is seen now may have come before the driver changed what it asks for. */
+  racing = false
   /** EVENT_IDX was negotiated: `avail_event` means something. */
   eventIdx = false
 
@@ -242,20 +244,28 @@ export class Watch {
     // An index that moved further than the ring is long names no entries that could be read.
     if (count <= size) for (let i = 0; i < count; i++) this.entry((this.usedIdx + i) % size)
     this.usedIdx = idx
-    this.sink(this.publish, { count })
+    this.sink(this.publish, { count, racing: this.racing })
   }
 
   private entry(slot: number): void {
     const id = this.ringView.getUint32(used.ring(slot), true)
     const len = this.ringView.getUint32(used.ring(slot) + 4, true)
     const chain = this.driver.byPhysical[id]
-    const named = chain?.physical === id ? chain : undefined
-    const extra = this.readReturn(named)
+    let named = chain?.physical === id ? chain : undefined
     if (named !== undefined && this.shadow !== undefined) this.compareChain(named, this.shadow)
+    // A chain of which not a byte was filled, not even its status, is not the one that came back.
+    const former =
+      this.driver.formerHeads.has(id) && (named === undefined || (this.shadow !== undefined && named.filled === 0))
+    if (former) {
+      this.driver.formerHeads.delete(id)
+      named = undefined
+    }
+    const extra = this.readReturn(named)
     const args = {
       head: named?.logical,
       len: Math.min(len, this.bytesMax),
       filled: Math.min(named?.filled ?? 0, this.bytesMax),
+      former,
       ...extra,
     }
     if (named !== undefined) named.at = 'returned'
