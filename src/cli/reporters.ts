@@ -34,7 +34,8 @@ export interface ReportOptions {
 export const reporting = (context: Context, { reporters, json, quiet }: ReportOptions): Reporting => {
   const asked = reporters.map(parse)
   for (const { name, file } of asked) {
-    if (json && file === undefined)
+    // The one for the terminal gives way, since it is what a configuration names as a matter of course.
+    if (json && file === undefined && name !== 'default')
       throw new UsageError(`--reporter ${name}: expected =file beside --json, which has standard output to itself`)
     if (name === 'default' && file !== undefined)
       throw new UsageError(`--reporter default: expected no file, found one; it is for the terminal`)
