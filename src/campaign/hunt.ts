@@ -3,7 +3,7 @@ import type { Target } from '../contract/target.ts'
 import { describe } from '../kernel/judge/judge.ts'
 import type { Finding, Verdict } from '../kernel/judge/verdict.ts'
 import type { Machine } from '../kernel/language/machine.ts'
-import type { Model } from '../kernel/model.ts'
+import { type Model, ModelError } from '../kernel/model.ts'
 import { Drawer } from '../kernel/play/draw.ts'
 import type { Plan } from '../kernel/play/plan.ts'
 import { Runner, type RunResult, type TraceStep } from '../kernel/play/run.ts'
@@ -76,7 +76,13 @@ export class Ground {
     target.close()
     if (model.notApplicable(description) !== undefined) return undefined
     const chosen = model.scope?.(description)
-    return new Ground(model, model.machine.at(chosen?.scope ?? 'played', chosen?.bounds), options)
+    try {
+      return new Ground(model, model.machine.at(chosen?.scope ?? 'played', chosen?.bounds), options)
+    } catch (error) {
+      // The fault spoils what the driver finds its device by: another machine is about that.
+      if (error instanceof ModelError) return undefined
+      throw error
+    }
   }
 
   private fresh(withFault: boolean): Runner {

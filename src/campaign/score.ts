@@ -73,7 +73,7 @@ export interface FaultScore {
   /** Counterexamples whose length was proved, and those of them within one step of it. */
   readonly proved: number
   readonly withinOne: number
-  /** Different canonical forms. */
+  /** Different canonical forms, of the machine that gave the most: machines word one bug differently. */
   readonly forms: number
   /** The clause that most counterexamples break. */
   readonly clause: string | undefined
@@ -250,7 +250,7 @@ class Row {
       shortest: shortest.length === 0 ? undefined : Math.min(...shortest),
       proved: proved.length,
       withinOne: proved.filter((each) => each.steps <= each.shortest! + 1).length,
-      forms: new Set(caught.map(({ form }) => form)).size,
+      forms: Math.max(0, ...formsByMachine(caught).values()),
       clause: mostFrequent(caught.map(({ hit }) => hit.clause)),
       hardening: caught.length > 0 && caught.every(({ hit }) => hit.hardening),
       seconds: (performance.now() - this.start) / 1000,
@@ -258,6 +258,13 @@ class Row {
       example: best?.example,
     }
   }
+}
+
+const formsByMachine = (caught: readonly Caught[]): Map<string, number> => {
+  const forms = new Map<string, Set<string>>()
+  for (const { example, form } of caught)
+    forms.set(example.machine, (forms.get(example.machine) ?? new Set()).add(form))
+  return new Map([...forms].map(([machine, set]) => [machine, set.size]))
 }
 
 const middle = (numbers: readonly number[]): number | undefined =>
