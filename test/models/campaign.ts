@@ -19,13 +19,13 @@ export interface Campaign {
 export const campaign = (
   model: Model,
   target: Target,
-  { runs = 100, seed = 1, hostile = 0.25, tolerated = [] as readonly string[], untilFound = false } = {},
+  { runs = 100, seed = 1, hostile = 0.25, tolerated = [] as readonly string[], untilFound = false, graceMs = 5 } = {},
 ): Campaign => {
   const description = target.describe()
   const chosen = model.scope?.(description) ?? { scope: 'played' }
   const machine = model.machine.at(chosen.scope, chosen.bounds)
   const ledger = new Ledger(machine)
-  const runner = new Runner(model, machine, target, { ledger, tolerated: new Set(tolerated), graceMs: 5 })
+  const runner = new Runner(model, machine, target, { ledger, tolerated: new Set(tolerated), graceMs })
   const unavailable = new Set(Object.keys(model.unavailable?.(description) ?? {}))
   const { step, save, migrate, synchronous } = description.can
   const drawer = new Drawer(machine, {

@@ -71,6 +71,8 @@ export class QueueSession implements Session {
   private offered: bigint | undefined
   /** The status was read since the driver last did something. */
   private looked = false
+  /** An interrupt of a queue that was reset may have been sent before: until the next rest nobody can tell. */
+  private lateInterrupts = false
   /** The interrupt line is up. */
   private lineUp = false
   private readonly showsLine: boolean
@@ -277,6 +279,7 @@ export class QueueSession implements Session {
       }
     }
     if (causes !== 0) this.interruptCauses(causes)
+    if (atRest) this.lateInterrupts = false
     this.poll(atRest)
   }
 
@@ -300,6 +303,7 @@ export class QueueSession implements Session {
       if (!this.can.synchronous) this.collect(true)
       this.forgetQueue()
       this.sink(this.machine.action('device.finishQueueReset'), { enabled })
+      this.lateInterrupts = !this.can.synchronous
     }
     if (this.neighbourBusy) {
       const right = this.neighbour.answer(this.kind.plain)
@@ -389,6 +393,7 @@ export class QueueSession implements Session {
 
   private interrupt(forNeighbour = false): void {
     if (this.phase === 'resetting' || this.lapping || (forNeighbour && this.driver.rings === undefined)) return
+    if (this.lateInterrupts && this.driver.rings === undefined) return
     this.tell('device.interrupt')
   }
 
@@ -473,7 +478,7 @@ export class QueueSession implements Session {
   private afterReset(): void {
     this.phase = 'reset'
     this.queueResetting = this.neighbourBusy = this.neighbourUp = this.lapping = false
-    this.needsReset = this.suspicious = this.earlyConfig = false
+    this.needsReset = this.suspicious = this.earlyConfig = this.lateInterrupts = false
     this.early = []
     this.watch.muted = false
     this.forgetQueue()
