@@ -276,7 +276,7 @@ export class Drawer {
         else plan.pop()
       }
       // A round that hardly happens any more is over.
-      if (2 * acts < round.length) break
+      if (acts === 0 || 2 * acts < round.length) break
     }
     plan.length = Math.min(plan.length, mood.length)
   }
