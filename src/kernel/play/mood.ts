@@ -4,7 +4,7 @@
  * middle of an answer, the same request lap after lap.
  */
 import { Bits } from '../language/bits.ts'
-import type { Action, Args } from '../language/machine.ts'
+import type { Action, Actor, Args } from '../language/machine.ts'
 import type { AnyScalar } from '../language/scalar.ts'
 import type { Random } from './random.ts'
 
@@ -22,7 +22,7 @@ export interface Mood {
   readonly length: number
   /** That a duty is broken. */
   readonly breach: number
-  /** By number of the action, how often its duties are broken: each duty alike, and not those of every action. */
+  /** By number of the action, how often its duties are broken: more often where there are more, and not those of every action. */
   readonly breaks: Float64Array
   /** That everything rests before we go on. */
   readonly settle: number
@@ -54,6 +54,8 @@ const LENGTHS = [10, 30, 100, 100, 100] as const
 const RARE_WEIGHT = 30
 /** Actions of this weight and more carry a machine along: no plan goes without them. */
 export const CARRIES = 5
+/** An actor with so many actions at most is there as a whole, or not at all. */
+const FEW = 6
 /** Share of the plans that are made of rounds. */
 const ROUNDS = 0.3
 /** Share of the duties that a hostile plan spares. */
@@ -70,9 +72,17 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
   // A costly action deserves that something follows.
   const drawn = rare ? LENGTHS.at(-1)! : 1 + (longest >> 2) + random.below(longest - (longest >> 2))
   const weights = new Float64Array(ours.length)
-  for (let i = 0; i < ours.length; i++) weights[i] = weightOf(ours[i]!, random, hostile, rare)
+  // Who has few actions does them all or none: they mean little one without the other.
+  const whole = new Map<Actor, number>()
+  for (const { actor } of ours)
+    if (!whole.has(actor) && ours.filter((other) => other.actor === actor).length <= FEW)
+      whole.set(actor, Number(random.chance(0.5)))
+  for (let i = 0; i < ours.length; i++) {
+    const present = whole.get(ours[i]!.actor)
+    weights[i] = weightOf(ours[i]!, random, hostile, rare, present)
+  }
   const breaks = Float64Array.from(ours, ({ duties }) =>
-    hostile && random.chance(1 - SPARED ** duties.length) ? duties.length : 0,
+    hostile && random.chance(1 - SPARED ** duties.length) ? Math.sqrt(duties.length) : 0,
   )
   const alike = weights.map((_weight, i) => Number(ours[i]!.weight > 0 && ours[i]!.hostile !== true))
   const ruined = weights.map((weight, i) => (ours[i]!.weight < 1 ? weight * UNDO : weight))
@@ -95,12 +105,19 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
   }
 }
 
-const weightOf = ({ weight, hostile: spoils }: Action, random: Random, hostile: boolean, rare: boolean): number => {
+const weightOf = (
+  { weight, hostile: spoils }: Action,
+  random: Random,
+  hostile: boolean,
+  rare: boolean,
+  present: number | undefined,
+): number => {
   if (weight === 0) return rare ? RARE_WEIGHT : 0
   const swarm = random.below(8)
   if (spoils && !hostile) return 0
   if (weight >= CARRIES) return swarm < 2 ? weight / 2 : swarm < 6 ? weight : weight * 2
-  return swarm < 4 ? 0 : swarm < 5 ? weight / 4 : swarm < 7 || weight < 1 ? weight : weight * 4
+  if (present === 0 || (present === undefined && swarm < 4)) return 0
+  return swarm < 5 ? weight / 4 : swarm < 7 || weight < 1 ? weight : weight * 4
 }
 
 const habitsOf = (action: Action, random: Random): readonly unknown[] | undefined => {
