@@ -77,9 +77,10 @@ export class QemuTarget implements Target {
       issues: 'https://gitlab.com/qemu-project/qemu/-/issues',
       vms: 1,
       cpus: 1,
-      // Without page 0, whose address some devices take for "none", and without the hole of the PC below 1 MiB.
+      // Without page 0, whose address some devices take for "none", without the hole of the PC below 1 MiB, and without
+      // the page before the message page, so that a buffer over the end of memory hits no message.
       memory: [
-        { start: 0x100000, end: MESSAGE_GPA },
+        { start: 0x100000, end: MESSAGE_GPA - 4096 },
         { start: 0x1000, end: 0xa0000 },
       ],
       devices: this.#machine.devices(this.#options),
