@@ -46,7 +46,7 @@ const scripted = (model: Model, script: Script): Model => ({
       unavailable: session.unavailable ?? {},
       start: () => drives(() => session.start()),
       perform: (action, args) => drives(() => session.perform(action, args)),
-      collect: (atRest) => session.collect(atRest),
+      collect: (at) => session.collect(at),
       move: (to) => session.move(to),
     }
   },
@@ -60,7 +60,10 @@ const recorded = (target: Target, ringBytes: number, script: Script): Target => 
     describe: () => target.describe(),
     reset: (kind) => target.reset(kind),
     read(at, width) {
-      if (script.driving) pokes.push({ do: 'read', at, width })
+      // A driver that resets a device reads the status until it is zero.
+      const last = pokes.at(-1)
+      const isReset = last?.do === 'write' && last.value === 0n && last.at.address === at.address
+      if (script.driving || isReset) pokes.push({ do: 'read', at, width })
       return target.read(at, width)
     },
     write(at, width, value) {

@@ -31,10 +31,10 @@ export interface Session {
   /** Performs an action that we play. Answers that it draws go to the sink. */
   perform(action: Action, args: Args): void
   /**
-   * Reads everything that the target shows and that was not told yet, and tells the sink. `atRest`: also what is
-   * costly to look at, for silence is about to be judged.
+   * Reads everything that the target shows and that was not told yet, and tells the sink. At a `rest` silence is about
+   * to be judged, so that what is costly to look at counts too; at the `end` of a run all of it does.
    */
-  collect(atRest?: boolean): void
+  collect(at?: 'rest' | 'end'): void
   /** Actions that this very device cannot perform or show, and goals out of its reach, each with the reason. */
   readonly unavailable?: Readonly<Record<string, string>>
   /** The device that `step` and `control` of the target are about. */

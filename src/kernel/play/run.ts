@@ -217,8 +217,8 @@ export class Runner {
   private settle(toTheEnd = this.synchronous): void {
     this.trace.push({ by: 'schedule', do: 'settle' })
     this.rested = toTheEnd || this.judge.expecting
-    if (this.rested) this.rest(0)
-    else this.session.collect()
+    if (this.synchronous || this.judge.expecting) this.rest(0, toTheEnd)
+    else this.session.collect(toTheEnd ? 'end' : undefined)
     if (this.finding !== undefined) return
     if (!this.synchronous) {
       for (let turn = 0; turn < TURNS && this.judge.expecting; turn++) {
@@ -241,10 +241,10 @@ export class Runner {
     if (this.finding !== undefined && !this.synchronous) this.timed = true
   }
 
-  private rest(deadlineMs: number): void {
+  private rest(deadlineMs: number, toTheEnd = false): void {
     const state = this.target.settle(deadlineMs)
     if (state === 'dead') throw new TargetError('dead', 'the target ended while it was working')
-    this.session.collect(true)
+    this.session.collect(toTheEnd ? 'end' : 'rest')
   }
 
   private save(): void {

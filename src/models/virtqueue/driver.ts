@@ -199,6 +199,12 @@ export class SplitDriver {
     this.storeDescriptor(this.rings.desc + DESC.bytes * index, changed)
   }
 
+  /** A chain is available that did not come back. */
+  get isWaiting(): boolean {
+    for (const chain of this.chains) if (chain?.at === 'available') return true
+    return false
+  }
+
   /** A well-built chain is available whose direct descriptors end in an indirect one. */
   get offersMixed(): boolean {
     return this.chains.some(

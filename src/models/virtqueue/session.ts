@@ -34,6 +34,11 @@ export interface DeviceKind {
 }
 
 const VECTOR = { config: 0, queue: 1, neighbour: 2 } as const
+/** Actions that give a device without an available chain nothing to do. */
+const QUIET: ReadonlySet<string> = new Set([
+  ...['driver.start', 'driver.add', 'driver.check', 'driver.kick', 'driver.consume'],
+  ...['driver.suppress', 'driver.unsuppress', 'driver.setUsedEvent'],
+])
 const bit = (feature: number): bigint => 1n << BigInt(feature)
 /** Time for a reset to show in the status, on targets that work by themselves. */
 const RESET_MS = 200
@@ -69,6 +74,8 @@ export class QueueSession implements Session {
   private suspicious = false
   private masked = false
   private offered: bigint | undefined
+  /** What the driver did last gives a device without an available chain nothing to do. */
+  private quietAct = false
   /** The status was read since the driver last did something. */
   private looked = false
   /** An interrupt of a queue that was reset may have been sent before: until the next rest nobody can tell. */
@@ -160,6 +167,7 @@ export class QueueSession implements Session {
   perform(action: Action, args: Args): void {
     const { driver, transport } = this
     this.looked = false
+    this.quietAct = !this.can.synchronous && QUIET.has(action.name)
     switch (action.name) {
       case 'driver.start':
         this.initialise(args, true)
@@ -253,7 +261,12 @@ export class QueueSession implements Session {
     }
   }
 
-  collect(atRest = false): void {
+  collect(at?: 'rest' | 'end'): void {
+    if (at === undefined && this.quietAct && this.isCalm) {
+      this.watch.racing = false
+      return
+    }
+    const atRest = at !== undefined
     const events = this.events()
     const causes = this.causes(events)
     // An interrupt never comes before what it is about: where the rings are compared, they are looked at after the
@@ -280,13 +293,19 @@ export class QueueSession implements Session {
     }
     if (causes !== 0) this.interruptCauses(causes)
     if (atRest) this.lateInterrupts = false
-    this.poll(atRest)
+    this.poll(at)
+  }
+
+  /** Nothing is under way. */
+  private get isCalm(): boolean {
+    const busy = this.neighbourBusy || this.suspicious || this.needsReset || this.queueResetting || this.masked
+    return this.phase === 'running' && !busy && !this.driver.isWaiting
   }
 
   /** How far the driver has consumed the used ring, by its own count. */
   private seenIdx = 0
 
-  private poll(atRest: boolean): void {
+  private poll(at: 'rest' | 'end' | undefined): void {
     if (this.phase === 'resetting') {
       if (this.transport.status() === 0) {
         // What happened before the status was read came before the end of the reset.
@@ -300,7 +319,7 @@ export class QueueSession implements Session {
     if (this.queueResetting && !this.transport.queueInReset!(0)) {
       this.queueResetting = false
       const enabled = this.transport.queueEnabled(0)
-      if (!this.can.synchronous) this.collect(true)
+      if (!this.can.synchronous) this.collect('rest')
       this.forgetQueue()
       this.sink(this.machine.action('device.finishQueueReset'), { enabled })
       this.lateInterrupts = !this.can.synchronous
@@ -313,8 +332,10 @@ export class QueueSession implements Session {
       }
     }
     if (this.lapping) this.lapDone()
-    // A device that asks for a reset says so by an interrupt; that it forgot to is found out at the next rest.
-    if (this.phase === 'running' && !this.needsReset && !this.looked && (this.suspicious || atRest)) this.lookAtStatus()
+    // A device that asks for a reset says so by an interrupt. That it forgot to is found out where it owes something,
+    // and at the end.
+    const isDue = this.suspicious || at === 'end' || (at === 'rest' && this.driver.isWaiting)
+    if (this.phase === 'running' && !this.needsReset && !this.looked && isDue) this.lookAtStatus()
   }
 
   /** Why there was an interrupt: asked for only where the line is up, or was. */
@@ -414,6 +435,8 @@ export class QueueSession implements Session {
       (args.indirect === true ? bit(FEATURE.RING_INDIRECT_DESC) : 0n) |
       (args.ringReset === true ? bit(FEATURE.RING_RESET) : 0n)
     const features = (this.offered ?? 0n) & wanted
+    // Memory first: between writes to registers it would cost a round trip.
+    if (this.twoQueues) this.neighbour.restart()
     transport.setStatus(STATUS.ACKNOWLEDGE)
     transport.setStatus(STATUS.ACKNOWLEDGE | STATUS.DRIVER)
     transport.setDriverFeatures(features)
@@ -432,7 +455,6 @@ export class QueueSession implements Session {
     if (args.withQueue === true) this.enableQueue()
     if (this.twoQueues) {
       const { desc, avail, used } = this.driver.map.neighbour
-      this.neighbour.restart()
       transport.setUpQueue(
         1,
         this.driver.map.size,
