@@ -112,7 +112,12 @@ const oneMachine = async (machine: string, context: Context): Promise<MachineRes
   tell({ kind: 'machine-start', machine, runs })
   let prepared: Prepared
   try {
-    const all = await Promise.all(executors.map((executor) => executor.prepare(machine)))
+    // Every one of them is waited for: an executor that still prepares can be given nothing else.
+    const answers = await Promise.allSettled(executors.map((executor) => executor.prepare(machine)))
+    const all = answers.map((answer) => {
+      if (answer.status === 'rejected') throw answer.reason
+      return answer.value
+    })
     // Opening was measured by each of them; where one found it slow it counts as slow.
     prepared = all.find(({ cheap }) => !cheap) ?? all[0]!
   } catch (error) {

@@ -70,7 +70,7 @@ describe('a campaign', () => {
 
   it('goes on after a violation, so that the next law is found broken too', async () => {
     const { machine } = await campaignOn('two-bugs')
-    expect(machine.counterexamples.map(({ law, steps }) => [law, steps])).toEqual([
+    expect(machine.counterexamples.map(({ law, steps }) => [law, steps]).sort()).toEqual([
       ['device.answer.echoes', 1],
       ['owes device.answer', 1],
     ])
@@ -106,7 +106,7 @@ describe('a campaign', () => {
   it('does not convict on what never comes again', async () => {
     const { result, machine } = await campaignOn('once', { runs: 50 })
     expect(machine.unjudged).toMatchObject([
-      { run: 0, verdict: 'inconclusive', clause: 'TOY-ECHO-01', reproduced: { times: 0, of: 5 } },
+      { verdict: 'inconclusive', clause: 'TOY-ECHO-01', reproduced: { times: 0, of: 5 } },
     ])
     expect([result.exit, machine.verdict, machine.counterexamples]).toEqual([4, 'inconclusive', []])
     expect(machine.clauses.find(({ id }) => id === 'TOY-ECHO-01')?.status).toBe('undecided')
@@ -118,7 +118,7 @@ describe('a campaign', () => {
   })
 
   it('is inconclusive when a goal was missed', async () => {
-    const { result, machine } = await campaignOn('honest', { runs: 1 })
+    const { result, machine } = await campaignOn('honest', { runs: 1, maxSteps: 1 })
     expect([result.exit, machine.verdict]).toEqual([4, 'inconclusive'])
     expect(machine.reason).toContain(machine.missed.join(', '))
   })
