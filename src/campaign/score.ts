@@ -231,7 +231,7 @@ class Row {
         expected: finding?.expected ?? 'a device that goes on working',
         observed: finding?.observed ?? result.trouble?.message ?? '',
         plan: planToJson(plan),
-        trace: linesOf(result.trace),
+        trace: folded(linesOf(result.trace)),
       },
     }
   }
@@ -265,6 +265,21 @@ const formsByMachine = (caught: readonly Caught[]): Map<string, number> => {
   for (const { example, form } of caught)
     forms.set(example.machine, (forms.get(example.machine) ?? new Set()).add(form))
   return new Map([...forms].map(([machine, set]) => [machine, set.size]))
+}
+
+/** The same lines over and over (a livelock has a hundred thousand) are given once. */
+const folded = (lines: readonly string[]): string[] => {
+  const out: string[] = []
+  for (let i = 0; i < lines.length; ) {
+    const line = lines[i]!
+    let times = 1
+    while (lines[i + times] === line) times++
+    out.push(line)
+    if (times > 3) out.push(`  (${times} times)`)
+    else for (let more = 1; more < times; more++) out.push(line)
+    i += times
+  }
+  return out
 }
 
 const middle = (numbers: readonly number[]): number | undefined =>
