@@ -26,7 +26,7 @@ describe.skipIf(reason !== undefined)('v86', () => {
     new KnownDeviations(shippedDeviations(), target.describe(), '2026-01-01')
       .of(model.machine.name)
       .map(({ law, clause }) => `${law}@${clause}`)
-  const play = (model: Model, hostile: number): Campaign => campaign(model, target, { runs: 1000, hostile })
+  const play = (model: Model, hostile: number): Campaign => campaign(model, target, { runs: 500, hostile })
 
   it('keeps every duty to a driver that keeps its own, but for requests that outlive a reset', () => {
     const { found, hardening, goals, commands } = play(splitQueueModel, 0)
