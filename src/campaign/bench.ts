@@ -24,7 +24,7 @@ import type {
   ReplayJob,
   RunItem,
 } from './jobs.ts'
-import { loadModels } from './models.ts'
+import { chooseMachines, loadModels } from './models.ts'
 import { Interrupted, Pulse } from './pulse.ts'
 import { compare, plansOf, type ReplayResult } from './replay.ts'
 import { type Opener, type Slot, type SlotOptions, Slots } from './slots.ts'
@@ -92,9 +92,12 @@ export class Bench implements Executor {
   }
 
   private async modelOf(machine: string): Promise<Model> {
-    const model = (await this.allModels()).find((each) => each.machine.name === machine)
-    if (model === undefined) throw new UsageError(`no machine is called ${JSON.stringify(machine)}`)
-    return model
+    const models = await this.allModels()
+    chooseMachines(
+      [machine],
+      models.map((each) => each.machine.name),
+    )
+    return models.find((each) => each.machine.name === machine)!
   }
 
   async prepare(name: string): Promise<Prepared> {

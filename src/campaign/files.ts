@@ -49,6 +49,15 @@ export const writeJsonFile = (file: string, value: unknown): void =>
 
 let serial = 0
 
+/** What stands in the way of writing may stand in the way of this as well. */
+const discard = (file: string): void => {
+  try {
+    rmSync(file, { force: true })
+  } catch {
+    // Then it is not there.
+  }
+}
+
 /** Writes a file whole or not at all: under a temporary name first, then renamed. */
 export const writeWhole = (file: string, text: string): void => {
   const temporary = `${file}.${process.pid}-${++serial}.tmp`
@@ -57,7 +66,7 @@ export const writeWhole = (file: string, text: string): void => {
     writeFileSync(temporary, text)
     renameSync(temporary, file)
   } catch (error) {
-    rmSync(temporary, { force: true })
+    discard(temporary)
     throw new UsageError(`${preview(file)}: cannot be written: ${oneLine(error)}`)
   }
 }

@@ -2,10 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { preview } from '../contract/explain.ts'
 import { parseAddress } from '../targets/index.ts'
 import { Bench, type BenchParts } from './bench.ts'
 import { conduct } from './conduct.ts'
 import { type Counterexample, counterexample } from './counterexample.ts'
+import { UsageError } from './exit.ts'
 import { readJsonFile } from './files.ts'
 import { judgeLog } from './observe.ts'
 import { benchOptions, checkOptions } from './options.ts'
@@ -83,7 +85,9 @@ export const replayCounterexample = (
     const stop = (): void => bench.interrupt()
     signal?.addEventListener('abort', stop, { once: true })
     try {
-      return await bench.replay({ counterexample: found })
+      return await bench.replay({ counterexample: found }).catch((error: unknown) => {
+        throw error instanceof UsageError ? new UsageError(`${preview(file)}: ${error.message}`) : error
+      })
     } finally {
       signal?.removeEventListener('abort', stop)
       await bench.close()

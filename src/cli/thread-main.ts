@@ -1,10 +1,12 @@
 /** Entry of the thread that `thread.ts` starts: does one job. */
 import { mkdirSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
+import { UsageError } from '../campaign/exit.ts'
 import { postError } from '../campaign/messages.ts'
 import { loadMachines } from '../campaign/models.ts'
 import { checkTarget } from '../contract/check.ts'
 import type { OpenOptions } from '../contract/target.ts'
+import type { Machine, ScopedMachine } from '../kernel/language/index.ts'
 import { openTarget, parseAddress } from '../targets/index.ts'
 import { openStdioWire } from '../targets/stdio/index.ts'
 import { type Answers, BEATS, type FromThread, type Jobs, STOP, type TargetJob } from './thread-jobs.ts'
@@ -22,11 +24,21 @@ const openOptions = ({ directory, timeoutMs }: TargetJob): OpenOptions => {
   return { directory, timeoutMs, heartbeat: beat, onProcessGroup: (group) => tell({ group }) }
 }
 
+/** The machine in a scope; a bound that it cannot have is a mistake of whoever gave it. */
+const within = (machine: ScopedMachine, scope: string, bounds: Jobs['explore']['bounds']): Machine => {
+  try {
+    return machine.at(scope, bounds)
+  } catch (error) {
+    if (!(error instanceof RangeError) || Object.keys(bounds).length === 0) throw error
+    throw new UsageError(`--scope: ${error.message}`)
+  }
+}
+
 const work: { readonly [K in keyof Jobs]: (job: Jobs[K]) => Promise<Answers[K]['result']> } = {
   async explore({ machine, modelsFrom, scope, bounds, maxStates, hostile }) {
     const [machines, { explore }] = await Promise.all([loadMachines(modelsFrom), import('../kernel/explore/index.ts')])
     const found = machines.find(({ name }) => name === machine)!
-    return explore(found.at(scope, bounds), {
+    return explore(within(found, scope, bounds), {
       hostile,
       ...(maxStates === undefined ? {} : { maxStates }),
       onProgress: (progress) => tell({ progress }),

@@ -56,7 +56,7 @@ export const progressOf = ({ print, region, style }: ProgressOptions): ((event: 
         const cells = [
           `${runs}/${of} runs`,
           rate,
-          `${grouped(commands)} steps`,
+          `${grouped(commands)} commands`,
           `goals ${goals.reached}/${goals.of}`,
           bugs === 0 ? '' : counted(bugs, 'finding'),
           phase === 'examining' ? 'shrinking' : '',

@@ -163,7 +163,7 @@ it('progress keeps a line for each machine', () => {
   expect(kept.map((line) => line.split(' ', 1)[0])).toEqual(['device', 'good-one'])
   expect(kept.join('')).not.toMatch(CONTROL)
   expect(shown.at(-1)).toEqual([
-    'good-one  50/100 runs  25 runs/s  600 steps  goals 3/4  1 finding',
+    'good-one  50/100 runs  25 runs/s  600 commands  goals 3/4  1 finding',
     '  found aLaw (C-01) in run 3',
   ])
 })
