@@ -22,7 +22,7 @@ export interface CampaignOptions {
   readonly timeoutMs?: number
   /** How long an asynchronous target may take before its silence counts a tenth. Default 20. */
   readonly graceMs?: number
-  /** Share of the plans in which the driver may break duties, 0 to 1. Default a quarter. */
+  /** Share of the plans in which the driver may break duties, 0 to 1. Default a third; the command line asks for a quarter. */
   readonly hostile?: number
   /** Upper bound of the length of a plan. */
   readonly maxSteps?: number
