@@ -57,7 +57,12 @@ module.exports = {
       from: { path: '^(?:src|spec)/' },
       to: { path: '^(?:test|properties|bench|examples)/' },
     },
-    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^iospec/' } },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '(?:^iospec/|(?:^|/)dist/)' },
+    },
     {
       name: 'product-needs-no-development-packages',
       severity: 'error',
