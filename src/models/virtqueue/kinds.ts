@@ -1,10 +1,10 @@
 /** virtio-blk behind the queue models. */
 import type { Args, Machine } from '../../kernel/language/machine.ts'
 import { BLK_FEATURE } from '../../layout/blk.ts'
+import type { DeviceKind } from './device-kind.ts'
 import { type BuiltChain, type SplitDriver, UNWRITTEN } from './driver.ts'
 import { Medium } from './medium.ts'
 import { type BlkRequest, blkRequest, plainRequest, quickRequest, statusName } from './requests.ts'
-import type { DeviceKind } from './session.ts'
 
 const features = [BLK_FEATURE.RO, BLK_FEATURE.FLUSH, BLK_FEATURE.MQ].reduce(
   (bits, feature) => bits | (1n << BigInt(feature)),
