@@ -1,7 +1,6 @@
 /** Exit codes, and which of several verdicts speaks for all. */
 import { TargetError } from '../contract/target.ts'
 import type { Verdict } from '../kernel/judge/verdict.ts'
-import { AddressError } from '../targets/index.ts'
 
 export const EXIT = {
   conforms: 0,
@@ -55,7 +54,7 @@ export const exitOf = (verdict: Verdict): ExitCode => {
 
 /** Exit code of what a command threw; undefined for a mistake of our own. */
 export const exitOfError = (error: unknown): ExitCode | undefined => {
-  if (error instanceof UsageError || error instanceof AddressError) return EXIT.usage
-  if (error instanceof TargetError) return EXIT.target
+  if (error instanceof UsageError) return EXIT.usage
+  if (error instanceof TargetError) return error.reason === 'address' ? EXIT.usage : EXIT.target
   return undefined
 }

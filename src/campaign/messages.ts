@@ -1,7 +1,6 @@
 /** Errors on their way between threads, which keep no class. */
 import { TargetError, type TargetTrouble } from '../contract/target.ts'
 import { ModelError } from '../kernel/model.ts'
-import { AddressError } from '../targets/index.ts'
 import { UsageError } from './exit.ts'
 import { Interrupted } from './pulse.ts'
 
@@ -37,8 +36,6 @@ export const receiveError = ({ name, message, stack, reason, lastWords }: Posted
       return new ModelError(message)
     case 'UsageError':
       return new UsageError(message)
-    case 'AddressError':
-      return new AddressError(message)
     case 'Interrupted':
       return new Interrupted(message)
     default:

@@ -1,5 +1,5 @@
 /** The models that a campaign plays with: those of this project, or those of a module. */
-import { nearest } from '../contract/codec.ts'
+import { hintFor } from '../contract/codec.ts'
 import { preview } from '../contract/explain.ts'
 import type { ScopedMachine } from '../kernel/language/machine.ts'
 import type { Model } from '../kernel/model.ts'
@@ -26,9 +26,7 @@ export const chooseMachines = (asked: readonly string[] | 'all', known: readonly
   if (asked === 'all' || asked.includes('all')) return known
   for (const name of asked) {
     if (known.includes(name)) continue
-    const near = nearest(name, known)
-    const hint = near === undefined ? `there are ${known.join(', ')}` : `did you mean ${near}?`
-    throw new UsageError(`no machine is called ${preview(name)}; ${hint}`)
+    throw new UsageError(`no machine is called ${preview(name)}; ${hintFor(name, known)}`)
   }
   if (asked.length === 0) throw new UsageError(`expected the name of a machine or all; there are ${known.join(', ')}`)
   return [...new Set(asked)]

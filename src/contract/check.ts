@@ -46,6 +46,7 @@ export async function checkTarget(open: () => Promise<Target>, raw?: OpenRaw): P
       target ??= await open()
       results.push(outcome(name, await check(target, open)))
     } catch (error) {
+      if (error instanceof TargetError && error.reason === 'address') throw error
       results.push({ name, verdict: 'broken', detail: told(error) })
       // Whatever it is in now, the next check begins with a fresh one.
       closeQuietly(target)

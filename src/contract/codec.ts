@@ -51,13 +51,18 @@ export const integer = (min: number, max: number = Number.MAX_SAFE_INTEGER): Cod
 export const matching = (name: string, pattern: RegExp): Codec<string> =>
   plain(name, { type: 'string', pattern: pattern.source }, (u): u is string => typeof u === 'string' && pattern.test(u))
 
-/** One of several strings or numbers. */
-export const oneOf = <const V extends string | number | boolean>(...values: readonly V[]): Codec<V> =>
-  plain(
-    values.length === 1 ? JSON.stringify(values[0]) : `one of ${values.map((v) => JSON.stringify(v)).join(', ')}`,
-    { enum: values },
-    (u): u is V => (values as readonly unknown[]).includes(u),
-  )
+/** One of several strings or numbers; an error names the nearest word. */
+export const oneOf = <const V extends string | number | boolean>(...values: readonly V[]): Codec<V> => {
+  const name =
+    values.length === 1 ? JSON.stringify(values[0]) : `one of ${values.map((v) => JSON.stringify(v)).join(', ')}`
+  const is = (u: unknown): u is V => (values as readonly unknown[]).includes(u)
+  const expected = (u: unknown): string => {
+    const near = typeof u === 'string' && values.length > 1 ? nearest(u, values.map(String)) : undefined
+    return near === undefined ? name : `${name} (did you mean ${JSON.stringify(near)}?)`
+  }
+  const validate: t.Validate<unknown, V> = (u, c) => (is(u) ? t.success(u) : t.failure(u, c, expected(u)))
+  return new Codec(name, { enum: values }, is, validate, t.identity)
+}
 
 /** A string codec of something that is not a string inside. */
 const coded = <A>(
@@ -228,7 +233,7 @@ export function tagged<T extends string, C extends Readonly<Record<string, AnyCo
     (u, context) => {
       if (!isObject(u)) return t.failure(u, context)
       const found = find(u)
-      return found ? found.validate(u, context) : t.failure(u[tag], t.appendContext(context, tag, tags, u[tag]))
+      return found ? found.validate(u, context) : tags.validate(u[tag], t.appendContext(context, tag, tags, u[tag]))
     },
     (a) => find(a)!.encode(a),
   )
@@ -243,6 +248,12 @@ function unknownField(names: readonly string[], found: string): t.Decoder<unknow
   const near = nearest(found, names)
   const name = near ? `no such field (did you mean \`${near}\`?)` : `no such field (known: ${names.join(', ')})`
   return { name, validate: t.failure, decode: (u) => t.failure(u, []) }
+}
+
+/** What to say after "no x is called `word`": the nearest of `names`, or all of them. */
+export function hintFor(word: string, names: readonly string[]): string {
+  const near = nearest(word, names)
+  return near === undefined ? `there are ${names.join(', ')}` : `did you mean ${near}?`
 }
 
 /** The entry of `names` that is at most two edits away from `word`, the closest first. */

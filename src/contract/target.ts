@@ -184,7 +184,7 @@ export interface OpenOptions {
   readonly killed?: () => boolean
 }
 
-/** A target does not start, cannot be reached, or its program ended. Exit code 3. */
+/** A target cannot be had, cannot be reached, or its program ended. Exit code 3; for `address` 2. */
 export class TargetError extends Error {
   override readonly name = 'TargetError'
   readonly reason: TargetTrouble
@@ -199,8 +199,9 @@ export class TargetError extends Error {
 }
 
 /**
- * `start`: never ran. `protocol`: broke the contract. `refused`: answered a request with an error.
+ * `address`: what the address names is not there, or it asks for what there is not: nothing was started. `start`: did not
+ * come up. `protocol`: broke the contract. `refused`: answered a request with an error.
  * `dead`: ended. `hang`: did not answer in time. `livelock`: works without end for one kick.
  * `poisoned`: used after it was migrated, broken or closed.
  */
-export type TargetTrouble = 'start' | 'protocol' | 'refused' | 'dead' | 'hang' | 'livelock' | 'poisoned'
+export type TargetTrouble = 'address' | 'start' | 'protocol' | 'refused' | 'dead' | 'hang' | 'livelock' | 'poisoned'

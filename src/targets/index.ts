@@ -1,7 +1,7 @@
 /** All doors, and targets by address: `reference:virtio-blk`, `stdio:./device`, `qemu:virtio-blk?iothread=1`. */
-import { nearest } from '../contract/codec.ts'
+import { hintFor } from '../contract/codec.ts'
 import { preview } from '../contract/explain.ts'
-import type { Door, OpenOptions, Target } from '../contract/target.ts'
+import { type Door, type OpenOptions, type Target, TargetError } from '../contract/target.ts'
 import { logDoor } from './log.ts'
 import { moduleDoor } from './module.ts'
 import { qemuDoor } from './qemu/index.ts'
@@ -12,30 +12,23 @@ import { watched } from './watched.ts'
 
 export const doors: readonly Door[] = [referenceDoor, moduleDoor, stdioDoor, v86Door, qemuDoor, logDoor]
 
-/** An address that names no door. */
-export class AddressError extends Error {
-  override readonly name = 'AddressError'
-}
-
 export interface Address {
   readonly door: Door
   /** What stands after the colon. */
   readonly rest: string
 }
 
-/** Throws an `AddressError` of one line, with the nearest door. */
+/** Throws a `TargetError` of one line, with the nearest door. */
 export const parseAddress = (address: string): Address => {
   const colon = address.indexOf(':')
   const scheme = colon < 0 ? address : address.slice(0, colon)
   const door = doors.find((each) => each.scheme === scheme)
   if (door !== undefined) return { door, rest: colon < 0 ? '' : address.slice(colon + 1) }
-  const names = doors.map((each) => `${each.scheme}:`)
-  const near = nearest(
+  const hint = hintFor(
     scheme,
-    names.map((name) => name.slice(0, -1)),
+    doors.map((each) => each.scheme),
   )
-  const hint = near === undefined ? `expected one of ${names.join(', ')}` : `did you mean ${near}:?`
-  throw new AddressError(`target ${preview(address)}: no door is called ${preview(scheme)}; ${hint}`)
+  throw new TargetError('address', `target ${preview(address)}: no door is called ${preview(scheme)}; ${hint}`)
 }
 
 /** Opens a target. An exception that a target in our own process throws later on becomes a `TargetError`. */

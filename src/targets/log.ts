@@ -5,6 +5,6 @@ export const logDoor: Door = {
   scheme: 'log',
   summary: 'a recorded trace, judged and not driven: log:./trace.jsonl',
   async open(rest) {
-    throw new TargetError('start', `log:${rest}: a log is judged by a campaign; it cannot be driven`)
+    throw new TargetError('address', `log:${rest}: a log is judged by a campaign; it cannot be driven`)
   },
 }

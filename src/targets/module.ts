@@ -32,10 +32,11 @@ export const moduleDoor: Door = {
 
 /** The default export of a file, TypeScript included: Node 20 does not load it by itself. */
 export async function loadDefault(file: string): Promise<unknown> {
-  if (file === '') throw new TargetError('start', 'expected `module:` and a file such as module:./device.ts')
+  if (file === '') throw new TargetError('address', 'expected `module:` and a file such as module:./device.ts')
   const full = path.resolve(file)
-  if (!existsSync(full)) throw start(file, `expected a file, found none at ${preview(full)}`)
-  if (!statSync(full).isFile()) throw start(file, 'expected a file, found a directory')
+  if (!existsSync(full))
+    throw new TargetError('address', `${preview(file)}: expected a file, found none at ${preview(full)}`)
+  if (!statSync(full).isFile()) throw new TargetError('address', `${preview(file)}: expected a file, found a directory`)
   try {
     if (/\.[cm]?tsx?$/.test(full)) {
       const { createJiti } = await import('jiti')

@@ -1,5 +1,6 @@
 /** The door to the reference: `reference:virtio-blk?queueSize=4&fault=…`. It runs in process and is synchronous. */
 
+import { hintFor } from '../contract/codec.ts'
 import { type Door, type Target, TargetError } from '../contract/index.ts'
 import { type Fault, faults } from '../reference/faults/index.ts'
 import { defaultOptions, openPlatform, type PlatformOptions } from '../reference/index.ts'
@@ -16,7 +17,10 @@ export function openReference({ fault, ...options }: ReferenceOptions = {}): Tar
   if (seeded === undefined) return openPlatform(options)
   const only = seeded.transport
   if (only !== undefined && options.transport !== undefined && options.transport !== only)
-    throw new TargetError('start', `fault '${seeded.id}' shows only over ${only}, found transport ${options.transport}`)
+    throw new TargetError(
+      'address',
+      `fault '${seeded.id}' shows only over ${only}, found transport ${options.transport}`,
+    )
   return openPlatform({
     ...(only === undefined ? {} : { transport: only }),
     ...seeded.needs,
@@ -45,7 +49,10 @@ function parseReference(rest: string): ReferenceOptions {
   const [name = '', query = ''] = rest.split('?', 2)
   const device = DEVICES[name]
   if (device === undefined)
-    throw new TargetError('start', `reference:${rest}: unknown device '${name}'${hint(name, Object.keys(DEVICES))}`)
+    throw new TargetError(
+      'address',
+      `reference:${rest}: unknown device '${name}'; ${hintFor(name, Object.keys(DEVICES))}`,
+    )
   return { ...device, ...parseOptions([...new URLSearchParams(query)]) }
 }
 
@@ -59,7 +66,7 @@ const number =
     const value = Number(text)
     if (text.trim() === '' || !Number.isInteger(value) || value < low || value > high || !valid(value))
       throw new TargetError(
-        'start',
+        'address',
         `option ${key}: expected a whole number${also} from ${low} to ${high}, found '${text}'`,
       )
     return { [key]: value }
@@ -67,7 +74,7 @@ const number =
 
 const flag: Parser = (key, text) => {
   if (!['0', '1', 'true', 'false'].includes(text))
-    throw new TargetError('start', `option ${key}: expected 0 or 1, found '${text}'`)
+    throw new TargetError('address', `option ${key}: expected 0 or 1, found '${text}'`)
   return { [key]: text === '1' || text === 'true' }
 }
 
@@ -88,7 +95,7 @@ function parseOptions(pairs: readonly (readonly [string, string])[]): ReferenceO
   for (const [key, text] of pairs) {
     const parser = OPTIONS[key]
     if (parser === undefined)
-      throw new TargetError('start', `unknown option '${key}'${hint(key, Object.keys(OPTIONS))}`)
+      throw new TargetError('address', `unknown option '${key}'; ${hintFor(key, Object.keys(OPTIONS))}`)
     options = { ...options, ...parser(key, text) }
   }
   return options
@@ -98,30 +105,10 @@ function faultOf(id: string): Fault {
   const fault = faults.find((candidate) => candidate.id === id)
   if (fault !== undefined) return fault
   throw new TargetError(
-    'start',
-    `unknown fault '${id}'${hint(
+    'address',
+    `unknown fault '${id}'; ${hintFor(
       id,
       faults.map((candidate) => candidate.id),
     )}`,
   )
-}
-
-/** The known word that is nearest, or all of them when none is near. */
-function hint(word: string, known: readonly string[]): string {
-  const ranked = known.map((name) => ({ name, far: distance(word, name) })).sort((a, b) => a.far - b.far)
-  const best = ranked[0]
-  if (best !== undefined && best.far <= Math.max(2, best.name.length / 2)) return `; did you mean '${best.name}'?`
-  return `; expected one of ${known.join(', ')}`
-}
-
-/** Edit distance (Levenshtein). */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= to.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1)))
-    row = next
-  }
-  return row[to.length]!
 }

@@ -1,7 +1,16 @@
 /** Around a target that runs in our own process and that we did not write: whatever it throws is the end of it. */
 import { type Target, TargetError, type TargetTrouble } from '../contract/target.ts'
 
-const TROUBLES: readonly TargetTrouble[] = ['start', 'protocol', 'refused', 'dead', 'hang', 'livelock', 'poisoned']
+const TROUBLES: readonly TargetTrouble[] = [
+  'address',
+  'start',
+  'protocol',
+  'refused',
+  'dead',
+  'hang',
+  'livelock',
+  'poisoned',
+]
 
 /** A `TargetError` of another copy of this package has another class and the same name. */
 const troubleOf = (error: unknown, call: string): TargetError => {

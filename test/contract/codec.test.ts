@@ -53,7 +53,7 @@ test.each([
   [{ ...good, steps: [] }, 'field `steps`: expected a list of at least 1, each element an object, found []'],
   [
     { ...good, steps: [good.steps[0], { do: 'wiat' }] },
-    'field `steps.1.do`: expected one of "read", "wait", found "wiat"',
+    'field `steps.1.do`: expected one of "read", "wait" (did you mean "wait"?), found "wiat"',
   ],
   [
     { ...good, steps: [{ do: 'read', at: 16, width: 4 }] },

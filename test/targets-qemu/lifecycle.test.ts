@@ -45,7 +45,7 @@ describe('qemu: addresses', () => {
     ['virtio-disk', /unknown machine 'virtio-disk', expected one of virtio-blk, virtio-blk-mmio/],
   ])('%s is refused in one line', async (rest, message) => {
     const error = await openError(rest)
-    expect(error).toMatchObject({ name: 'TargetError', reason: 'start' })
+    expect(error).toMatchObject({ name: 'TargetError', reason: 'address' })
     expect(error.message).toMatch(message)
     expect(error.message).not.toContain('\n')
     expect(folders()).toEqual([])

@@ -17,11 +17,11 @@ const written = (text: string, ending = 'mjs'): string => {
   return file
 }
 
-async function why(file: string): Promise<string> {
+async function why(file: string, reason: TargetError['reason'] = 'start'): Promise<string> {
   try {
     await open(file)
   } catch (error) {
-    if (error instanceof TargetError && error.reason === 'start') return error.message
+    if (error instanceof TargetError && error.reason === reason) return error.message
     throw error
   }
   throw new Error('it opened')
@@ -42,7 +42,7 @@ test.each([
   ['', /expected `module:` and a file/],
   ['./no-such-file.ts', /expected a file, found none at .*no-such-file\.ts/],
   [import.meta.dirname, /expected a file, found a directory/],
-])('module:%s does not open', async (file, message) => expect(await why(file)).toMatch(message))
+])('module:%s does not open', async (file, message) => expect(await why(file, 'address')).toMatch(message))
 
 test.each([
   ['export const target = 1', /expected the default export to be a function that makes a target, found nothing/],

@@ -177,7 +177,7 @@ test.each([
   [import.meta.filename, /not executable/],
 ])('stdio:%s does not start', async (rest, message) => {
   const error = await trouble(() => stdioDoor.open(rest, options()))
-  expect(error.reason).toBe('start')
+  expect(error.reason).toBe('address')
   expect(error.message).toMatch(message)
   await expectNothingLeft()
 })

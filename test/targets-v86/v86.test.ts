@@ -102,7 +102,7 @@ describe('opening', () => {
 
   it('names the devices it has when asked for another', async () => {
     await expect(open('virtio-gpu')).rejects.toMatchObject({
-      reason: 'start',
+      reason: 'address',
       message: 'v86 has no device "virtio-gpu"; it has virtio-9p, virtio-console, virtio-net, virtio-balloon',
     })
   })
@@ -110,7 +110,7 @@ describe('opening', () => {
   it('says how to install a missing package, in one line', async () => {
     const door = v86DoorWith(() => Promise.reject(Object.assign(new Error('x'), { code: 'ERR_MODULE_NOT_FOUND' })))
     await expect(door.open('', options)).rejects.toMatchObject({
-      reason: 'start',
+      reason: 'address',
       message: 'the package v86 is not installed: npm install v86@0.5.462',
     })
   })

@@ -9,8 +9,8 @@ import { Judge, type JudgeOptions } from '../judge/judge.ts'
 import type { Finding, Verdict } from '../judge/verdict.ts'
 import type { Action, Args, Machine } from '../language/machine.ts'
 import { type Model, ModelError, type Session, type Sink } from '../model.ts'
-import { resolve } from './draw.ts'
 import type { Plan, PlanStep } from './plan.ts'
+import { resolve } from './resolve.ts'
 
 /** One thing that was done or seen. */
 export type TraceStep =
@@ -269,6 +269,7 @@ const troubleOf = (error: unknown): { verdict: Verdict; what: Trouble } => {
     dead: 'crashes',
     hang: 'hangs',
     livelock: 'livelocks',
+    address: 'adapter-error',
     start: 'adapter-error',
     protocol: 'adapter-error',
     refused: 'adapter-error',

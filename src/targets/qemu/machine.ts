@@ -147,8 +147,11 @@ export function machineFor(name: string, options: QemuOptions): Machine {
   const machine = Object.hasOwn(machines, name) ? machines[name] : undefined
   for (const [option, why] of Object.entries(machine?.lacks ?? {})) {
     if (options[option as keyof QemuOptions] !== true) continue
-    throw new TargetError('start', `qemu: machine ${name} does not have the option ${option}: ${why}`)
+    throw new TargetError('address', `qemu: machine ${name} does not have the option ${option}: ${why}`)
   }
   if (machine !== undefined) return machine
-  throw new TargetError('start', `qemu: unknown machine '${name}', expected one of ${Object.keys(machines).join(', ')}`)
+  throw new TargetError(
+    'address',
+    `qemu: unknown machine '${name}', expected one of ${Object.keys(machines).join(', ')}`,
+  )
 }

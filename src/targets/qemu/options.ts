@@ -47,7 +47,10 @@ export function parseAddress(rest: string): { readonly machine: string; readonly
   for (const [name, text] of new URLSearchParams(cut < 0 ? '' : rest.slice(cut + 1))) {
     const kind = Object.hasOwn(known, name) ? known[name as keyof QemuOptions] : undefined
     if (kind === undefined) {
-      throw new TargetError('start', `qemu: unknown option '${name}', expected one of ${Object.keys(known).join(', ')}`)
+      throw new TargetError(
+        'address',
+        `qemu: unknown option '${name}', expected one of ${Object.keys(known).join(', ')}`,
+      )
     }
     given.set(name, optionValue(name, kind, text))
   }
@@ -75,17 +78,17 @@ function optionValue(name: string, kind: Kind, text: string): string | number | 
     case 'flag':
       if (text === '1' || text === 'on' || text === '') return true
       if (text === '0' || text === 'off') return false
-      throw new TargetError('start', `qemu: option ${name} expects 1 or 0, found '${text}'`)
+      throw new TargetError('address', `qemu: option ${name} expects 1 or 0, found '${text}'`)
     case 'number': {
       const value = Number(text)
       if (/^[0-9]+$/.test(text) && value >= kind.from && value <= kind.to) return value
       throw new TargetError(
-        'start',
+        'address',
         `qemu: option ${name} expects a number from ${kind.from} to ${kind.to}, found '${text}'`,
       )
     }
     case 'text':
       if (text !== '') return text
-      throw new TargetError('start', `qemu: option ${name} expects a text, found nothing`)
+      throw new TargetError('address', `qemu: option ${name} expects a text, found nothing`)
   }
 }

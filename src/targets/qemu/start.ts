@@ -57,7 +57,7 @@ export async function start(launch: Launch, options: OpenOptions): Promise<Start
   const binary = find(launch.binary)
   if (binary === undefined) {
     const what = launch.binary.includes('/') ? `no program ${launch.binary}` : `${launch.binary} is not in PATH`
-    throw new TargetError('start', `qemu: ${what}; install QEMU (Debian: apt-get install qemu-system-x86)`)
+    throw new TargetError('address', `qemu: ${what}; install QEMU (Debian: apt-get install qemu-system-x86)`)
   }
   const run = `qemu-${process.pid}-${threadId}-${++starts}`
   const stdoutFile = join(options.directory, `${run}.stdout`)

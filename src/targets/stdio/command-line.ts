@@ -36,6 +36,6 @@ export function splitCommandLine(line: string): readonly string[] {
 
 const refuse = (line: string, why: string): TargetError =>
   new TargetError(
-    'start',
+    'address',
     `expected a command line such as \`./device --flag\`; \`${clip(escapeText(line), 80)}\` ${why}`,
   )

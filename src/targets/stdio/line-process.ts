@@ -80,7 +80,11 @@ export class LineProcess {
     } catch (error) {
       for (const fd of [pipes.toChild, pipes.fromChild, pipes.stderr.fd]) fs.closeSync(fd)
       fs.rmSync(pipes.stderr.file, { force: true })
-      throw new TargetError('start', `cannot start \`${title}\`: ${startTrouble(error, words[0]!)}`)
+      const missing = isErrno(error, 'ENOENT') || isErrno(error, 'EACCES')
+      throw new TargetError(
+        missing ? 'address' : 'start',
+        `cannot start \`${title}\`: ${startTrouble(error, words[0]!)}`,
+      )
     } finally {
       for (const fd of pipes.childEnds) fs.closeSync(fd)
     }

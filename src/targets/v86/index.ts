@@ -54,7 +54,7 @@ export const v86Door: Door = v86DoorWith(() => {
 async function open(name: string, options: OpenOptions, load: () => Promise<Package>): Promise<Target> {
   if (!isDeviceName(name)) {
     throw new TargetError(
-      'start',
+      'address',
       `v86 has no device ${JSON.stringify(name)}; it has ${Object.keys(DEVICES).join(', ')}`,
     )
   }

@@ -79,7 +79,7 @@ export async function loadPackage(load: () => Promise<Package>): Promise<Package
     const code = (error as { code?: unknown } | null)?.code
     const missing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
     const problem = missing ? 'the package v86 is not installed' : `the package v86 does not load (${firstLine(error)})`
-    throw new TargetError('start', `${problem}: ${INSTALL}`)
+    throw new TargetError(missing ? 'address' : 'start', `${problem}: ${INSTALL}`)
   }
 }
 
