@@ -1,0 +1,127 @@
+/** Which of our actions comes next, and with which arguments: one that is possible in the state of the walk. */
+import type { Action, Args } from '../language/machine.ts'
+import { type Drawn, drawArgs, type Mood } from './mood.ts'
+import type { Random } from './random.ts'
+import { resolve } from './resolve.ts'
+import type { Walk } from './walk.ts'
+
+/** How often arguments are drawn for an action before another one is tried; the first time from habit. */
+const ATTEMPTS = 3
+/** For so many actions after a breach nothing is undone: first it is to be seen what comes of it. */
+const AFTERMATH = 8
+/** How often a duty is broken after another one. */
+const AGAIN = 0.1
+
+/** One mood's way of choosing, for the time of one plan. */
+export class Chooser {
+  private readonly ours: readonly Action[]
+  private readonly walk: Walk
+  private readonly mood: Mood
+  private readonly random: Random
+  private readonly tried: Uint8Array
+
+  constructor(ours: readonly Action[], walk: Walk, mood: Mood, random: Random) {
+    this.ours = ours
+    this.walk = walk
+    this.mood = mood
+    this.random = random
+    this.tried = new Uint8Array(ours.length)
+  }
+
+  /** An action that is possible, now and then one that breaks a duty. `alike`: all that may be done is as likely. */
+  next(alike = false): Drawn | undefined {
+    return (this.breaches() ? this.any(true, false) : undefined) ?? this.any(false, alike)
+  }
+
+  /** An action that is possible and breaks no duty. */
+  rightful(): Drawn | undefined {
+    return this.any(false, false)
+  }
+
+  /** This action, with arguments drawn anew. */
+  again(action: Action, hostile: boolean): Drawn | undefined {
+    return this.one(this.ours.indexOf(action), hostile)
+  }
+
+  /** The same once more, as it is understood now. */
+  same(item: Omit<Drawn, 'resolved'>): Drawn | undefined {
+    const resolved = resolve(this.walk.state, item.action, item.args, item.hostile)
+    return resolved === undefined ? undefined : { ...item, resolved }
+  }
+
+  /** Whether a duty is broken now. A second breach would hide what comes of the first. */
+  private breaches(): boolean {
+    if (this.mood.breach === 0 || !this.random.chance(this.mood.breach)) return false
+    return this.walk.sinceBreach === 0 || this.random.chance(AGAIN)
+  }
+
+  /** By weight, each tried once. */
+  private any(hostile: boolean, alike: boolean): Drawn | undefined {
+    const weights = hostile ? this.mood.breaks : this.weights(alike)
+    const { tried, random } = this
+    tried.fill(0)
+    for (let total = weights.reduce((sum, weight) => sum + weight, 0); total > 1e-9; ) {
+      let ticket = (random.bits() / 4_294_967_296) * total
+      let index = -1
+      for (let i = 0; i < weights.length; i++) {
+        if (tried[i] === 1 || weights[i] === 0) continue
+        index = i
+        if ((ticket -= weights[i]!) < 0) break
+      }
+      if (index < 0) return undefined
+      const drawn = this.one(index, hostile)
+      if (drawn !== undefined) return drawn
+      tried[index] = 1
+      total -= weights[index]!
+    }
+    return undefined
+  }
+
+  private weights(alike: boolean): Float64Array {
+    const { mood, walk } = this
+    if (alike) return mood.alike
+    if (walk.sinceBreach > AFTERMATH) return mood.ruined
+    return walk.sinceBreach > 0 || walk.afterCostly > 0 ? mood.calm : mood.weights
+  }
+
+  private one(index: number, hostile: boolean): Drawn | undefined {
+    const action = this.ours[index]!
+    const { walk, mood, random } = this
+    if (hostile ? mood.breaks[index] === 0 : action.hostile) return undefined
+    const args: Record<string, unknown> = {}
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      drawArgs(action, attempt === 0 ? mood.habits[index] : undefined, random, args)
+      let resolved = resolve(walk.state, action, args, hostile)
+      if (resolved !== undefined && !(hostile && walk.keeps(action, resolved)))
+        return { action, args, resolved, hostile }
+      if (action.args.length === 0) return undefined
+      if (hostile) continue
+      resolved = this.plainer(action, args)
+      if (resolved !== undefined) return { action, args, resolved, hostile }
+    }
+    return undefined
+  }
+
+  /**
+   * The first name of an enumeration is the plain case. With all of them plain the action may be possible; then as much
+   * of what was drawn is kept as can be.
+   */
+  private plainer(action: Action, args: Record<string, unknown>): Args | undefined {
+    const { state } = this.walk
+    const wanted: [name: string, value: unknown][] = []
+    for (const { name, type } of action.args) {
+      if (type.kind !== 'enum' || args[name] === type.names![0]) continue
+      wanted.push([name, args[name]])
+      args[name] = type.names![0]
+    }
+    if (wanted.length === 0) return undefined
+    const resolved = resolve(state, action, args, false)
+    if (resolved === undefined || wanted.length === 1) return resolved
+    for (const [name, value] of wanted) {
+      const plain = args[name]
+      args[name] = value
+      if (resolve(state, action, args, false) === undefined) args[name] = plain
+    }
+    return resolve(state, action, args, false)
+  }
+}

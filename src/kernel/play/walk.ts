@@ -1,0 +1,129 @@
+/**
+ * The machine as a plan leads it while it is drawn: what we do happens at once, and a stand-in of the other side (the
+ * `eager` choices of the machine) moves things along where the plan gives it time.
+ */
+import type { Action, Actor, Args, Erased, Machine } from '../language/machine.ts'
+import { viewOf } from '../language/views.ts'
+import type { Drawn } from './mood.ts'
+import type { PlanStep } from './plan.ts'
+
+/** The stand-in stops here: a machine whose eager choices never end would otherwise never be drawn from. */
+const EAGER_MAX = 256
+/** After a costly action so many others come that undo nothing. */
+const USE_OF_COSTLY = 16
+
+export interface WalkOptions {
+  readonly played: readonly Actor[]
+  /** The target does all of its work while we act, so that plans need not wait for it. */
+  readonly synchronous?: boolean
+}
+
+export class Walk {
+  /** The state, as authors see it. */
+  readonly state: Erased
+  /** The plan so far. */
+  plan: PlanStep[] = []
+  /** Actions since behaviour became unspecified; 0 where it is not. */
+  sinceBreach = 0
+  /** So many actions are still to make use of a costly one. */
+  afterCostly = 0
+  private readonly machine: Machine
+  private readonly synchronous: boolean
+  private readonly theirs: readonly Action[]
+  private readonly cells: Int32Array
+  private readonly before: Int32Array
+  private readonly first: Int32Array
+
+  constructor(machine: Machine, { played, synchronous = false }: WalkOptions) {
+    this.machine = machine
+    this.synchronous = synchronous
+    this.first = machine.initial()
+    this.cells = this.first.slice()
+    this.before = this.first.slice()
+    this.state = viewOf(machine.layout, this.cells)
+    this.theirs = machine.actions.filter((action) => !played.includes(action.actor) && action.eager !== undefined)
+  }
+
+  /** Back to the initial state, with an empty plan. A run begins when the target is at rest. */
+  restart(): void {
+    this.plan = []
+    this.cells.set(this.first)
+    this.sinceBreach = this.afterCostly = 0
+    this.eager(EAGER_MAX)
+  }
+
+  get length(): number {
+    return this.plan.length
+  }
+
+  /** Adds an action to the plan. Returns false when it certainly means nothing: its effect leaves the state as it is. */
+  take({ action, args, resolved, hostile }: Drawn): boolean {
+    this.plan.push({ do: 'act', action, args, hostile })
+    this.before.set(this.cells)
+    const broken = hostile ? this.broken(action, resolved) : undefined
+    action.effect?.(this.state, resolved)
+    if (broken !== undefined) this.machine.breach?.(this.state, broken.clause)
+    this.sinceBreach = this.machine.unspecified?.(this.state) === true ? this.sinceBreach + 1 : 0
+    this.afterCostly = action.weight === 0 ? USE_OF_COSTLY : Math.max(0, this.afterCostly - 1)
+    const counts = hostile || action.effect === undefined || this.differs()
+    if (this.synchronous) this.eager(EAGER_MAX)
+    return counts
+  }
+
+  /** Takes the last step out of the plan; what came of it stays. */
+  drop(): void {
+    this.plan.pop()
+  }
+
+  settle(): void {
+    if (this.plan.at(-1)?.do !== 'settle') this.plan.push({ do: 'settle' })
+    this.eager(EAGER_MAX)
+  }
+
+  step(count: number): void {
+    this.plan.push({ do: 'step', count })
+    this.eager(Math.ceil(count / 6))
+  }
+
+  save(): void {
+    this.plan.push({ do: 'save' })
+  }
+
+  /** No duty of the action would be broken. */
+  keeps(action: Action, args: Args): boolean {
+    return this.broken(action, args) === undefined
+  }
+
+  /** The stand-in has something to do. */
+  busy(): boolean {
+    for (const action of this.theirs) {
+      const args = action.eager!(this.state)
+      if (args !== undefined && (action.when === undefined || action.when(this.state, args))) return true
+    }
+    return false
+  }
+
+  private differs(): boolean {
+    for (let i = 0; i < this.cells.length; i++) if (this.cells[i] !== this.before[i]) return true
+    return false
+  }
+
+  /** The first duty that would be broken. */
+  private broken(action: Action, args: Args) {
+    return action.duties.find((duty) => (duty.given?.(this.state, args) ?? true) && !duty.holds(this.state, args))
+  }
+
+  private eager(bound: number): void {
+    for (let taken = 0; taken < bound; ) {
+      let moved = false
+      for (const action of this.theirs) {
+        const args = action.eager!(this.state)
+        if (args === undefined || (action.when !== undefined && !action.when(this.state, args))) continue
+        action.effect?.(this.state, args)
+        moved = true
+        if (++taken >= bound) return
+      }
+      if (!moved) return
+    }
+  }
+}
