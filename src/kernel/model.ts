@@ -39,6 +39,11 @@ export interface Session {
   readonly unavailable?: Readonly<Record<string, string>>
   /** The device that `step` and `control` of the target are about. */
   readonly device: string
+  /**
+   * All that it remembers of a run, as text: two states of a walked implementation are told apart by it. Absent: the
+   * session remembers nothing that neither the target nor the machine shows.
+   */
+  remembers?(): string
   /** After the target moved into a fresh instance (save and restore, migration): go on with that one. */
   move(target: Target): void
 }

@@ -40,8 +40,12 @@ export interface RunResult {
   readonly timed: boolean
   /** Before and after the failing step. */
   readonly states: { readonly before: Int32Array; readonly after: Int32Array } | undefined
-  /** With the option `fingerprint`: target and judge after the last planned step. Absent when the run ended earlier. */
+  /**
+   * With the option `fingerprint`: target, session and judge after the last planned step, and the state of the judge
+   * there. Absent when the run ended earlier.
+   */
   readonly reached?: string
+  readonly reachedCells?: Int32Array
 }
 
 export interface RunOptions extends JudgeOptions {
@@ -116,6 +120,7 @@ export class Runner {
     let waiting: PlanStep[] = []
     let skipped = 0
     let reached: string | undefined
+    let reachedCells: Int32Array | undefined
     let trouble: { verdict: Verdict; what: Trouble } | undefined
     try {
       this.session.start()
@@ -132,8 +137,10 @@ export class Runner {
         }
         this.options.heartbeat?.()
       }
-      if (this.finding === undefined && this.options.fingerprint === true)
-        reached = `${this.target.fingerprint!()} ${this.judge.cells.join()}`
+      if (this.finding === undefined && this.options.fingerprint === true) {
+        reachedCells = this.judge.cells.slice()
+        reached = [this.target.fingerprint!(), this.session.remembers?.() ?? '', reachedCells.join()].join(' ')
+      }
       if (this.finding === undefined && this.performed.at(-1)?.do !== 'settle') this.performed.push({ do: 'settle' })
       if (this.finding === undefined && !this.rested) this.settle(true)
     } catch (error) {
@@ -151,7 +158,7 @@ export class Runner {
       commands: this.commands,
       timed: this.timed,
       states: finding === undefined ? undefined : { before: this.earlier.slice(), after: this.judge.cells.slice() },
-      ...(reached === undefined ? {} : { reached }),
+      ...(reached === undefined || reachedCells === undefined ? {} : { reached, reachedCells }),
     }
   }
 
