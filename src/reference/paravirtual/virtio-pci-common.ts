@@ -1,16 +1,17 @@
 import { COMMON, FEATURE, NO_VECTOR } from '../../layout/virtio.ts'
-import type { PciFunction } from '../pci/function.ts'
 import type { QueueArea } from './device.ts'
 import type { VirtioPci } from './virtio-pci.ts'
-
-/** A register of a virtio structure: it answers an access at its own offset and of its own width, and no other. */
-export interface VirtioRegister {
-  readonly at: number
-  readonly bytes: 1 | 2 | 4
-  readonly name: string
-  read(transport: VirtioPci, fn: PciFunction): number
-  write?(transport: VirtioPci, fn: PciFunction, value: number): void
-}
+import {
+  configVector,
+  deviceFeature,
+  deviceStatus,
+  driverFeature,
+  queueSelect,
+  queueSize,
+  queueVector,
+  registerTable,
+  type VirtioRegister,
+} from './virtio-pci-registers.ts'
 
 /** Bytes of the structure: through `queue_reset`. */
 export const COMMON_BYTES = 0x3c
@@ -45,12 +46,7 @@ const registers: readonly VirtioRegister[] = [
       state.deviceFeatureSelect = value
     },
   },
-  {
-    at: COMMON.deviceFeature,
-    bytes: 4,
-    name: 'device_feature',
-    read: ({ device, state }) => device.deviceFeatures(state.deviceFeatureSelect),
-  },
+  deviceFeature(COMMON.deviceFeature, ({ state }) => state.deviceFeatureSelect),
   {
     at: COMMON.driverFeatureSelect,
     bytes: 4,
@@ -60,61 +56,19 @@ const registers: readonly VirtioRegister[] = [
       state.driverFeatureSelect = value
     },
   },
-  {
-    at: COMMON.driverFeature,
-    bytes: 4,
-    name: 'driver_feature',
-    read: ({ device, state }) => device.driverFeatures(state.driverFeatureSelect),
-    write({ device, state }, _fn, value) {
-      device.setDriverFeatures(state.driverFeatureSelect, value)
-    },
-  },
-  {
-    at: COMMON.configMsixVector,
-    bytes: 2,
-    name: 'config_msix_vector',
-    read: ({ state }) => state.configVector,
-    write: (transport, fn, value) => transport.mapConfigVector(fn, value),
-  },
+  driverFeature(COMMON.driverFeature, ({ state }) => state.driverFeatureSelect),
+  configVector(COMMON.configMsixVector),
   { at: COMMON.numQueues, bytes: 2, name: 'num_queues', read: ({ device }) => device.queueCount },
-  {
-    at: COMMON.deviceStatus,
-    bytes: 1,
-    name: 'device_status',
-    read: ({ device }) => device.status(),
-    write: (transport, fn, value) => transport.writeStatus(fn, value),
-  },
+  deviceStatus(COMMON.deviceStatus),
   {
     at: COMMON.configGeneration,
     bytes: 1,
     name: 'config_generation',
     read: ({ device }) => device.configGeneration() & 0xff,
   },
-  {
-    at: COMMON.queueSelect,
-    bytes: 2,
-    name: 'queue_select',
-    read: ({ state }) => state.queueSelect,
-    write({ state }, _fn, value) {
-      state.queueSelect = value
-    },
-  },
-  {
-    at: COMMON.queueSize,
-    bytes: 2,
-    name: 'queue_size',
-    read: (transport) => selected(transport)?.size ?? 0,
-    write(transport, _fn, value) {
-      if (selected(transport)) transport.device.setQueueSize(transport.state.queueSelect, value)
-    },
-  },
-  {
-    at: COMMON.queueMsixVector,
-    bytes: 2,
-    name: 'queue_msix_vector',
-    read: ({ state }) => state.queueVectors[state.queueSelect] ?? NO_VECTOR,
-    write: (transport, fn, value) => transport.mapQueueVector(fn, value),
-  },
+  queueSelect(COMMON.queueSelect),
+  queueSize(COMMON.queueSize, true),
+  queueVector(COMMON.queueMsixVector),
   {
     at: COMMON.queueEnable,
     bytes: 2,
@@ -152,10 +106,5 @@ const registers: readonly VirtioRegister[] = [
   },
 ]
 
-const byOffset = new Map(registers.map((register) => [register.at, register]))
-
-/** The register for an access to the common structure; none when offset or width do not match. */
-export function commonRegister(offset: number, width: number): VirtioRegister | undefined {
-  const register = byOffset.get(offset)
-  return register?.bytes === width ? register : undefined
-}
+/** The register for an access to the common structure. */
+export const commonRegister = registerTable(registers)

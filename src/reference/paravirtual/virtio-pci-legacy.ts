@@ -1,7 +1,16 @@
 import { LEGACY_PCI } from '../../layout/virtio.ts'
 import type { PciFunction } from '../pci/function.ts'
 import type { VirtioPci } from './virtio-pci.ts'
-import type { VirtioRegister } from './virtio-pci-common.ts'
+import {
+  configVector,
+  deviceFeature,
+  deviceStatus,
+  driverFeature,
+  queueSelect,
+  queueSize,
+  queueVector,
+  registerTable,
+} from './virtio-pci-registers.ts'
 
 /** Size of a page and alignment of the used ring in the legacy interface, VIRTIO 1.3 4.1.5.1.3.1 and 2.7.2. */
 const LEGACY_PAGE_BYTES = 4096
@@ -13,15 +22,9 @@ const LEGACY_PAGE_BYTES = 4096
 const configStart = (fn: PciFunction): number => (fn.state.msix.enabled ? 0x18 : 0x14)
 
 /** The legacy register block of a transitional device, 4.1.4.10. Bytes are those of the guest: little endian here. */
-const registers: readonly VirtioRegister[] = [
-  { at: LEGACY_PCI.deviceFeatures, bytes: 4, name: 'device features', read: ({ device }) => device.deviceFeatures(0) },
-  {
-    at: LEGACY_PCI.driverFeatures,
-    bytes: 4,
-    name: 'driver features',
-    read: ({ device }) => device.driverFeatures(0),
-    write: ({ device }, _fn, value) => device.setDriverFeatures(0, value),
-  },
+const legacyRegister = registerTable([
+  deviceFeature(LEGACY_PCI.deviceFeatures, () => 0),
+  driverFeature(LEGACY_PCI.driverFeatures, () => 0),
   {
     at: LEGACY_PCI.queueAddress,
     bytes: 4,
@@ -32,21 +35,8 @@ const registers: readonly VirtioRegister[] = [
     },
     write: ({ device, state }, _fn, page) => placeQueue(device, state.queueSelect, page),
   },
-  {
-    at: LEGACY_PCI.queueSize,
-    bytes: 2,
-    name: 'queue size',
-    read: ({ device, state }) => device.queue(state.queueSelect)?.size ?? 0,
-  },
-  {
-    at: LEGACY_PCI.queueSelect,
-    bytes: 2,
-    name: 'queue select',
-    read: ({ state }) => state.queueSelect,
-    write({ state }, _fn, value) {
-      state.queueSelect = value
-    },
-  },
+  queueSize(LEGACY_PCI.queueSize, false),
+  queueSelect(LEGACY_PCI.queueSelect),
   {
     at: LEGACY_PCI.queueNotify,
     bytes: 2,
@@ -54,33 +44,12 @@ const registers: readonly VirtioRegister[] = [
     read: () => 0,
     write: (transport, _fn, value) => transport.kick(value),
   },
-  {
-    at: LEGACY_PCI.deviceStatus,
-    bytes: 1,
-    name: 'device status',
-    read: ({ device }) => device.status(),
-    write: (transport, fn, value) => transport.writeStatus(fn, value),
-  },
+  deviceStatus(LEGACY_PCI.deviceStatus),
   { at: LEGACY_PCI.isrStatus, bytes: 1, name: 'ISR status', read: (transport, fn) => transport.takeCauses(fn) },
-]
-
-/** Present at 0x14 and 0x16 while MSI-X is enabled. */
-const vectorRegisters: readonly VirtioRegister[] = [
-  {
-    at: 0x14,
-    bytes: 2,
-    name: 'configuration vector',
-    read: ({ state }) => state.configVector,
-    write: (transport, fn, value) => transport.mapConfigVector(fn, value),
-  },
-  {
-    at: 0x16,
-    bytes: 2,
-    name: 'queue vector',
-    read: (transport) => transport.queueVector(),
-    write: (transport, fn, value) => transport.mapQueueVector(fn, value),
-  },
-]
+  // There while MSI-X is enabled.
+  configVector(0x14),
+  queueVector(0x16),
+])
 
 /**
  * One page number places all three areas of a queue, 2.7.2: descriptors, then the available ring, then the used ring on
@@ -123,8 +92,4 @@ export function writeLegacy(
   const start = configStart(fn)
   if (offset >= start) transport.device.writeConfig(offset - start, width, value)
   else legacyRegister(offset, width)?.write?.(transport, fn, value)
-}
-
-function legacyRegister(offset: number, width: number): VirtioRegister | undefined {
-  return [...registers, ...vectorRegisters].find((each) => each.at === offset && each.bytes === width)
 }

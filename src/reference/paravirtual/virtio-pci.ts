@@ -147,10 +147,6 @@ export class VirtioPci implements Personality {
     }
   }
 
-  queueVector(): number {
-    return this.state.queueVectors[this.state.queueSelect] ?? NO_VECTOR
-  }
-
   writeStatus(fn: PciFunction, value: number): void {
     if (value === 0) {
       this.resetDevice(fn)
