@@ -6,6 +6,7 @@ import type { Action, Args, Machine } from '../kernel/language/index.ts'
 import type { Model, Session, Sink } from '../kernel/model.ts'
 import { BLK_CONFIG } from '../layout/blk.ts'
 import { FEATURE, STATUS } from '../layout/virtio.ts'
+import { notesOf } from './guest/notes.ts'
 import { VirtioDriver, virtioOf } from './guest/virtio-device.ts'
 
 const VERSION_1 = 1n << BigInt(FEATURE.VERSION_1)
@@ -76,6 +77,10 @@ class ConfigSpaceSession implements Session {
 
   move(target: Target): void {
     this.#driver.move(target)
+  }
+
+  remembers(): string {
+    return notesOf(this.#driver.notes())
   }
 
   #resize(low: number, high: number): void {

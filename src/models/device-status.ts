@@ -7,6 +7,7 @@ import type { Action, Args, Machine } from '../kernel/language/index.ts'
 import { Bits } from '../kernel/language/index.ts'
 import type { Model, Session, Sink } from '../kernel/model.ts'
 import { FEATURE, STATUS } from '../layout/virtio.ts'
+import { notesOf } from './guest/notes.ts'
 import { hasRequest, QUEUE_BYTES, SingleRequest } from './guest/single-request.ts'
 import { arenaOf, VirtioDriver, virtioOf } from './guest/virtio-device.ts'
 
@@ -120,6 +121,13 @@ class DeviceStatusSession implements Session {
   move(target: Target): void {
     this.#driver.move(target)
     for (const queue of this.#queues) queue.move(target)
+  }
+
+  remembers(): string {
+    return notesOf([
+      ...[this.#offered, this.#sizeMax, this.#written, this.#needsReset, this.#resetting, this.#accepted, this.#lives],
+      ...[this.#contents, this.#driver.notes(), this.#queues.map((queue) => queue.notes())],
+    ])
   }
 
   #answerStatus(): void {

@@ -99,6 +99,11 @@ export class SingleRequest {
     this.#guest.target = target
   }
 
+  /** What it remembers of a run. */
+  notes(): readonly unknown[] {
+    return [this.base, this.#seen]
+  }
+
   #describe(index: number, address: Gpa, length: number, flags: number, next: number): void {
     const guest = this.#guest
     const at = this.base + AREA.descriptors + DESC.bytes * index

@@ -106,6 +106,11 @@ export class VirtioDriver {
     this.transport.move(target)
   }
 
+  /** What it remembers of a run. */
+  notes(): readonly unknown[] {
+    return [this.#lineIsUp]
+  }
+
   #is(event: { readonly address: number; readonly data: number }, vector: number): boolean {
     const message = this.transport.messageOf?.(vector)
     return message !== undefined && event.address === message.address && event.data === message.data

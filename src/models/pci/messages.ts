@@ -51,6 +51,11 @@ export class Messages {
     this.msix.control(this.#mode.enabled, this.#mode.masked)
   }
 
+  /** What it remembers of a run. */
+  notes(): readonly unknown[] {
+    return [this.#editions, this.#mode]
+  }
+
   /** Gives an entry its other message. */
   rewrite(vector: number): void {
     this.#editions[vector] = 1 - this.#editions[vector]!

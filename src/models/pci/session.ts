@@ -6,6 +6,7 @@ import { COMMAND, PCI } from '../../layout/pci.ts'
 import { FEATURE, NO_VECTOR, STATUS } from '../../layout/virtio.ts'
 import { place } from '../guest/access.ts'
 import type { Message } from '../guest/msix.ts'
+import { notesOf } from '../guest/notes.ts'
 import { enableFunction, writeBar } from '../guest/pci-bars.ts'
 import { identityIsReadOnly, inspectBars, listIsSound } from '../guest/pci-inspect.ts'
 import { hasRequest, SingleRequest } from '../guest/single-request.ts'
@@ -168,6 +169,13 @@ export class PciFunctionSession implements Session {
   move(target: Target): void {
     this.#driver.move(target)
     this.#request.move(target)
+  }
+
+  remembers(): string {
+    return notesOf([
+      ...[this.#resetting, this.#erased, this.#published, this.#capacity, this.#pci.landmark.bar.base],
+      ...[this.#driver.notes(), this.#request.notes(), this.#messages?.notes()],
+    ])
   }
 
   #bringUp(): void {

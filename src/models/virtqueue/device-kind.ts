@@ -15,4 +15,6 @@ export interface DeviceKind {
   /** A request that costs the device little, to be sent many times. */
   readonly quick: Request
   restart(): void
+  /** What it remembers of a run beside the requests. */
+  remembers?(): unknown
 }

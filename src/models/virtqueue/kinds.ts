@@ -21,6 +21,7 @@ export const blkKind = (machine: Machine): DeviceKind => {
     plain: plainRequest('virtio-blk')!(),
     quick: quickRequest('virtio-blk')!,
     restart: () => medium.restart(++run),
+    remembers: () => [run, medium.learnt],
     request({ request, sector, content }: Args) {
       const kind = request as BlkRequest
       const built = blkRequest(kind, sector as number, medium.pattern(sector as number, content as number))

@@ -7,7 +7,8 @@ import { UNWRITTEN } from './driver.ts'
 
 export class Medium {
   private readonly patterns: Uint8Array[][]
-  private readonly learnt: (Uint8Array | undefined)[]
+  /** What the sectors held before, where it was read. */
+  readonly learnt: (Uint8Array | undefined)[]
 
   constructor(sectors: number, contents: number) {
     this.patterns = Array.from({ length: sectors }, (_, sector) =>

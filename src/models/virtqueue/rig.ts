@@ -106,6 +106,16 @@ export const moveRig = (rig: Rig, target: Target): void => {
   rig.transport.move(target)
 }
 
+/** All that the guest's side remembers of a run. */
+export const rigNotes = ({ life, interrupts, driver, neighbour, watch, kind, offered }: Rig): readonly unknown[] => [
+  ...[life, interrupts, driver, neighbour, watch, offered],
+  kind.remembers?.(),
+]
+
+/** What its parts hold beside that: the target, the machine, and what follows from them. */
+export const apartFrom = ({ target, machine, transport, driver, shadow, watch }: Rig): ReadonlySet<unknown> =>
+  new Set<unknown>([target, transport, driver.map, shadow, watch.memo, ...machine.actions])
+
 /** Tells an observation that has no arguments, or these. */
 export const tell = ({ sink, machine }: Rig, name: string, args: Args = {}): void => sink(machine.action(name), args)
 

@@ -7,10 +7,11 @@ import { TargetError } from '../../contract/target.ts'
 import type { Action, Args, Machine } from '../../kernel/language/machine.ts'
 import { ModelError, type Session, type Sink } from '../../kernel/model.ts'
 import { FEATURE, ISR, STATUS } from '../../layout/virtio.ts'
+import { notesOf } from '../guest/notes.ts'
 import type { DeviceKind } from './device-kind.ts'
 import { VECTOR } from './interrupts.ts'
 import { control, performers } from './perform.ts'
-import { bit, moveRig, type Rig, rigUp, tell, whatCannotBe } from './rig.ts'
+import { apartFrom, bit, moveRig, type Rig, rigNotes, rigUp, tell, whatCannotBe } from './rig.ts'
 
 /** Actions that give a device without an available chain nothing to do. */
 const QUIET: ReadonlySet<string> = new Set([
@@ -41,6 +42,13 @@ export class QueueSession implements Session {
 
   move(target: Target): void {
     moveRig(this.rig, target)
+  }
+
+  remembers(): string {
+    return notesOf(
+      [this.quietAct, this.looked, this.lateInterrupts, this.earlyConfig, ...rigNotes(this.rig)],
+      apartFrom(this.rig),
+    )
   }
 
   start(): void {

@@ -61,6 +61,10 @@ export class Watch {
     foreign: [],
     nowhere: [],
   }
+  /** What is computed once and remembered, for whoever compares two sessions. */
+  get memo(): unknown {
+    return this.touched
+  }
   /** Areas that the device may use and that no law of this queue is about. */
   readonly elsewhere: { readonly start: number; readonly end: number }[] = []
   /** While a lap runs, its traffic is not told one by one. */
