@@ -26,7 +26,7 @@ import type {
 } from './jobs.ts'
 import { chooseMachines, loadModels } from './models.ts'
 import { Interrupted, Pulse } from './pulse.ts'
-import { compare, plansOf, type ReplayResult } from './replay.ts'
+import { compare, machineOf, plansOf, type ReplayResult } from './replay.ts'
 import { type Opener, type Slot, type SlotOptions, Slots } from './slots.ts'
 import { machineFor, preparedOf, Station } from './station.ts'
 import { drainLedger, emptyTally } from './tally.ts'
@@ -299,8 +299,7 @@ export class Bench implements Executor {
     const reason = model.notApplicable(description)
     if (reason !== undefined)
       throw new UsageError(`${counterexample.machine}: is not applicable to this target: ${reason}`)
-    const { name, bounds } = counterexample.scope
-    const machine = boundedMachine(model, name, bounds)
+    const machine = machineOf(counterexample, model.machine)
     const { plan, prelude } = plansOf(machine, counterexample)
     const tolerated = new Set(counterexample.overlooked)
     const slot = await this.slots.open(model, machine, { ...this.slotOptions(), tolerated })
@@ -317,14 +316,6 @@ export class Bench implements Executor {
 
   async close(): Promise<void> {
     this.stopPlaying()
-  }
-}
-
-const boundedMachine = (model: Model, scope: string, bounds: Readonly<Record<string, number>>): Machine => {
-  try {
-    return model.machine.at(scope, bounds)
-  } catch (error) {
-    throw new UsageError(`field \`scope\`: ${(error as Error).message}`)
   }
 }
 

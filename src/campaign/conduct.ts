@@ -59,10 +59,11 @@ export const conduct = async (
   const { runs, seed } = options
   tell({ kind: 'campaign-start', target, machines: names, runs, seed, workers: executors.length })
 
-  const untilMs = options.seconds === undefined ? undefined : Date.now() + options.seconds * 1000
+  const endMs = options.seconds === undefined ? undefined : Date.now() + options.seconds * 1000
   const machines: MachineResult[] = []
-  for (const machine of names) {
+  for (const [i, machine] of names.entries()) {
     if (interrupted()) break
+    const untilMs = endMs === undefined ? undefined : shareOf(endMs, Date.now(), names.length - i)
     const result = await oneMachine(machine, { options, executors, tell, interrupted, known, untilMs })
     if (result === undefined) break
     machines.push(result)
@@ -89,6 +90,9 @@ export const conduct = async (
   tell({ kind: 'campaign-done', result })
   return result
 }
+
+/** The moment until which the first of `left` machines may play; what it leaves of its share is for the others. */
+const shareOf = (endMs: number, nowMs: number, left: number): number => nowMs + Math.max(0, endMs - nowMs) / left
 
 /** 1 before 3 before 4 before 0. Where no machine could be asked nothing was proved. */
 const exitOfAll = (machines: readonly MachineResult[]): number => {

@@ -239,6 +239,7 @@ export class MachineCampaign {
       requirement: finding.clause.requirement,
       expected: finding.expected,
       observed: finding.observed,
+      lastWords: found.lastWords ?? '',
       steps,
       minimality: minimality as CounterexampleSummary['minimality'],
       known: this.isKnown(failure, bugId),

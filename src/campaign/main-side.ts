@@ -1,6 +1,4 @@
 /** Campaigns as the main thread sees them: workers that do the work, and one that watches and can be stopped. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { preview } from '../contract/explain.ts'
 import { parseAddress } from '../targets/index.ts'
@@ -8,7 +6,7 @@ import { Bench, type BenchParts } from './bench.ts'
 import { conduct } from './conduct.ts'
 import { type Counterexample, counterexample } from './counterexample.ts'
 import { UsageError } from './exit.ts'
-import { readJsonFile } from './files.ts'
+import { expectWritable, readJsonFile, withFolder } from './files.ts'
 import { judgeLog } from './observe.ts'
 import { benchOptions, checkOptions } from './options.ts'
 import { RemoteBench } from './remote.ts'
@@ -26,7 +24,9 @@ export const runCampaign = async (given: CampaignOptions, hooks: CampaignHooks =
   const options = checkOptions(given)
   const { door, rest } = parseAddress(options.target)
   if (door.scheme === 'log') return judgeLog(rest, options, hooks.listener)
-  return withDirectory(async (directory) => {
+  if (options.write) expectWritable(path.join(options.directory, 'counterexamples', 'any.json'))
+  if (options.corpus) expectWritable(path.join(options.directory, 'corpus', 'any.json'))
+  return withFolder(async (directory) => {
     const { listener, signal } = hooks
     const bench = benchOptions(options, directory)
     const output = (text: string): void => listener?.({ kind: 'output', text })
@@ -50,7 +50,7 @@ export const runCampaign = async (given: CampaignOptions, hooks: CampaignHooks =
 
 /** Runs a campaign in this thread, without a watchdog: for targets and models that are at hand as values. */
 export const runHere = (given: CampaignOptions, parts: BenchParts, listener?: Listener): Promise<CampaignResult> =>
-  withDirectory(async (directory) => {
+  withFolder(async (directory) => {
     const bench = new Bench(benchOptions(checkOptions(given), directory), parts)
     try {
       return await conduct(given, [bench], listener === undefined ? {} : { listener })
@@ -80,7 +80,7 @@ export const replayCounterexample = (
   const found = readCounterexample(file)
   const options = checkOptions({ ...given, machines: [found.machine], runs: 0, seed: found.seed })
   parseAddress(options.target)
-  return withDirectory(async (directory) => {
+  return withFolder(async (directory) => {
     const bench = new RemoteBench(benchOptions(options, directory))
     const stop = (): void => bench.interrupt()
     signal?.addEventListener('abort', stop, { once: true })
@@ -93,14 +93,4 @@ export const replayCounterexample = (
       await bench.close()
     }
   })
-}
-
-/** A folder for files of targets, gone afterwards. */
-const withDirectory = async <T>(body: (directory: string) => Promise<T>): Promise<T> => {
-  const directory = mkdtempSync(path.join(tmpdir(), 'iospec-'))
-  try {
-    return await body(directory)
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
 }

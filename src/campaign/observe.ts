@@ -228,6 +228,7 @@ const summaryOf = ({ line, finding }: LogFinding): MachineResult['counterexample
   requirement: finding.clause!.requirement,
   expected: finding.expected,
   observed: `line ${line}: ${finding.observed}`,
+  lastWords: '',
   steps: line,
   minimality: 'unknown',
   known: false,

@@ -1,7 +1,9 @@
 /** A counterexample, done again step by step. */
 import canonicalize from 'canonicalize'
+import { hintFor } from '../contract/codec.ts'
+import { preview } from '../contract/explain.ts'
 import type { Verdict } from '../kernel/judge/verdict.ts'
-import type { Machine } from '../kernel/language/machine.ts'
+import type { Machine, ScopedMachine } from '../kernel/language/machine.ts'
 import { type Plan, type PlanStepJson, planFromJson } from '../kernel/play/plan.ts'
 import type { RunResult } from '../kernel/play/run.ts'
 import type { Counterexample, TraceStepJson } from './counterexample.ts'
@@ -36,8 +38,29 @@ const keyOf = ({ verdict, finding: { law, clause } }: Counterexample): FailureKe
   hardening: clause.basis === 'hardening',
 })
 
-/** The plans of a file; throws a `UsageError` when the machine does not know what they name. */
+/** The machine within the bounds of a file; throws a `UsageError` when it cannot have them. */
+export const machineOf = ({ scope: { name, bounds } }: Counterexample, machine: ScopedMachine): Machine => {
+  try {
+    return machine.at(name, bounds)
+  } catch (error) {
+    throw new UsageError(`field \`scope\`: ${(error as Error).message}`)
+  }
+}
+
+/** The plans of a file; throws a `UsageError` when the machine does not know what the file names. */
 export const plansOf = (machine: Machine, file: Counterexample): { readonly plan: Plan; readonly prelude: Plan[] } => {
+  const actions: string[] = machine.actions.map(({ name }) => name)
+  const expectKnown = (field: string, steps: readonly object[]): void => {
+    for (const [i, step] of steps.entries()) {
+      // A step of the schedule has none.
+      const { action } = step as { readonly action?: string }
+      if (action === undefined || actions.includes(action)) continue
+      const found = `no action of ${machine.name} is called ${preview(action)}; ${hintFor(action, actions)}`
+      throw new UsageError(`field \`${field}.${i}.action\`: ${found}`)
+    }
+  }
+  expectKnown('plan', file.plan)
+  expectKnown('trace', file.trace)
   const read = (steps: readonly unknown[], field: string): Plan => {
     try {
       return planFromJson(machine, steps as readonly PlanStepJson[])

@@ -99,6 +99,8 @@ export interface CounterexampleSummary {
   readonly expected: string
   /** What was seen; text of a target in it is escaped. */
   readonly observed: string
+  /** What the target printed last, escaped; empty where it printed nothing. */
+  readonly lastWords: string
   /** Length of the counterexample. */
   readonly steps: number
   readonly minimality: Minimality

@@ -4,7 +4,7 @@ import type { Context } from './command.ts'
 
 /** What has not stopped by itself so long after Ctrl-C is left behind. */
 const PATIENCE_MS = 950
-const CODES = { SIGINT: 130, SIGTERM: 143 } as const
+const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
 const controller = new AbortController()
 const cleanUps: (() => void)[] = []

@@ -3,7 +3,19 @@
  * `docs/cli.md` are all made from it.
  */
 import * as t from 'io-ts'
-import { Codec, either, fields, finite, flag, integer, listOf, matching, oneOf, text } from '../contract/codec.ts'
+import {
+  Codec,
+  either,
+  fields,
+  finite,
+  flag,
+  integer,
+  listOf,
+  matching,
+  nearest,
+  oneOf,
+  text,
+} from '../contract/codec.ts'
 import { ACTORS } from '../kernel/language/machine.ts'
 
 /** One option; `V` is the value that a command gets. */
@@ -78,7 +90,22 @@ const seed = either(integer(Number.MIN_SAFE_INTEGER), oneOf('random'))
 const share = numbers('a number from 0 to 1', (n) => n >= 0 && n <= 1)
 const wholeSeconds = numbers('seconds, or a duration such as 90s, 10m, 2h', (n) => Number.isInteger(n) && n >= 1)
 
-export const REPORTERS = ['default', 'json', 'junit', 'github', 'markdown'] as const
+const REPORTERS = ['default', 'json', 'junit', 'github', 'markdown'] as const
+const reporterWord = matching(
+  `one of ${REPORTERS.join(', ')}, with =file where it goes to a file`,
+  new RegExp(`^(?:${REPORTERS.join('|')})(?:=.+)?$`),
+)
+const reporter = new Codec(
+  reporterWord.name,
+  reporterWord.schema,
+  reporterWord.is,
+  (u, c) => {
+    if (reporterWord.is(u)) return t.success(u)
+    const near = typeof u === 'string' ? nearest(u.split('=', 1)[0]!, REPORTERS) : undefined
+    return t.failure(u, c, near === undefined ? reporterWord.name : `${reporterWord.name} (did you mean ${near}?)`)
+  },
+  t.identity,
+)
 
 export const OPTIONS = {
   json: on('--json', 'print one JSON document and nothing else on standard output'),
@@ -105,10 +132,16 @@ export const OPTIONS = {
     inFile: true,
     otherwise: 'one for each CPU, at most 8',
   }),
-  time: option('--time <duration>', 'start no run after so long: 90s, 10m, 2h', wholeSeconds, duration, {
-    inFile: true,
-    otherwise: 'no limit',
-  }),
+  time: option(
+    '--time <duration>',
+    'start no run after so long, in fair shares for the machines: 90s, 10m, 2h',
+    wholeSeconds,
+    duration,
+    {
+      inFile: true,
+      otherwise: 'no limit',
+    },
+  ),
   timeout: count('--timeout <ms>', 'how long one call to the target may take before it counts as a hang', 1, {
     inFile: true,
     default: 5000 as number,
@@ -147,15 +180,10 @@ export const OPTIONS = {
     otherwise: 'device',
   }),
   models: word('--models <file>', 'a module that exports models, instead of those of this project', {}),
-  reporters: words(
-    '-r, --reporter <name[=file]>',
-    `a report: ${REPORTERS.join(', ')}`,
-    matching(
-      `one of ${REPORTERS.join(', ')}, with =file where it goes to a file`,
-      new RegExp(`^(?:${REPORTERS.join('|')})(?:=.+)?$`),
-    ),
-    { inFile: true, otherwise: 'default' },
-  ),
+  reporters: words('-r, --reporter <name[=file]>', `a report: ${REPORTERS.join(', ')}`, reporter, {
+    inFile: true,
+    otherwise: 'default',
+  }),
   quiet: on('-q, --quiet', 'no progress'),
 
   scope: words('--scope <k=v>', 'a bound, or several with commas, or the name of a scope', text, {

@@ -3,7 +3,7 @@ import { Command as Commander, CommanderError, Option as CommanderOption } from 
 import { EXIT, type ExitCode, exitOfError, UsageError } from '../campaign/exit.ts'
 import { packageVersion } from '../campaign/package.ts'
 import { Interrupted } from '../campaign/pulse.ts'
-import { nearest } from '../contract/codec.ts'
+import { hintFor } from '../contract/codec.ts'
 import { clip, escapeText, preview } from '../contract/explain.ts'
 import { TargetError } from '../contract/target.ts'
 import { columns } from '../report/style.ts'
@@ -59,7 +59,9 @@ interface Call {
 }
 
 /** What a command line asks for; throws a `CommanderError` for help, the version, or a mistake. */
-const parse = (argv: readonly string[], context: Context): Call => {
+const parse = (given: readonly string[], context: Context): Call => {
+  // As people know it from other programs: `help` and `help run`.
+  const argv = given[0] === 'help' ? [...given.slice(1), '--help'] : given
   let call: Call | undefined
   const program = new Commander('iospec')
   program
@@ -96,9 +98,7 @@ const parse = (argv: readonly string[], context: Context): Call => {
   const [first] = argv
   if (first !== undefined && !first.startsWith('-') && !commands.some(({ name }) => name === first)) {
     const names = commands.map(({ name }) => name)
-    const near = nearest(first, names)
-    const hint = near === undefined ? `there are ${names.join(', ')}` : `did you mean ${near}?`
-    throw new UsageError(`no command is called ${preview(first)}; ${hint}`)
+    throw new UsageError(`no command is called ${preview(first)}; ${hintFor(first, names)}`)
   }
   program.parse(argv, { from: 'user' })
   return call!

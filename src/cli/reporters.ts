@@ -1,7 +1,7 @@
 /** The reports that were asked for: which follow the campaign, which are written in the end, and where to. */
 import { appendFileSync } from 'node:fs'
 import { UsageError } from '../campaign/exit.ts'
-import { writeWhole } from '../campaign/files.ts'
+import { expectWritable, writeWhole } from '../campaign/files.ts'
 import type { CampaignEvent, CampaignResult } from '../campaign/types.ts'
 import { look, markdown, progressOf, renders, summaryLines } from '../report/index.ts'
 import type { Context } from './command.ts'
@@ -39,6 +39,7 @@ export const reporting = (context: Context, { reporters, json, quiet }: ReportOp
       throw new UsageError(`--reporter ${name}: expected =file beside --json, which has standard output to itself`)
     if (name === 'default' && file !== undefined)
       throw new UsageError(`--reporter default: expected no file, found one; it is for the terminal`)
+    if (file !== undefined) expectWritable(file)
   }
   const onTerminal =
     !json && asked.every(({ name, file }) => name === 'default' || file !== undefined || name === 'github')
@@ -52,14 +53,22 @@ export const reporting = (context: Context, { reporters, json, quiet }: ReportOp
       region.clear()
       if (json) context.printJson(result)
       if (onTerminal) context.print(summaryLines(result, look, context.style, quiet).join('\n'))
+      const summary = context.env.GITHUB_STEP_SUMMARY
+      const failures: unknown[] = []
       for (const { name, file } of asked) {
         if (name === 'default') continue
-        const text = renders[name as keyof typeof renders](result, look)
-        if (file !== undefined) writeWhole(file, text)
-        else if (text !== '') context.print(text.trimEnd())
-        const summary = context.env.GITHUB_STEP_SUMMARY
-        if (name === 'github' && summary !== undefined && summary !== '') appendSummary(summary, markdown(result, look))
+        try {
+          const text = renders[name as keyof typeof renders](result, look)
+          if (file !== undefined) writeWhole(file, text)
+          else if (text !== '') context.print(text.trimEnd())
+          if (name === 'github' && summary !== undefined && summary !== '')
+            appendSummary(summary, markdown(result, look))
+        } catch (error) {
+          // The other reports are not to be lost with it.
+          failures.push(error)
+        }
       }
+      if (failures.length > 0) throw failures[0]
     },
   }
 }

@@ -48,9 +48,10 @@ const work: { readonly [K in keyof Jobs]: (job: Jobs[K]) => Promise<Answers[K]['
   async check(target) {
     const options = openOptions(target)
     const { door, rest } = parseAddress(target.address)
-    // Not through `openTarget`, after which a module that refuses a call by throwing has ended.
-    const open = () => door.open(rest, options)
-    return checkTarget(open, door.scheme === 'stdio' ? () => openStdioWire(rest, options) : undefined)
+    return checkTarget(
+      () => openTarget(target.address, options),
+      door.scheme === 'stdio' ? () => openStdioWire(rest, options) : undefined,
+    )
   },
   async describe(target) {
     const opened = await openTarget(target.address, openOptions(target))

@@ -136,7 +136,11 @@ export type TargetEvent =
 /** The answer of `settle`. */
 export type Settled = 'quiet' | 'busy' | 'dead'
 
-/** An implementation under test. Optional members are announced in `Description.can`. */
+/**
+ * An implementation under test. Optional members are announced in `Description.can`. A request that an adapter cannot
+ * fulfil is refused by a `TargetError` with the reason `refused`; any other exception out of a call in which the device
+ * works (`read`, `write`, `reset`, `settle`, `step`, `control`, `setLine`, `migrate`) is a crash of the device.
+ */
 export interface Target {
   describe(): Description
   reset(kind: ResetKind): void

@@ -66,11 +66,19 @@ export const departures = ({ clauses }: CampaignResult): ClauseRow[] =>
 
 const STATUSES = ['kept', 'violated', 'known', 'departed', 'undecided', 'not-applicable'] as const
 
-/** How many clauses there are of each status, in a fixed order, those that are none left out. */
-export const clauseCounts = ({ clauses }: Pick<CampaignResult, 'clauses'>): (readonly [ClauseStatus, number])[] =>
-  STATUSES.map((status) => [status, clauses.filter((row) => row.status === status).length] as const).filter(
-    ([, count]) => count > 0,
-  )
+/** What people read for a status that does not speak for itself. */
+const STATUS_WORDS: Partial<Record<ClauseStatus, string>> = {
+  known: 'known to be broken',
+  departed: 'advised and not followed',
+  'not-applicable': 'not applicable',
+}
+
+/** `64 kept, 2 recommended and not followed`: how many clauses there are of each status, in a fixed order. */
+export const clausesText = ({ clauses }: Pick<CampaignResult, 'clauses'>): string =>
+  STATUSES.map((status) => [status, clauses.filter((row) => row.status === status).length] as const)
+    .filter(([, count]) => count > 0)
+    .map(([status, count]) => `${count} ${STATUS_WORDS[status] ?? status}`)
+    .join(', ') || 'none'
 
 /** Goals that count: those that can be reached on the target. */
 export const goalCounts = ({ goals, missed, unreachable }: MachineResult): { reached: number; of: number } => {

@@ -2,7 +2,7 @@
 import type { CampaignResult, MachineResult } from '../campaign/types.ts'
 import { code, plain } from './bug-report.ts'
 import {
-  clauseCounts,
+  clausesText,
   departures,
   type Found,
   goalCounts,
@@ -61,9 +61,7 @@ export const markdown: Render = (result, look) => {
     '| --- | --- | --: | --: | --: | --: | --- |',
     ...machines.map(machineRow),
     '',
-    `Clauses: ${clauseCounts(result)
-      .map(([status, count]) => `${count} ${status.replace('-', ' ')}`)
-      .join(', ')}.`,
+    `Clauses: ${clausesText(result)}.`,
     '',
     ...violations(result).flatMap((found) => counterexample(found, result, look)),
     ...section('Known deviations:', knownOnes(result).map(brief)),

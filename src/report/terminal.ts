@@ -2,7 +2,7 @@
 import type { CampaignResult, CounterexampleSummary, MachineResult } from '../campaign/types.ts'
 import { escapeText } from '../contract/explain.ts'
 import {
-  clauseCounts,
+  clausesText,
   departures,
   type Found,
   goalCounts,
@@ -71,10 +71,10 @@ const counterexampleText = (
   style: Style,
   paint: (text: string) => string,
 ): string[] => {
-  const { law, clause, requirement, basis, expected, observed, verdict, file, disclosure, bugId } = summary
+  const { law, clause, requirement, basis, expected, observed, verdict, file, disclosure, bugId, lastWords } = summary
   const found = file === undefined ? undefined : look(file)
   const place = found === undefined ? '' : ` (${found.finding.clause.source} ${found.finding.clause.section})`
-  const said = lastLine(found?.lastWords ?? '')
+  const said = lastLine(lastWords)
   const command = replayCommand(summary, target)
   return [
     `  ${paint(`${machine.machine}: ${law}`)} ${style.dim(`${law === verdict ? '' : `${verdict}, `}bug ${bugId}`)}`,
@@ -109,8 +109,7 @@ export const summaryLines = (result: CampaignResult, look: Look, style: Style, w
   }
   if (lines.length > 1) lines.push('')
 
-  const counts = clauseCounts(result).map(([status, count]) => `${count} ${status.replace('-', ' ')}`)
-  lines.push(`clauses   ${counts.join(', ') || 'none'}`)
+  lines.push(`clauses   ${clausesText(result)}`)
   const known = knownOnes(result)
   if (known.length > 0)
     lines.push(`known     ${counted(known.length, 'deviation')}, not counted as failures:`, ...known.map(briefly))

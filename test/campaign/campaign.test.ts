@@ -146,7 +146,7 @@ describe('a campaign', () => {
 
   it.each([
     [{ machines: ['toi'] }, 'no machine is called "toi"; did you mean toy?'],
-    [{ target: 'modul:x' }, 'no door is called "modul"; did you mean module:?'],
+    [{ target: 'modul:x' }, 'no door is called "modul"; did you mean module?'],
     [{ runs: -1 }, 'option runs: expected a whole number from 0'],
     [{ hostile: 2 }, 'option hostile: expected a number from 0 to 1, found 2'],
     [{ target: 'module:./nowhere.mjs' }, 'expected a file'],

@@ -106,7 +106,7 @@ describe('a counterexample file', () => {
     [
       'an unknown action',
       { plan: [{ do: 'act', action: 'driver.pst', args: {} }] },
-      /field `plan`: steps\[0\]: toy: no action is called "driver\.pst"/,
+      /field `plan\.0\.action`: no action of toy is called "driver\.pst"; did you mean driver\.post\?/,
     ],
     [
       'an argument that does not fit',

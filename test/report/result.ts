@@ -26,6 +26,7 @@ export const summary = (rest: Partial<CounterexampleSummary> = {}): Counterexamp
   requirement: 'A device that returned a buffer sends a notification.',
   expected: 'device.interrupt before the target rests',
   observed: `quiet ${EVIL}`,
+  lastWords: `first\nlast ${EVIL}`,
   steps: 4,
   minimality: 'at least 3',
   known: false,

@@ -1,11 +1,12 @@
 /** `iospec check`: whether an adapter keeps the target contract, before anything is said about its device. */
 import { EXIT } from '../../campaign/exit.ts'
+import { withFolder } from '../../campaign/files.ts'
 import { escapeText } from '../../contract/explain.ts'
 import { parseAddress } from '../../targets/index.ts'
 import { command } from '../command.ts'
 import { liveRegion } from '../live.ts'
 import { inThread } from '../thread.ts'
-import { outputOf, withDirectory } from './targets.ts'
+import { outputOf } from './targets.ts'
 
 export const check = command({
   name: 'check',
@@ -18,7 +19,7 @@ export const check = command({
     parseAddress(target)
     const live = liveRegion(context, json)
     live.show([`checking ${escapeText(target)}`])
-    const checks = await withDirectory(context, (directory) =>
+    const checks = await withFolder((directory) =>
       inThread(
         'check',
         { address: target, directory, timeoutMs: timeout },

@@ -1,8 +1,6 @@
 /** `iospec targets`: the doors, and what a target tells about itself. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { EXIT } from '../../campaign/exit.ts'
+import { withFolder } from '../../campaign/files.ts'
 import { escapeText } from '../../contract/explain.ts'
 import type { Description } from '../../contract/target.ts'
 import { description as descriptionCodec } from '../../contract/wire.ts'
@@ -29,7 +27,7 @@ export const targets = command({
       return EXIT.conforms
     }
     parseAddress(address)
-    const told = await withDirectory(context, (directory) =>
+    const told = await withFolder((directory) =>
       inThread(
         'describe',
         { address, directory, timeoutMs: timeout },
@@ -41,21 +39,6 @@ export const targets = command({
     return EXIT.conforms
   },
 })
-
-/** A folder for files of a target, gone afterwards, also after Ctrl-C. */
-export const withDirectory = async <T>(
-  { onExit }: Pick<Context, 'onExit'>,
-  body: (directory: string) => Promise<T>,
-): Promise<T> => {
-  const directory = mkdtempSync(path.join(tmpdir(), 'iospec-'))
-  const remove = (): void => rmSync(directory, { recursive: true, force: true })
-  onExit(remove)
-  try {
-    return await body(directory)
-  } finally {
-    remove()
-  }
-}
 
 /** What a target printed goes where it disturbs no document. */
 export const outputOf =
