@@ -5,14 +5,13 @@
 import { totalmem } from 'node:os'
 import { ACTORS, type Actor, type Machine } from '../language/index.ts'
 import { stateToJson } from '../language/state.ts'
-import { checkerOf } from './check.ts'
+import { type WordLayout, wordLayoutOf } from '../language/word-layout.ts'
 import { type Choices, choicesOf } from './choices.ts'
 import { ExploreError, nameOf } from './error.ts'
-import { type Expander, expanderOf } from './expand.ts'
+import { type Expander, expanderOf, rowsMaxOf } from './expand.ts'
 import type { Exploration, ExploreOptions, Progress, Step, Violation } from './exploration.ts'
-import { type Packing, packingOf } from './packing.ts'
 import { diagnose, stepOf, take } from './retrace.ts'
-import { MAX_STATES, States } from './states.ts'
+import { MAX_STATES, PlainVisited, type Visited } from './visited.ts'
 
 const BATCH = 512
 const PROGRESS_MS = 100
@@ -44,10 +43,9 @@ class Search {
   private readonly options: ExploreOptions
   private readonly hostile: readonly Actor[]
   private readonly choices: Choices
-  private readonly packing: Packing
-  private readonly states: States
+  private readonly layout: WordLayout
+  private readonly states: Visited
   private readonly expander: Expander
-  private readonly check: (duty: boolean) => void
   private readonly startedAt = performance.now()
   private readonly findings: Finding[] = []
   /** Of the goals that are states, then of those that are steps. */
@@ -55,7 +53,6 @@ class Search {
   private readonly owed: boolean[]
   private stuckCount = 0
   private firstStuck: number | undefined
-  private transitions = 0
   /** The state that is being expanded, its level, and the first state of the next level. */
   private id = 0
   private depth = 0
@@ -66,33 +63,40 @@ class Search {
     this.options = options
     this.hostile = hostileOf(options)
     this.choices = choicesOf(machine)
-    this.packing = packingOf(machine.layout)
+    this.layout = wordLayoutOf(machine.layout)
     const maxStates = atLeastOne('maxStates', options.maxStates ?? MAX_STATES)
     const memoryBytes = atLeastOne('memoryBytes', options.memoryBytes ?? Math.min(8 * GIB, Math.floor(totalmem() / 2)))
-    this.states = new States(this.packing.words, maxStates, memoryBytes)
+    const rowsMax = rowsMaxOf(this.choices)
+    this.states = new PlainVisited({ words: this.layout.words, rowsMax, maxStates, memoryBytes })
     this.goalDepths = [...machine.goals, ...machine.stepGoals].map(() => null)
     this.owed = machine.owes.map(() => false)
-    this.expander = expanderOf(machine, this.choices, this.packing, this.hostile, {
-      broken: (law, id, choice) => this.note('step', machine.steps[law]!, id, choice),
-      reached: (goal) => void (this.goalDepths[machine.goals.length + goal] = this.depth + 1),
-    })
-    this.check = checkerOf(machine, this.expander.state, {
-      broken: (law) => this.note('invariant', machine.invariants[law]!, this.id),
-      reached: (goal) => void (this.goalDepths[goal] = this.depth),
+    this.expander = expanderOf({
+      machine,
+      choices: this.choices,
+      hostile: this.hostile,
+      rows: this.states.rows,
+      hearer: {
+        invariantBroken: (law, id) => this.note('invariant', machine.invariants[law]!, id),
+        goalReached: (goal) => void (this.goalDepths[goal] = this.depth),
+        stepBroken: (law, id, choice) => this.note('step', machine.steps[law]!, id, choice),
+        stepGoalReached: (goal) => void (this.goalDepths[machine.goals.length + goal] = this.depth + 1),
+        rested: (id, duty) => this.rest(id, duty),
+        wroteTo: (id) => this.refuseWrite(id),
+      },
     })
   }
 
   run(): Exploration {
-    const start = new Int32Array(this.packing.words)
-    this.packing.pack(this.machine.initial(), start, 0)
-    this.states.insert(start, new Int32Array([-1]), 1)
+    this.layout.pack(this.machine.initial(), this.states.rows, 0)
+    this.states.rows[this.layout.words] = -1
+    this.states.insert(1)
     const cutShort = this.search()
     return this.report(cutShort)
   }
 
   /** Expands states in the order in which they were found; says why when it does not get to the end. */
   private search(): string | undefined {
-    const { states, expander } = this
+    const { states } = this
     let progressAt = this.startedAt + PROGRESS_MS
     while (this.id < states.count) {
       if (this.id === this.levelEnd) {
@@ -100,10 +104,8 @@ class Search {
         this.levelEnd = states.count
       }
       // A batch stays within its level, so that the levels are those of a search state by state.
-      const end = Math.min(this.id + BATCH, this.levelEnd)
-      for (; this.id < end && !expander.isFull(); this.id++) this.visit()
-      if (!states.insert(expander.found, expander.parents, expander.count())) return this.whyFull()
-      expander.empty()
+      this.id = this.expand(Math.min(this.id + BATCH, this.levelEnd))
+      if (!states.insert(this.expander.count())) return this.whyFull()
       if (this.options.interrupted?.() === true) return `interrupted after ${this.id} of ${states.count} known states`
       if (this.options.onProgress !== undefined && performance.now() >= progressAt) {
         this.options.onProgress(this.progress())
@@ -113,33 +115,26 @@ class Search {
     return undefined
   }
 
-  private visit(): void {
-    const { machine, expander, states, id } = this
-    const at = id * states.stride
-    this.packing.unpack(states.packed, at, expander.cells)
+  private expand(end: number): number {
     try {
-      const duty = machine.unspecified === undefined || !machine.unspecified(expander.state)
-      this.check(duty)
-      const enabled = expander.expand(id, duty)
-      this.transitions += enabled
-      if (enabled === 0) this.rest(duty)
+      return this.expander.expand(this.states.arena, this.id, end)
     } catch (error) {
-      throw this.explain(error)
+      if (error instanceof ExploreError) throw error
+      throw this.explain(error, this.expander.at())
     }
-    if (!expander.isIntact(states.packed, at)) this.refuseWrite()
   }
 
   /** A state in which nothing can happen: nothing may be owed there, and the machine has to call it final. */
-  private rest(duty: boolean): void {
+  private rest(id: number, duty: boolean): void {
     const { machine, expander } = this
     machine.owes.forEach((owed, i) => {
       if (this.owed[i] === true || (!duty && owed.safety !== true) || !owed.when(expander.state)) return
       this.owed[i] = true
-      this.note('obligation', owed, this.id)
+      this.note('obligation', owed, id)
     })
     if (machine.final?.(expander.state) === true) return
     this.stuckCount++
-    this.firstStuck ??= this.id
+    this.firstStuck ??= id
   }
 
   private note(
@@ -151,30 +146,30 @@ class Search {
     this.findings.push({ kind, name: law.name, clause: law.clause.id, id, choice })
   }
 
-  private explain(error: unknown): unknown {
-    const cells = this.cellsOf(this.id)
+  private explain(error: unknown, id: number): unknown {
+    const cells = this.cellsOf(id)
     return diagnose(this.machine, this.choices.all, cells, this.hostile, error)
   }
 
-  private refuseWrite(): never {
+  private refuseWrite(id: number): never {
     throw new ExploreError(
       this.machine,
       'a condition or law (when, requires, invariants, steps, goals, owes, unspecified, final) wrote to the state; ' +
         'only effects may',
-      { state: stateToJson(this.machine.layout, this.cellsOf(this.id)) },
+      { state: stateToJson(this.machine.layout, this.cellsOf(id)) },
     )
   }
 
   private cellsOf(id: number): Int32Array {
     const cells = new Int32Array(this.machine.layout.cells)
-    this.packing.unpack(this.states.packed, id * this.states.stride, cells)
+    this.layout.unpack(this.states.arena, id * this.states.stride, cells)
     return cells
   }
 
   /** A shortest way to a state, with the state itself. */
   private wayTo(id: number): { steps: Step[]; cells: Int32Array } {
     const path: number[] = []
-    for (let at = id; at >= 0; at = this.states.parentOf(at)) path.push(at)
+    for (let at = id; at >= 0; at = this.states.arena[at * this.states.stride + this.layout.words]!) path.push(at)
     path.reverse()
     const steps: Step[] = []
     let cells = this.cellsOf(0)
@@ -225,11 +220,15 @@ class Search {
   private progress(): Progress {
     return {
       states: this.states.count,
-      transitions: this.transitions,
+      transitions: this.transitions(),
       depth: this.depth,
       waiting: this.states.count - this.id,
       seconds: this.seconds(),
     }
+  }
+
+  private transitions(): number {
+    return this.expander.taken.reduce((sum, taken) => sum + taken, 0)
   }
 
   private seconds(): number {
@@ -244,7 +243,7 @@ class Search {
       machine: machine.name,
       scope: machine.scope,
       states: states.count,
-      transitions: this.transitions,
+      transitions: this.transitions(),
       depth: states.count > this.levelEnd ? this.depth + 1 : this.depth,
       seconds,
       result: this.findings.length > 0 ? 'violated' : cutShort === undefined ? 'holds' : 'cut-short',

@@ -1,0 +1,314 @@
+/**
+ * Views over words: the same state that `views.ts` shows over cells, for exhaustive search. The words of a state are
+ * fields of one object, and each record of the schema gets a class whose accessors read and write their bits in them.
+ * A state is copied by copying its words: nothing is unpacked before the author's functions run, or packed after them.
+ *
+ * What engines make of it: the view, its words and its children never change, so that optimised code finds them once;
+ * a word is an integer field, which it keeps in a register from one accessor to the next.
+ */
+import { Bits } from './bits.ts'
+import type { Layout, Node } from './layout.ts'
+import { type AnyScalar, encodeScalar } from './scalar.ts'
+import { maskOf, type Place, type WordLayout, wordLayoutOf } from './word-layout.ts'
+
+/** The words of a state, by name: see `wordName`. */
+export type Words = { [word: string]: number }
+
+/** A state as an author sees it, and the words that it is a view over. */
+export interface PackedView {
+  readonly state: object
+  readonly words: Words
+}
+
+/** Fields of one object, beyond which engines keep them in a dictionary. */
+const WORDS_EACH = 64
+
+/** How generated code names a word of the object that holds them all. */
+export const wordName = (layout: WordLayout, word: number): string =>
+  layout.words <= WORDS_EACH ? `w${word}` : `g${Math.floor(word / WORDS_EACH)}.w${word % WORDS_EACH}`
+
+const wordsSource = (words: number): string => {
+  const fields = (n: number): string => Array.from({ length: n }, (_, i) => `this.w${i}=0;`).join('')
+  if (words <= WORDS_EACH) return `class{constructor(){${fields(words)}}}`
+  const groups = Math.ceil(words / WORDS_EACH)
+  const group = `class{constructor(){${fields(WORDS_EACH)}}}`
+  return `class{constructor(){${Array.from({ length: groups }, (_, g) => `this.g${g}=new(${group});`).join('')}}}`
+}
+
+/** Text with the statements that have to come before it. */
+interface Text {
+  readonly before: string
+  readonly text: string
+}
+
+/** Writes the text of accessors. `x` stands for the words, `i` for the number of an element among all of its column. */
+class Accessors {
+  readonly constants: unknown[] = []
+  private readonly layout: WordLayout
+
+  constructor(layout: WordLayout) {
+    this.layout = layout
+  }
+
+  constant(value: unknown): string {
+    return `C${this.constants.push(value) - 1}`
+  }
+
+  private word(number: number): string {
+    return `x.${wordName(this.layout, number)}`
+  }
+
+  /** The raw number at a place. */
+  raw({ column, offset, bits }: Place): Text {
+    if (bits === 0) return { before: '', text: '0' }
+    const mask = bits === 32 ? '' : `&${maskOf(bits)}`
+    const first = column.shift + offset
+    if (column.count === 1) {
+      const shift = first === 0 ? '' : `>>>${first}`
+      return { before: '', text: `(${this.word(column.words[0]!)}${shift}${mask})` }
+    }
+    if (column.words.length === 1)
+      return { before: '', text: `(${this.word(column.words[0]!)}>>>i*${column.bits}+${first}${mask})` }
+    const cases = column.words.map((word, w) => `case ${w}:y=${this.word(word)};break;`).join('')
+    return {
+      before: `let y=0;switch(i/${column.perWord}|0){${cases}}`,
+      text: `(y>>>i%${column.perWord}*${column.bits}+${offset}${mask})`,
+    }
+  }
+
+  /** Statements that put the variable `r` into a place; `whole`: into all bits of the element there. */
+  put({ column, offset, bits }: Place, whole = false): string {
+    const width = whole ? column.bits : bits
+    const from = whole ? 0 : offset
+    if (width === 0) return ''
+    const into = (word: string, shift: string): string =>
+      width === 32 ? `${word}=r;` : `${word}=${word}&~(${maskOf(width)}<<${shift})|r<<${shift};`
+    if (column.count === 1) return into(this.word(column.words[0]!), `${column.shift + from}`)
+    if (column.words.length === 1)
+      return `const z=i*${column.bits}+${column.shift + from};${into(this.word(column.words[0]!), 'z')}`
+    const cases = column.words.map((word, w) => `case ${w}:${into(this.word(word), 'z')}break;`).join('')
+    return `const z=i%${column.perWord}*${column.bits}+${from};switch(i/${column.perWord}|0){${cases}}`
+  }
+
+  /** The author's value of the raw number `raw`. */
+  decoded(type: AnyScalar, raw: string): string {
+    switch (type.kind) {
+      case 'flag':
+        return `${raw}===1`
+      case 'enum':
+        return `${this.constant(type.names)}[${raw}]`
+      case 'set':
+        return `bits(${raw})`
+      case 'maybe':
+        return `(r=>r===0?undefined:${this.decoded(type.of!, '(r-1)')})(${raw})`
+      default:
+        return type.low === 0 ? raw : `${raw}+(${type.low})`
+    }
+  }
+
+  /** Statements that return what is at a place; `unless` is a condition under which it is the first value. */
+  read(type: AnyScalar, place: Place, unless?: string): string {
+    const { before, text } = this.raw(place)
+    const raw = unless === undefined ? text : `(${unless}?0:${text})`
+    return type.kind === 'maybe'
+      ? `${before}const r=${raw};return r===0?undefined:${this.decoded(type.of!, '(r-1)')};`
+      : `${before}return ${this.decoded(type, raw)};`
+  }
+
+  /** Statements that set `r` to the raw number of the variable `v`, or throw. */
+  encoded(type: AnyScalar, path: string, v: string, r: string): string {
+    const refuse = `${r}=encode(${this.constant(type)},${v},${JSON.stringify(path)})`
+    switch (type.kind) {
+      case 'flag':
+        return `if(${v}===true)${r}=1;else if(${v}===false)${r}=0;else ${refuse};`
+      case 'enum':
+        return `switch(${v}){${type.names!.map((name, raw) => `case ${JSON.stringify(name)}:${r}=${raw};break;`).join('')}default:${refuse}}`
+      case 'set':
+        return `if(${v} instanceof Bits&&(${v}.mask&~${maskOf(type.members!)})===0)${r}=${v}.mask;else ${refuse};`
+      case 'maybe':
+        return `if(${v}===undefined)${r}=0;else{${this.encoded(type.of!, path, v, r)}${r}=${r}+1|0}`
+      case 'mod':
+        return (type.cells & (type.cells - 1)) === 0
+          ? `if((${v}|0)===${v})${r}=${v}&${type.cells - 1};else ${refuse};`
+          : `if((${v}|0)===${v}&&${v}>=0&&${v}<${type.cells})${r}=${v};else ${refuse};`
+      default: {
+        if (type.low === 0) return `if((${v}|0)===${v}&&${v}>=0&&${v}<${type.cells})${r}=${v};else ${refuse};`
+        return `${r}=${v}-(${type.low});if((${r}|0)!==${r}||${r}<0||${r}>=${type.cells})${refuse};`
+      }
+    }
+  }
+
+  /** Statements that write the variable `v` to a place. */
+  write(type: AnyScalar, place: Place, path: string): string {
+    return `let r=0;${this.encoded(type, path, 'v', 'r')}${this.put(place)}`
+  }
+
+  /** Statements that write the variable `v`, a case of a variant, to its place. */
+  assign(node: Node & { kind: 'variant' }): string {
+    const tag = this.layout.places.get(node)!
+    const cases = [...node.cases].map(([name, fields], value) => {
+      const parts = [...fields].map(([fieldName, field]) => {
+        if (field.kind !== 'scalar') throw new TypeError(`${node.path}: a case of a variant holds scalars only`)
+        const place = this.layout.places.get(field)!
+        const at = `const f=v[${JSON.stringify(fieldName)}];let q=0;${this.encoded(field.type, field.path, 'f', 'q')}`
+        return place.column === tag.column ? `{${at}r|=q<<${place.offset};}` : `{${at}const r=q;${this.put(place)}}`
+      })
+      return `case ${JSON.stringify(name)}:r=${value};${parts.join('')}break;`
+    })
+    return `${this.clear(node)}let r=0;switch(v.is){${cases.join('')}default:encode(${this.constant(node.tag)},v.is,${JSON.stringify(`${node.path}.is`)})}${this.put(tag, true)}`
+  }
+
+  /** Statements that give every field that does not share the bits of the tag its first value. */
+  clear(node: Node & { kind: 'variant' }): string {
+    const { column } = this.layout.places.get(node)!
+    const others = [...node.cases.values()].flatMap((fields) =>
+      [...fields.values()].map((field) => this.layout.places.get(field)!).filter((place) => place.column !== column),
+    )
+    return others.map((place) => `{const r=0;${this.put(place)}}`).join('')
+  }
+}
+
+/** Methods of arrays, each array with its own copy: shared ones would see the tests of all arrays, and stay slow. */
+const ARRAY_METHODS = `
+some(test){for(let i=0;i<this.length;i++)if(test(this.at(i),i))return true;return false}
+every(test){for(let i=0;i<this.length;i++)if(!test(this.at(i),i))return false;return true}
+count(test){let n=0;for(let i=0;i<this.length;i++)if(test(this.at(i),i))n++;return n}
+findIndex(test){for(let i=0;i<this.length;i++)if(test(this.at(i),i))return i;return undefined}
+fill(v){for(let i=0;i<this.length;i++)this.set(i,v)}`
+
+type ViewClass = new (words: Words, element: number, children: readonly unknown[]) => object
+
+/** What is generated once for a schema. */
+interface Classes {
+  readonly words: new () => Words
+  readonly views: ReadonlyMap<Node, ViewClass>
+}
+
+/** `repeated`: the node is inside an array, and has a number among its like. */
+const recordSource = (node: Node & { kind: 'record' }, repeated: boolean, layout: WordLayout, a: Accessors): string => {
+  const open = repeated ? 'const x=this.$,i=this.$i;' : 'const x=this.$;'
+  const clears: string[] = []
+  const children: string[] = []
+  const members = [...node.fields].map(([name, field], child) => {
+    const key = JSON.stringify(name)
+    if (field.kind === 'scalar') {
+      const place = layout.places.get(field)!
+      clears.push(`{const r=0;${a.put(place)}}`)
+      return `get ${key}(){${open}${a.read(field.type, place)}}\nset ${key}(v){${open}${a.write(field.type, place, field.path)}}`
+    }
+    children.push(`this.$${child}=children[${child}];`)
+    clears.push(`this.$${child}.$clear();`)
+    const set =
+      field.kind === 'variant'
+        ? `${open}${a.assign(field)}`
+        : `throw new TypeError(${JSON.stringify(`${field.path}: an array or record is written inside, or emptied with clear()`)})`
+    return `get ${key}(){return this.$${child}}\nset ${key}(v){${set}}`
+  })
+  return `class{constructor(words,i,children){this.$=words;${repeated ? 'this.$i=i;' : ''}${children.join('')}}
+$clear(){${open}${clears.join('')}}
+${members.join('\n')}}`
+}
+
+const variantSource = (
+  node: Node & { kind: 'variant' },
+  repeated: boolean,
+  layout: WordLayout,
+  a: Accessors,
+): string => {
+  const open = repeated ? 'const x=this.$,i=this.$i;' : 'const x=this.$;'
+  const tag = layout.places.get(node)!
+  const { before, text } = a.raw(tag)
+  const seen = new Set(['is'])
+  const members = [...node.cases.values()].flatMap((fields, value) =>
+    [...fields].map(([name, field]) => {
+      if (field.kind !== 'scalar') throw new TypeError(`${node.path}: a case of a variant holds scalars only`)
+      if (seen.has(name))
+        throw new TypeError(`${node.path}.${name}: field names must differ between the cases of a variant`)
+      seen.add(name)
+      const place = layout.places.get(field)!
+      // Bits that are shared belong to the case that the tag names; each read stands in its own block.
+      const shared = place.column === tag.column && node.cases.size > 1
+      const read = shared ? a.read(field.type, place, `${text}!==${value}`) : a.read(field.type, place)
+      return `get ${JSON.stringify(name)}(){${open}${read}}`
+    }),
+  )
+  return `class{constructor(words,i){this.$=words;${repeated ? 'this.$i=i;' : ''}}
+$clear(){${open}${a.clear(node)}const r=0;${a.put(tag, true)}}
+$assign(v){${open}${a.assign(node)}}
+get is(){${open}${before}return ${a.decoded(node.tag, text)}}
+${members.join('\n')}}`
+}
+
+const arraySource = (node: Node & { kind: 'array' }, layout: WordLayout, a: Accessors): string => {
+  const { length, of, path } = node
+  const check = `if((i|0)!==i||i<0||i>=${length})throw new RangeError(${JSON.stringify(path)}+'['+String(i)+']: expected an index from 0 to ${length - 1}');`
+  const head = `class{constructor(words,i,children){this.$=words;this.$f=i*${length};this.length=${length};this.$c=children}`
+  if (of.kind === 'scalar') {
+    const place = layout.places.get(of)!
+    const open = `${check}const x=this.$;i=i+this.$f|0;`
+    const put = `${open}${a.write(of.type, place, of.path)}`
+    return `${head}
+$clear(){const x=this.$;for(let j=0;j<${length};j++){const i=j+this.$f,r=0;${a.put(place)}}}
+at(i){${open}${a.read(of.type, place)}}
+set(i,v){${put}}${ARRAY_METHODS}}`
+  }
+  const set =
+    of.kind === 'variant'
+      ? 'this.$c[i].$assign(v)'
+      : `throw new TypeError(${JSON.stringify(path)}+'['+i+']: a record is written field by field, or emptied with clear()')`
+  return `${head}
+$clear(){for(let i=0;i<${length};i++)this.$c[i].$clear()}
+at(i){${check}return this.$c[i]}
+set(i,v){${check}${set}}${ARRAY_METHODS}}`
+}
+
+const known = new WeakMap<Layout, Classes>()
+
+const classesOf = (layout: Layout): Classes => {
+  const made = known.get(layout)
+  if (made !== undefined) return made
+  const words = wordLayoutOf(layout)
+  const a = new Accessors(words)
+  const nodes: Node[] = []
+  const sources: string[] = []
+  const visit = (node: Node, repeated: boolean): void => {
+    if (node.kind === 'scalar') return
+    nodes.push(node)
+    if (node.kind === 'record') {
+      sources.push(recordSource(node, repeated, words, a))
+      for (const field of node.fields.values()) visit(field, repeated)
+    } else if (node.kind === 'variant') sources.push(variantSource(node, repeated, words, a))
+    else {
+      sources.push(arraySource(node, words, a))
+      visit(node.of, true)
+    }
+  }
+  visit(layout.root, false)
+  const names = { Bits, bits: Bits.of, encode: encodeScalar }
+  const constants = Object.fromEntries(a.constants.map((constant, i) => [`C${i}`, constant]))
+  const text = `'use strict';const {${Object.keys({ ...names, ...constants }).join(',')}}=N
+return {words:${wordsSource(words.words)},views:[${sources.join(',\n')}]}`
+  const generated = new Function('N', text)({ ...names, ...constants }) as {
+    words: Classes['words']
+    views: ViewClass[]
+  }
+  const result = { words: generated.words, views: new Map(nodes.map((node, i) => [node, generated.views[i]!])) }
+  known.set(layout, result)
+  return result
+}
+
+/** A view over words of its own, all zero: the first value of every type. */
+export const packedViewOf = (layout: Layout): PackedView => {
+  const classes = classesOf(layout)
+  const words = new classes.words()
+  const build = (node: Node, element: number): object => {
+    const children: object[] = []
+    if (node.kind === 'record') {
+      for (const field of node.fields.values())
+        children.push(...(field.kind === 'scalar' ? [{}] : [build(field, element)]))
+    } else if (node.kind === 'array' && node.of.kind !== 'scalar')
+      for (let i = 0; i < node.length; i++) children.push(build(node.of, element * node.length + i))
+    return new (classes.views.get(node)!)(words, element, children)
+  }
+  return { state: build(layout.root, 0), words }
+}
