@@ -24,8 +24,6 @@ process.stderr.write('\n')
 const REASONS = {
   'vq-duplicate-head-in-flight':
     'allowed: the standard leaves the device free after a head was doubled, and HRD-12 asks only that it is returned at most as often as it was made available',
-  'vq-used-length-counts-unwritten':
-    'left open: how a failed request counts the data that it did not write is not judged',
   'vq-in-order-promise-broken': 'not covered: no machine negotiates IN_ORDER',
 }
 

@@ -20,10 +20,35 @@ export interface BlkBounds {
   readonly contents: number
   /** 1 when the medium is read-only. */
   readonly readOnly: number
+  /** How many of the kinds of requests there are, in their order. */
+  readonly kinds: number
 }
 
-/** `beyond` reads past the capacity, `unknown` has a type that no device supports. */
-export const request = t.oneOf('read', 'write', 'flush', 'getId', 'beyond', 'unknown')
+/**
+ * `readLast` reads the last sector of the medium, `readOverEnd` that and the next one, `readAtEnd` and `writeAtEnd` the
+ * next one alone; with `beyond` the sector number is so high that it wraps when it is turned into bytes. `unknown` has a
+ * type that no device supports.
+ */
+const KINDS = [
+  ...['read', 'write', 'flush', 'getId', 'unknown'],
+  ...['readLast', 'readOverEnd', 'readAtEnd', 'writeAtEnd', 'beyond'],
+] as const
+const request = t.oneOf(...KINDS)
+type Kind = (typeof KINDS)[number]
+
+/** Requests that reach past the capacity. */
+const PAST_THE_END: ReadonlySet<Kind> = new Set<Kind>(['readOverEnd', 'readAtEnd', 'writeAtEnd', 'beyond'])
+/** Requests whose answer has data, which can be cut. The others write the status byte alone. */
+const HAS_DATA: ReadonlySet<Kind> = new Set<Kind>([
+  ...(['read', 'getId'] as const),
+  ...(['readLast', 'readOverEnd', 'readAtEnd', 'beyond'] as const),
+])
+/** Requests that a working device carries out. */
+const PLAIN: ReadonlySet<Kind> = new Set<Kind>(['read', 'write', 'flush', 'getId', 'readLast'])
+/** Those of them that a device may not support. */
+const OPTIONAL: ReadonlySet<Kind> = new Set<Kind>(['flush', 'getId'])
+const isWrite = (is: Kind): boolean => is === 'write' || is === 'writeAtEnd'
+
 /** The status byte; `unset` when it still holds what the driver put there. */
 export const status = t.oneOf('ok', 'ioerr', 'unsupp', 'other', 'unset')
 
@@ -41,7 +66,7 @@ const sound = (
   { head }: { readonly head: number | undefined },
 ): boolean => head !== undefined && s.requests.at(head).sound && outstanding(s.chains.at(head).at)
 
-export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBounds) => {
+export const blk = ({ size, sectors, contents, readOnly, kinds, parts, least }: BlkBounds) => {
   const head = t.id('head', size)
   const sector = t.below(sectors)
   const content = t.below(contents)
@@ -65,11 +90,11 @@ export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBoun
     actions: {
       'driver.add': {
         args: { head, request, sector, content, defect, writable: t.int(least, parts) },
-        // Only data can be cut: a request without any has the status byte alone to write. Content 0 is never written.
+        // Only data can be cut. Content 0 is never written.
         when: (_s, { request, writable, content }) =>
-          request === 'write'
-            ? content > 0 && writable === 1
-            : request === 'read' || request === 'getId' || request === 'beyond' || writable === 1,
+          KINDS.indexOf(request) < kinds &&
+          (HAS_DATA.has(request) || writable === 1) &&
+          (request !== 'write' || content > 0),
         effect(s, { head, request, sector, content, defect }) {
           const it = s.requests.at(head)
           it.is = request
@@ -88,6 +113,8 @@ export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBoun
           content: t.maybe(content),
           /** Of an identification: all 20 bytes were written, with nothing but zeros behind the string. */
           padded: t.flag,
+          /** `used.len` is more than all that was written, wherever that lies. */
+          overstated: t.flag,
         },
         requires: {
           statusIsSet: {
@@ -114,22 +141,27 @@ export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBoun
             clause: clause('VIO-BLK-31'),
             given: (s, args) => {
               if (!sound(s, args) || s.failing) return false
-              const is = s.requests.at(args.head!).is
-              return is === 'read' || is === 'getId' || is === 'flush' || (is === 'write' && readOnly === 0)
+              const { is } = s.requests.at(args.head!)
+              return PLAIN.has(is) && (readOnly === 0 || !isWrite(is))
             },
             holds: (s, { head, status }) =>
-              status === 'ok' ||
-              (status === 'unsupp' && s.requests.at(head!).is !== 'read' && s.requests.at(head!).is !== 'write'),
+              status === 'ok' || (status === 'unsupp' && OPTIONAL.has(s.requests.at(head!).is)),
           },
           readOnlyRefusesWrites: {
             clause: clause('VIO-BLK-02'),
-            given: (s, args) => readOnly === 1 && sound(s, args) && s.requests.at(args.head!).is === 'write',
+            given: (s, args) => readOnly === 1 && sound(s, args) && isWrite(s.requests.at(args.head!).is),
             holds: (_s, { status }) => status === 'ioerr',
           },
           beyondTheEndFails: {
             clause: clause('VIO-BLK-08'),
-            given: (s, args) => sound(s, args) && s.requests.at(args.head!).is === 'beyond',
+            given: (s, args) => sound(s, args) && PAST_THE_END.has(s.requests.at(args.head!).is),
             holds: (_s, { status }) => status !== 'ok',
+          },
+          // What the driver believes to be written would else be what its memory held before.
+          failureClaimsNoData: {
+            clause: clause('VIO-SPLIT-13'),
+            given: (s, args) => sound(s, args) && (args.status === 'ioerr' || args.status === 'unsupp'),
+            holds: (_s, { overstated }) => !overstated,
           },
           unknownTypesAreUnsupported: {
             clause: clause('VIO-BLK-15'),
@@ -154,7 +186,7 @@ export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBoun
           const it = s.requests.at(head)
           if (status === 'ioerr') {
             // What the device refuses by itself never reaches the back end, and spends no order of its.
-            const reaches = it.sound && it.is !== 'beyond' && !(it.is === 'write' && readOnly === 1)
+            const reaches = it.sound && !PAST_THE_END.has(it.is) && !(isWrite(it.is) && readOnly === 1)
             if (reaches) s.failing = false
           }
           if (it.is !== 'write' || status !== 'ok') return
@@ -165,10 +197,11 @@ export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBoun
           const head = s.chains.findIndex((chain) => chain.at === 'popped' || chain.at === 'available')
           if (head === undefined) return undefined
           const { is, mayRead } = s.requests.at(head)
-          if (is === 'unknown') return { status: 'unsupp', content: undefined, padded: true } as never
-          if (is === 'beyond' || (is === 'write' && readOnly === 1) || s.failing)
-            return { status: 'ioerr', content: undefined, padded: true } as never
-          return { status: 'ok', content: is === 'read' ? mayRead.first : undefined, padded: true } as never
+          const plain = { content: undefined, padded: true, overstated: false }
+          if (is === 'unknown') return { ...plain, status: 'unsupp' } as never
+          if (PAST_THE_END.has(is) || (isWrite(is) && readOnly === 1) || s.failing)
+            return { ...plain, status: 'ioerr' } as never
+          return { ...plain, status: 'ok', content: is === 'read' ? mayRead.first : undefined } as never
         },
       },
       'backend.fail': {
@@ -189,6 +222,10 @@ export const blk = ({ size, sectors, contents, readOnly, parts, least }: BlkBoun
         when: (_s, { status, content }) => status === 'ok' && content !== undefined && content > 0,
       },
       aFailedRequest: { on: 'device.return', when: (_s, { status }) => status === 'ioerr' },
+      aRequestOverTheEnd: {
+        on: 'device.return',
+        when: (s, { head }) => head !== undefined && s.requests.at(head).is === 'readOverEnd',
+      },
       aSectorWithTwoPossibleContents: (s) => s.medium.some((possible) => possible.size > 1),
     },
   })
@@ -199,7 +236,7 @@ interface Requests {
   readonly chains: { at(head: number): { readonly at: string } }
   readonly requests: {
     at(head: number): {
-      readonly is: string
+      readonly is: Kind
       readonly sector: number
       readonly content: number
       mayRead: Bits

@@ -6,8 +6,8 @@ import { blk } from './blk.ts'
 export const virtioBlk = scoped(
   'virtio-blk',
   {
-    explored: { ...explored, sectors: 1, contents: 2, readOnly: 0 },
-    played: { ...played, sectors: 4, contents: 8, readOnly: 0 },
+    explored: { ...explored, sectors: 1, contents: 2, readOnly: 0, kinds: 3 },
+    played: { ...played, sectors: 4, contents: 8, readOnly: 0, kinds: 10 },
   },
   (bounds) =>
     compose(

@@ -96,4 +96,11 @@ describe.skipIf(qemuMissing !== undefined)('QEMU', { retry: 2 }, () => {
     const steps = [['driver.start', start], ['driver.add', identify], ...send] as const
     expect(broken(target, virtioBlkModel, steps)).toBe('device.return.identificationIsPadded@VIO-BLK-13')
   })
+
+  it('counts data of a failed read that was never written', async () => {
+    const target = await openTarget('virtio-blk')
+    const read = { ...chain, request: 'readAtEnd', sector: 0, content: 0 }
+    const steps = [['driver.start', start], ['driver.add', read], ...send] as const
+    expect(broken(target, virtioBlkModel, steps)).toBe('device.return.failureClaimsNoData@VIO-SPLIT-13')
+  })
 })

@@ -39,8 +39,9 @@ export interface Range {
   readonly end: bigint
 }
 
-/** Bytes between two segments of a slot; the indirect table is at the end. */
+/** A segment of a slot begins at a multiple of these bytes; the indirect table is at the end. */
 const SEGMENT_STRIDE = 0x280
+const WRITABLE_OFFSET = 3 * SEGMENT_STRIDE
 const TABLE_OFFSET = 0xf00
 /** Ranges of earlier lives that are remembered. */
 const FORMER_MAX = 256
@@ -247,10 +248,15 @@ export class SplitDriver {
     const base = this.slotAt(slot)
     const readable = cut(request.readable.length, how.readable, request.readableCuts) ?? [request.readable.length]
     const writable = cut(request.writableBytes, how.writable, request.writableCuts) ?? [request.writableBytes]
-    const segments = [
-      ...readable.map((bytes, i) => ({ gpa: BigInt(base + i * SEGMENT_STRIDE), bytes, write: false })),
-      ...writable.map((bytes, i) => ({ gpa: BigInt(base + (3 + i) * SEGMENT_STRIDE), bytes, write: true })),
-    ]
+    const laidOut = (from: Gpa, lengths: readonly number[], write: boolean): Segment[] => {
+      let next = from
+      return lengths.map((bytes) => {
+        const gpa = BigInt(next)
+        next += SEGMENT_STRIDE * Math.ceil(bytes / SEGMENT_STRIDE)
+        return { gpa, bytes, write }
+      })
+    }
+    const segments = [...laidOut(base, readable, false), ...laidOut(base + WRITABLE_OFFSET, writable, true)]
     if (how.place === 1 && this.edgeTaken === undefined) {
       const last = segments.length - 1
       segments[last] = { ...segments[last]!, gpa: BigInt(this.map.edge - segments[last]!.bytes) }

@@ -1,7 +1,7 @@
 /** virtio-blk behind the queue models. */
 import type { Args, Machine } from '../../kernel/language/machine.ts'
-import { BLK_FEATURE } from '../../layout/blk.ts'
-import type { DeviceKind } from './device-kind.ts'
+import { BLK_CONFIG, BLK_FEATURE } from '../../layout/blk.ts'
+import type { DeviceKind, ReadConfig } from './device-kind.ts'
 import { type BuiltChain, type SplitDriver, UNWRITTEN } from './driver.ts'
 import { Medium } from './medium.ts'
 import { type BlkRequest, blkRequest, plainRequest, quickRequest, statusName } from './requests.ts'
@@ -16,20 +16,32 @@ export const blkKind = (machine: Machine): DeviceKind => {
   const medium = new Medium(machine.scope.sectors!, machine.scope.contents!)
   const asked = new WeakMap<BuiltChain['request'], { readonly kind: BlkRequest; readonly sector: number }>()
   let run = 0
+  let config: ReadConfig = () => 0
+  let known: number | undefined
+  /** In sectors, read where a request of this run needs it. */
+  const capacity = (): number => {
+    known ??= config(BLK_CONFIG.capacity + 4) * 2 ** 32 + config(BLK_CONFIG.capacity)
+    return known
+  }
   return {
     features,
     plain: plainRequest('virtio-blk')!(),
     quick: quickRequest('virtio-blk')!,
-    restart: () => medium.restart(++run),
-    remembers: () => [run, medium.learnt],
+    restart(readConfig) {
+      medium.restart(++run)
+      config = readConfig
+      known = undefined
+    },
+    remembers: () => [run, medium.learnt, known],
     request({ request, sector, content }: Args) {
       const kind = request as BlkRequest
-      const built = blkRequest(kind, sector as number, medium.pattern(sector as number, content as number))
+      const data = medium.pattern(sector as number, content as number)
+      const built = blkRequest(kind, sector as number, data, capacity)
       asked.set(built, { kind, sector: sector as number })
       return built
     },
-    readReturn(driver: SplitDriver, chain: BuiltChain | undefined): Args {
-      if (chain === undefined) return { status: 'other', content: undefined, padded: true }
+    readReturn(driver: SplitDriver, chain: BuiltChain | undefined, len: number): Args {
+      if (chain === undefined) return { status: 'other', content: undefined, padded: true, overstated: false }
       const bytes = driver.writableBytes(chain)
       const whole = bytes.length === chain.request.writableBytes
       const status = whole ? statusName(bytes.at(-1)!, UNWRITTEN) : 'unset'
@@ -37,10 +49,10 @@ export const blkKind = (machine: Machine): DeviceKind => {
       const data = bytes.subarray(0, -1)
       const content = kind === 'read' && status === 'ok' ? medium.recognise(sector!, data) : undefined
       const padded = kind !== 'getId' || status !== 'ok' || isPadded(data)
-      // A failed request leaves its data unwritten and its status written: how that is counted is left open. What an
-      // identification lacks has a law of its own.
+      // A failed request and an incomplete identification have laws of their own.
       const isAllCounted = status === 'ioerr' || status === 'unsupp' || !padded
-      return { status, content, padded, ...(isAllCounted ? { filled: bytes.length } : {}) }
+      const overstated = len > chain.filled
+      return { status, content, padded, overstated, ...(isAllCounted ? { filled: bytes.length } : {}) }
     },
   }
 }

@@ -10,47 +10,62 @@ export interface Request {
   readonly writableCuts: readonly number[]
 }
 
-export type BlkRequest = 'read' | 'write' | 'flush' | 'getId' | 'beyond' | 'unknown'
+export type BlkRequest =
+  | ('read' | 'write' | 'flush' | 'getId' | 'unknown')
+  | ('readLast' | 'readOverEnd' | 'readAtEnd' | 'writeAtEnd' | 'beyond')
 
 const UNKNOWN_TYPE = 0x7777
-/** A sector that no disk of this suite has. */
-const BEYOND = 0x00ff_ffff_0000
+/** Turned into bytes it is 512 modulo 2^64: who does not look at the sector number takes it for sector 1. */
+const BEYOND = 2n ** 55n + 1n
 
-const header = (type: number, sector: number, data = 0): Uint8Array => {
+const header = (type: number, sector: number | bigint, data = 0): Uint8Array => {
   const bytes = new Uint8Array(BLK_HEADER.bytes + data)
   const view = new DataView(bytes.buffer)
   view.setUint32(BLK_HEADER.type, type, true)
-  view.setUint32(BLK_HEADER.sector, sector >>> 0, true)
-  view.setUint32(BLK_HEADER.sector + 4, Math.floor(sector / 2 ** 32), true)
+  view.setBigUint64(BLK_HEADER.sector, BigInt(sector), true)
   return bytes
 }
 
 const READABLE_CUTS = [BLK_HEADER.bytes, 8, 300] as const
 
-/** A virtio-blk request; `data` is what a write writes. */
-export const blkRequest = (kind: BlkRequest, sector: number, data: Uint8Array): Request => {
-  const plain = (type: number, at: number, writableBytes: number): Request => ({
+/** For requests whose place does not depend on the capacity. */
+const NOWHERE = (): number => 0
+
+/** A virtio-blk request; `data` is what a write writes, `capacity` how many sectors the medium has. */
+export const blkRequest = (kind: BlkRequest, sector: number, data: Uint8Array, capacity: () => number): Request => {
+  const plain = (type: number, at: number | bigint, writableBytes: number): Request => ({
     readable: header(type, at),
     writableBytes,
     readableCuts: [8, 4],
     writableCuts: [writableBytes - 1, writableBytes >> 1],
   })
+  const read = (at: number | bigint, sectors = 1) => plain(BLK_TYPE.IN, at, sectors * SECTOR_BYTES + 1)
+  const write = (at: number): Request => {
+    const readable = header(BLK_TYPE.OUT, at, SECTOR_BYTES)
+    readable.set(data, BLK_HEADER.bytes)
+    return { readable, writableBytes: 1, readableCuts: READABLE_CUTS, writableCuts: [] }
+  }
   switch (kind) {
     case 'read':
-      return plain(BLK_TYPE.IN, sector, SECTOR_BYTES + 1)
+      return read(sector)
+    case 'readLast':
+      return read(capacity() - 1)
+    case 'readOverEnd':
+      return read(capacity() - 1, 2)
+    case 'readAtEnd':
+      return read(capacity())
     case 'beyond':
-      return plain(BLK_TYPE.IN, BEYOND, SECTOR_BYTES + 1)
+      return read(BEYOND)
+    case 'write':
+      return write(sector)
+    case 'writeAtEnd':
+      return write(capacity())
     case 'getId':
       return plain(BLK_TYPE.GET_ID, 0, BLK_ID_BYTES + 1)
     case 'flush':
       return plain(BLK_TYPE.FLUSH, 0, 1)
     case 'unknown':
       return plain(UNKNOWN_TYPE, 0, 1)
-    case 'write': {
-      const readable = header(BLK_TYPE.OUT, sector, SECTOR_BYTES)
-      readable.set(data, BLK_HEADER.bytes)
-      return { readable, writableBytes: 1, readableCuts: READABLE_CUTS, writableCuts: [] }
-    }
   }
 }
 
@@ -86,7 +101,7 @@ const tversion = (): Request => {
 export const plainRequest = (kind: string): (() => Request) | undefined => {
   switch (kind) {
     case 'virtio-blk':
-      return () => blkRequest('read', 0, new Uint8Array(SECTOR_BYTES))
+      return () => blkRequest('read', 0, new Uint8Array(SECTOR_BYTES), NOWHERE)
     case 'virtio-9p':
       return tversion
     default:
@@ -96,7 +111,7 @@ export const plainRequest = (kind: string): (() => Request) | undefined => {
 
 /** A request of a device type that needs no back end, so that it is answered at once. */
 export const quickRequest = (kind: string): Request | undefined =>
-  kind === 'virtio-blk' ? blkRequest('getId', 0, new Uint8Array(0)) : undefined
+  kind === 'virtio-blk' ? blkRequest('getId', 0, new Uint8Array(0), NOWHERE) : undefined
 
 /** Cuts a stream of `total` bytes into `parts` lengths; undefined when it is too short for that. */
 export const cut = (total: number, parts: number, preferred: readonly number[]): number[] | undefined => {

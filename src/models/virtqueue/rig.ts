@@ -64,7 +64,7 @@ export const rigUp = (
   const shadow = description.observes.dma === 'exact' ? undefined : new Shadow(target, map)
   const driver = new SplitDriver(target, map, shadow)
   const neighbour = new Neighbour(target, map)
-  const watch = new Watch(machine, driver, sink, shadow, (chain) => kind.readReturn(driver, chain))
+  const watch = new Watch(machine, driver, sink, shadow, (chain, len) => kind.readReturn(driver, chain, len))
   watch.elsewhere.push({ start: map.neighbour.start, end: map.slots })
   return {
     target,

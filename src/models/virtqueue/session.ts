@@ -64,7 +64,7 @@ export class QueueSession implements Session {
     rig.interrupts.forget()
     this.afterReset()
     rig.driver.former = []
-    rig.kind.restart()
+    rig.kind.restart((offset) => transport.readConfig(offset, 4))
     rig.shadow?.restart()
     // Reading them costs four accesses; a target in another process is asked once.
     if (can.synchronous) rig.offered = undefined

@@ -25,7 +25,7 @@ type Area =
   | 'nowhere'
 
 /** What a return means beyond its head and length: the arguments that the device type adds. */
-export type ReadReturn = (chain: BuiltChain | undefined) => Args
+export type ReadReturn = (chain: BuiltChain | undefined, len: number) => Args
 
 export class Watch {
   private readonly driver: SplitDriver
@@ -264,7 +264,7 @@ export class Watch {
       this.driver.formerHeads.delete(id)
       named = undefined
     }
-    const extra = this.readReturn(named)
+    const extra = this.readReturn(named, len)
     const args = {
       head: named?.logical,
       len: Math.min(len, this.bytesMax),

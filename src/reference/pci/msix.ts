@@ -17,7 +17,7 @@ export interface MsixState {
   /** Events whose message could not leave yet. Software sees those that a mask holds back: the pending bit array. */
   pending: boolean[]
   /** Room for a seeded fault that keeps a stale copy of something. No correct part reads or writes it. */
-  stale: Message[]
+  stale: Record<string, Message>
 }
 
 /** A message-signalled interrupt: a posted write of 4 bytes. */
@@ -41,7 +41,7 @@ export function freshMsix(vectors: number): MsixState {
     functionMask: false,
     entries: Array.from({ length: vectors }, () => ({ ...masked })),
     pending: Array.from({ length: vectors }, () => false),
-    stale: [],
+    stale: {},
   }
 }
 
