@@ -252,15 +252,17 @@ export class Bench implements Executor {
       tolerated: new Set(tolerated),
       cheap: this.slots.cheap,
       walkable: can.fingerprint && can.save,
+      canStep: can.step,
       synchronous: can.synchronous,
       open: (options) => this.slots.open(station.model, station.machine, options),
       planOf: (item) => station.planOf(item),
       interrupted: () => this.pulse.interrupted,
+      keepLaw: false,
     }
   }
 
-  async examine({ machine, failure, tolerated }: ExamineJob): Promise<Examined> {
-    return examine(failure, await this.examineOptions(machine, tolerated))
+  async examine({ machine, failure, tolerated, keepLaw }: ExamineJob): Promise<Examined> {
+    return examine(failure, { ...(await this.examineOptions(machine, tolerated)), keepLaw: keepLaw === true })
   }
 
   async planOf({ machine, item, steps }: Parameters<Executor['planOf']>[0]): Promise<PlanStepJson[]> {

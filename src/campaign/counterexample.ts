@@ -45,7 +45,7 @@ const args = mapOf(scalarJson)
 
 export const planStep = tagged('do', {
   act: fields({ do: oneOf('act'), action: actionName, args }, { hostile: oneOf(true) }),
-  step: fields({ do: oneOf('step'), count: integer(1, 1 << 20) }),
+  step: fields({ do: oneOf('step'), count: integer(1, 1 << 20) }, { seen: oneOf(true) }),
   settle: fields({ do: oneOf('settle') }),
   save: fields({ do: oneOf('save') }),
 })
@@ -118,6 +118,11 @@ export const counterexample = fields(
     lastWords: text,
     /** Laws that it breaks on the way, as `law@clause`; they were overlooked to get there. */
     overlooked: listOf(text, 1),
+    /**
+     * Laws that longer plans break, found on the way here: by the same mistake, as far as can be told. The shortest of
+     * such plans is what the file is about.
+     */
+    also: listOf(fields({ law: text, clause: text, steps: integer(0), plan: listOf(planStep) }), 1),
     /** Silence of a target that cannot say that it is quiet. */
     timed: oneOf(true),
   },

@@ -7,10 +7,10 @@ import type { Machine } from '../kernel/language/machine.ts'
 import { argsToJson, differences } from '../kernel/language/state.ts'
 import { type Plan, planToJson } from '../kernel/play/plan.ts'
 import type { RunResult, TraceStep } from '../kernel/play/run.ts'
-import { bugId, canonicalForm, lengthOf } from '../kernel/shrink/index.ts'
+import { bugId, canonicalForm, type Failing, type Kin, lengthOf } from '../kernel/shrink/index.ts'
 import type { Counterexample, TraceStepJson } from './counterexample.ts'
 import { isTrouble, TROUBLE_CLAUSES } from './failures.ts'
-import type { Failure, FailureKey } from './jobs.ts'
+import type { Failure } from './jobs.ts'
 import { packageVersion } from './package.ts'
 import { type Minimality, type Reproduced, SCHEMA_VERSION, type TargetIdentity } from './types.ts'
 
@@ -40,7 +40,7 @@ interface Subject {
 }
 
 interface Facts {
-  readonly failure: FailureKey & Pick<Failure, 'item' | 'timed'>
+  readonly failure: Failing & Pick<Failure, 'item' | 'timed'>
   readonly plan: Plan
   readonly prelude: readonly Plan[]
   readonly result: RunResult
@@ -49,16 +49,17 @@ interface Facts {
   readonly shrinking: { readonly executions: number; readonly from: number; readonly exhausted: boolean }
   /** As `law@clause`. */
   readonly overlooked: readonly string[]
+  /** Laws that the same mistake breaks by longer plans. */
+  readonly also?: readonly Kin[]
 }
 
 /** Everything about a failure, as it is written to a file. */
 export const describeFailure = (facts: Facts, options: Subject): Counterexample => {
-  const { failure, plan, prelude, result, minimality, reproduced, shrinking, overlooked } = facts
+  const { failure, plan, prelude, result, minimality, reproduced, shrinking, overlooked, also = [] } = facts
   const { machine, identity, seed } = options
   const broken = failure.hardening ? result.hardening.find(({ law }) => law === failure.law) : result.finding
   const clause = clauseFor(failure, broken)
   const trace = traceToJson(result.trace)
-  const form = canonicalForm(plan, broken === undefined ? result : { ...result, verdict: 'violates', finding: broken })
   const { trouble } = result
   const { before, after } = result.states ?? {}
   return {
@@ -97,17 +98,25 @@ export const describeFailure = (facts: Facts, options: Subject): Counterexample 
     steps: lengthOf(plan),
     minimality,
     reproduced,
-    bugId: bugId(form, clause.id),
+    bugId: bugId(canonicalForm(plan, failure), clause.id),
     shrink: shrinking,
     disclosure: isTrouble(failure.verdict) ? 'private' : 'public',
     replay: `iospec replay FILE --target ${shellWord(identity.address)}`,
     ...(trouble === undefined || trouble.lastWords === '' ? {} : { lastWords: escapeLines(trouble.lastWords) }),
     ...(result.timed ? { timed: true as const } : {}),
     ...(overlooked.length === 0 ? {} : { overlooked }),
+    ...(also.length === 0 ? {} : { also: also.map(describeKin) as NonNullable<Counterexample['also']> }),
   }
 }
 
-const clauseFor = (failure: FailureKey, broken: Finding | undefined): Clause => {
+const describeKin = ({ failing: { law, clause }, plan }: Kin) => ({
+  law,
+  clause,
+  steps: lengthOf(plan),
+  plan: planToJson(plan),
+})
+
+const clauseFor = (failure: Failing, broken: Finding | undefined): Clause => {
   if (broken?.clause !== undefined) return broken.clause
   if (isTrouble(failure.verdict)) return clauseOf(TROUBLE_CLAUSES[failure.verdict])
   throw new TypeError(`${failure.law}: a failure without a clause`)

@@ -6,9 +6,9 @@ import { TargetError } from '../contract/target.ts'
 import type { Machine } from '../kernel/language/machine.ts'
 import type { Plan, PlanStep } from '../kernel/play/plan.ts'
 import type { RunResult } from '../kernel/play/run.ts'
-import { lengthOf, proveMinimal, shrink } from '../kernel/shrink/index.ts'
+import { type Failing, type Kin, lengthOf, proveMinimal, sameFailing, shrinkKin } from '../kernel/shrink/index.ts'
 import { describeFailure } from './describe-failure.ts'
-import { fails, isTrouble } from './failures.ts'
+import { fails, failuresOf, isTrouble } from './failures.ts'
 import type { Examined, Failure } from './jobs.ts'
 import { Lab } from './lab.ts'
 import { Interrupted } from './pulse.ts'
@@ -26,8 +26,9 @@ const HANG_MS = 1000
 const HANG_EXECUTIONS = 40
 const TIMED_EXECUTIONS = 150
 const MINIMALITY_EXECUTIONS = 4000
-/** Some actions cost a hundred thousand steps; then less is looked at. */
-const MINIMALITY_MS = 3000
+/** Some actions cost a hundred thousand steps; then less is looked at. Counted, not timed: what is found is not chance. */
+const MINIMALITY_COMMANDS = 400_000
+const MINIMALITY_MS = 20_000
 const SHRINK_MS = 60_000
 const GRACE_MS = 20
 
@@ -44,10 +45,14 @@ export interface ExamineOptions {
   readonly cheap: boolean
   /** The target can be put into a known state, and can tell that it is. */
   readonly walkable: boolean
+  /** It can be stopped in the middle of its work. */
+  readonly canStep: boolean
   readonly synchronous: boolean
   readonly open: (options: SlotOptions) => Promise<Slot>
   readonly planOf: (item: Failure['item']) => Plan
   readonly interrupted: () => boolean
+  /** The law of the failure is to be kept to. */
+  readonly keepLaw: boolean
 }
 
 export const examine = async (failure: Failure, options: ExamineOptions): Promise<Examined> => {
@@ -92,8 +97,7 @@ interface LabTerms {
 type MakeLab = (terms?: LabTerms) => Lab
 
 const examineIn = async (newLab: MakeLab, failure: Failure, options: ExamineOptions): Promise<Examined> => {
-  const same = fails(failure)
-  const found = await confirm(newLab, failure, options, same)
+  const found = await confirm(newLab, failure, options, fails(failure))
   if ('outcome' in found) return found
   const { plan, prelude, first } = found
   let { reproduced } = found
@@ -106,28 +110,38 @@ const examineIn = async (newLab: MakeLab, failure: Failure, options: ExamineOpti
   const { interrupted } = options
   let small: Plan = { steps: first.performed }
   let result = first
+  let failing: Failing = failure
+  let also: readonly Kin[] = []
   let shrinking = { executions: 0, from: lengthOf(small), exhausted: true }
   if (maxExecutions > 0) {
     const until = performance.now() + SHRINK_MS
     const tired = (): boolean => interrupted() || performance.now() > until
     const shrunk = await lab.search((execute) =>
-      shrink(options.machine, plan, execute, same, { maxExecutions, repeats: flaky ? 3 : 1, interrupted: tired }),
+      shrinkKin(options.machine, plan, execute, failure, othersOf(failure, options), {
+        maxExecutions,
+        repeats: flaky ? 3 : 1,
+        interrupted: tired,
+        canStep: options.canStep,
+      }),
     )
-    if (same(shrunk.result)) {
+    if (fails(shrunk.failing)(shrunk.result)) {
       small = shrunk.plan
       result = shrunk.result
+      failing = shrunk.failing
+      also = shrunk.also
     }
     shrinking = { ...shrinking, executions: shrunk.executions, exhausted: shrunk.exhausted }
   }
 
+  const same = fails(failing)
   let minimality: Minimality = 'unknown'
   if (options.minimality && options.walkable && prelude.length === 0 && !flaky && !isTrouble(failure.verdict)) {
     const proof = await prove(small, same, options)
     minimality = proof.minimality
-    if (proof.shorter !== undefined) {
-      const again = await lab.once(proof.shorter)
+    if (proof.first !== undefined) {
+      const again = await lab.once(proof.first)
       if (same(again)) {
-        small = { steps: again.performed.slice(0, proof.shorter.steps.length) }
+        small = { steps: again.performed.slice(0, proof.first.steps.length) }
         result = again
       } else minimality = 'unknown'
     }
@@ -145,18 +159,28 @@ const examineIn = async (newLab: MakeLab, failure: Failure, options: ExamineOpti
     }
     reproduced = { times, of }
     // Silence is a matter of time, and convicts only when most tries agree.
-    const enough = failure.timed ? 2 * times > of : times > 0
+    const enough = result.timed ? 2 * times > of : times > 0
     if (!enough && !interrupted()) return { outcome: 'unconfirmed', reproduced }
   }
   const overlooked = await overlookedIn(newLab({ prelude }), small, options)
   return {
     outcome: 'counterexample',
     counterexample: describeFailure(
-      { failure, plan: small, prelude, result, minimality, reproduced, shrinking, overlooked },
+      {
+        failure: { ...failing, item: failure.item, timed: result.timed },
+        ...{ plan: small, prelude, result, minimality, reproduced, shrinking, overlooked, also },
+      },
       options,
     ),
   }
 }
+
+/** The ways in which a run failed; other laws than that of the failure only where they may take its place. */
+const othersOf =
+  (failure: Failure, { keepLaw }: ExamineOptions) =>
+  (result: RunResult): readonly Failing[] =>
+    // Silence that has to be waited for is weaker than what was seen.
+    failuresOf(result).filter((each) => sameFailing(each, failure) || (!keepLaw && (failure.timed || !result.timed)))
 
 /** Laws that the failure would have ended with, had they not been overlooked. */
 const overlookedIn = async (lab: Lab, plan: Plan, { tolerated }: ExamineOptions): Promise<readonly string[]> => {
@@ -251,17 +275,19 @@ const prove = async (
   plan: Plan,
   same: (result: RunResult) => boolean,
   options: ExamineOptions,
-): Promise<{ minimality: Minimality; shorter?: Plan }> => {
+): Promise<{ minimality: Minimality; first?: Plan }> => {
   const { tolerated, timeoutMs, interrupted } = options
   const slot = await options.open({ tolerated, timeoutMs, fingerprint: true })
   try {
     const { runner } = slot
     const fresh = runner.target.save!()
+    let commands = 0
     const execute = (candidate: Plan): RunResult => {
       // Whatever the run before left behind would be part of the fingerprint.
       runner.target.restore!(fresh)
       const result = slot.run(candidate, 0)
       if (result.trouble !== undefined) throw new NoProof(result.trouble.message)
+      commands += result.commands
       return result
     }
     const until = performance.now() + MINIMALITY_MS
@@ -270,10 +296,10 @@ const prove = async (
       execute,
       same,
       maxExecutions: MINIMALITY_EXECUTIONS,
-      interrupted: () => interrupted() || performance.now() > until,
+      interrupted: () => interrupted() || commands > MINIMALITY_COMMANDS || performance.now() > until,
     })
     const minimality = proof.minimality === 'at least' ? (`at least ${proof.bound ?? 0}` as const) : proof.minimality
-    return proof.shorter === undefined ? { minimality } : { minimality, shorter: proof.shorter }
+    return proof.first === undefined ? { minimality } : { minimality, first: proof.first }
   } catch (error) {
     if (error instanceof NoProof || error instanceof TargetError) return { minimality: 'unknown' }
     throw error

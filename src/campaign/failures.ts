@@ -1,7 +1,7 @@
 /** What tells one failure from another: verdict, law and clause. */
 import type { Verdict } from '../kernel/judge/verdict.ts'
 import type { RunResult } from '../kernel/play/run.ts'
-import type { FailureKey } from './jobs.ts'
+import { type Failing, sameFailing } from '../kernel/shrink/index.ts'
 
 /** The clause that a target breaks by such an end. */
 export const TROUBLE_CLAUSES = { crashes: 'SAF-03', hangs: 'SAF-04', livelocks: 'SAF-02' } as const
@@ -9,10 +9,10 @@ export type TroubleVerdict = keyof typeof TROUBLE_CLAUSES
 
 export const isTrouble = (verdict: Verdict): verdict is TroubleVerdict => verdict in TROUBLE_CLAUSES
 
-/** The failures of a result, in the terms of `Failure`. */
-export const failuresOf = (result: RunResult): FailureKey[] => {
+/** The failures of a result, each in the terms of `Failing`. */
+export const failuresOf = (result: RunResult): Failing[] => {
   const { verdict, finding } = result
-  const keys: FailureKey[] = result.hardening.map(({ law, clause }) => ({
+  const keys: Failing[] = result.hardening.map(({ law, clause }) => ({
     verdict: 'violates',
     law,
     clause: clause!.id,
@@ -25,11 +25,8 @@ export const failuresOf = (result: RunResult): FailureKey[] => {
   return keys
 }
 
-const sameKey = (a: FailureKey, b: FailureKey): boolean =>
-  a.verdict === b.verdict && a.law === b.law && a.clause === b.clause && a.hardening === b.hardening
-
 /** Whether a run failed as this one did. */
 export const fails =
-  (key: FailureKey) =>
+  (key: Failing) =>
   (result: RunResult): boolean =>
-    failuresOf(result).some((other) => sameKey(key, other))
+    failuresOf(result).some((other) => sameFailing(key, other))

@@ -1,45 +1,20 @@
 /** The hunt for one seeded fault: machines that play on a faulty reference, beside an honest one that must stay clean. */
 import type { Target } from '../contract/target.ts'
 import { describe } from '../kernel/judge/judge.ts'
-import type { Finding, Verdict } from '../kernel/judge/verdict.ts'
 import type { Machine } from '../kernel/language/machine.ts'
 import { type Model, ModelError } from '../kernel/model.ts'
 import { Drawer } from '../kernel/play/draw.ts'
 import type { Plan } from '../kernel/play/plan.ts'
 import { Runner, type RunResult, type TraceStep } from '../kernel/play/run.ts'
-import { lengthOf, proveMinimal, type Shrunk, shrink } from '../kernel/shrink/index.ts'
+import { type Failing, type Minimality, proveMinimal, type ShrunkKin, shrinkKin } from '../kernel/shrink/index.ts'
 import type { Fault } from '../reference/faults/index.ts'
 import { openReference, type ReferenceOptions } from '../targets/reference.ts'
+import { fails, failuresOf, isTrouble } from './failures.ts'
 import { RandomArm } from './random-arm.ts'
 
-/** What a run found: the law, and whether breaking it violates the standard or only what robust devices do. */
-export interface Hit {
-  readonly verdict: Verdict
-  readonly law: string
-  readonly clause: string
-  readonly hardening: boolean
-}
-
 /** Findings of a run that speak against the target, the worst first. */
-const hitsOf = (result: RunResult): Hit[] => {
-  const hit = ({ law, clause }: Finding, hardening: boolean): Hit => ({
-    verdict: 'violates',
-    law,
-    clause: clause?.id ?? '',
-    hardening,
-  })
-  const hits: Hit[] = []
-  if (result.verdict === 'violates' && result.finding !== undefined) hits.push(hit(result.finding, false))
-  if (result.verdict === 'crashes' || result.verdict === 'hangs' || result.verdict === 'livelocks')
-    hits.push({ verdict: result.verdict, law: result.verdict, clause: SURVIVES, hardening: false })
-  return [...hits, ...result.hardening.map((finding) => hit(finding, true))]
-}
-
-/** A guest must not be able to stop its device from working. */
-const SURVIVES = 'SAF-05'
-
-const has = (result: RunResult, hit: Hit): boolean =>
-  hitsOf(result).some((other) => other.verdict === hit.verdict && other.law === hit.law && other.clause === hit.clause)
+const hitsOf = (result: RunResult): readonly Failing[] =>
+  failuresOf(result).filter(({ verdict }) => verdict === 'violates' || isTrouble(verdict))
 
 /** One machine on the reference, with the fault and without. */
 export class Ground {
@@ -105,7 +80,7 @@ export class Ground {
   }
 
   /** Runs a plan, and what it found that the honest reference does not show and that a fresh faulty one does. */
-  try(plan: Plan): Hit | undefined {
+  try(plan: Plan): Failing | undefined {
     const hits = hitsOf(this.faulty.run(plan))
     if (hits.length === 0) return undefined
     // What a fault left behind in earlier runs is no proof about this plan.
@@ -113,24 +88,24 @@ export class Ground {
     this.faulty = this.fresh(true)
     const again = this.faulty.run(plan)
     const without = this.honest.run(plan)
-    return hits.find((hit) => has(again, hit) && !has(without, hit))
+    return hits.find((hit) => fails(hit)(again) && !fails(hit)(without))
   }
 
-  private execute = (plan: Plan): RunResult => {
+  /** Runs a plan on a fresh faulty reference. */
+  readonly execute = (plan: Plan): RunResult => {
     this.faulty.target.close()
     this.faulty = this.fresh(true)
     return this.faulty.run(plan)
   }
 
-  shrink(plan: Plan, hit: Hit, maxExecutions: number, interrupted: () => boolean): Shrunk {
-    return shrink(this.machine, plan, this.execute, (result) => has(result, hit), { maxExecutions, interrupted })
+  shrink(plan: Plan, hit: Failing, maxExecutions: number, interrupted: () => boolean): ShrunkKin {
+    const canStep = this.faulty.target.describe().can.step
+    return shrinkKin(this.machine, plan, this.execute, hit, hitsOf, { maxExecutions, interrupted, canStep })
   }
 
-  /** Length of the shortest plan of the same values that breaks the same law, if the walk came to an end. */
-  shortest(plan: Plan, hit: Hit, maxExecutions: number, interrupted: () => boolean): number | undefined {
-    const same = (result: RunResult): boolean => has(result, hit)
-    const proof = proveMinimal({ plan, execute: this.execute, same, maxExecutions, interrupted })
-    return proof.minimality === 'proved' ? (proof.shortest ?? lengthOf(plan)) : undefined
+  /** What a walk over the values of the plan says, if it came to an end. */
+  walk(plan: Plan, hit: Failing, maxExecutions: number, interrupted: () => boolean): Minimality {
+    return proveMinimal({ plan, execute: this.execute, same: fails(hit), maxExecutions, interrupted })
   }
 
   close(): void {

@@ -1,8 +1,8 @@
 /** What a campaign has done on a bench, in this thread or in a worker: jobs and their answers, all of them cloneable. */
 
-import type { Verdict } from '../kernel/judge/verdict.ts'
 import type { Basis, Strength } from '../kernel/language/clause.ts'
 import type { PlanStepJson } from '../kernel/play/plan.ts'
+import type { Failing } from '../kernel/shrink/index.ts'
 import type { Counterexample } from './counterexample.ts'
 import type { ReplayResult } from './replay.ts'
 import type { Tally } from './tally.ts'
@@ -61,15 +61,9 @@ export interface PlayJob {
 }
 
 /** What tells one kind of failure from another. */
-export interface FailureKey {
-  readonly verdict: Verdict
-  /** Name of the law; the verdict itself where there is none. */
-  readonly law: string
-  readonly clause: string
-  readonly hardening: boolean
-}
+export type FailureKey = Failing
 
-export interface Failure extends FailureKey {
+export interface Failure extends Failing {
   readonly item: RunItem
   /** Runs before it on the same target, the last one last. */
   readonly before: readonly RunItem[]
@@ -96,6 +90,8 @@ export interface ExamineJob {
   readonly machine: string
   readonly failure: Failure
   readonly tolerated: readonly string[]
+  /** The counterexample is to break the law of the failure, and no other one that breaks with less. */
+  readonly keepLaw?: true
 }
 
 export type Examined =

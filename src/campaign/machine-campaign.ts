@@ -11,7 +11,7 @@ import type { Crew } from './crew.ts'
 import { type KnownDeviations, lawKey, STALE_AFTER } from './deviations.ts'
 import { strongest } from './exit.ts'
 import { isTrouble } from './failures.ts'
-import type { Failure, Prepared, RunItem } from './jobs.ts'
+import type { ExamineJob, Failure, Prepared, RunItem } from './jobs.ts'
 import { emptyTally, type Tally } from './tally.ts'
 import type { CounterexampleSummary, DeviationSeen, Listener, MachineResult, Unjudged } from './types.ts'
 
@@ -52,6 +52,16 @@ interface LawRecord {
   confirmed: boolean
 }
 
+/** A law, and the clause that it rests on here. */
+interface Law {
+  readonly law: string
+  readonly clause: string
+}
+
+const lawKeyOf = ({ law, clause }: Law): string => lawKey(law, clause)
+const lawOf = ({ finding }: Counterexample): Law => ({ law: finding.law, clause: finding.clause.id })
+const alsoOf = ({ also = [] }: Counterexample): string[] => also.map(lawKeyOf)
+
 export class MachineCampaign {
   readonly prepared: Prepared
   readonly tally: Tally
@@ -59,6 +69,8 @@ export class MachineCampaign {
   private readonly options: MachineCampaignOptions
   private readonly laws = new Map<string, LawRecord>()
   private readonly summaries = new Map<string, CounterexampleSummary>()
+  /** The files of the bugs. */
+  private readonly kept = new Map<string, Counterexample>()
   private readonly hardened = new Map<string, CounterexampleSummary | undefined>()
   private readonly overlooked = new Set<string>()
   private readonly told = new Set<string>()
@@ -155,39 +167,71 @@ export class MachineCampaign {
       if (this.hardened.has(failure.law)) return
       this.hardened.set(failure.law, undefined)
       const found = await this.examine(failure, tolerated)
-      if (found !== undefined) this.hardened.set(failure.law, this.publish(failure, found))
+      if (found === undefined) return
+      const { law } = lawOf(found)
+      if (this.hardened.get(law) === undefined) this.hardened.set(law, this.publish(failure, found))
       return
     }
     const record = this.recordOf(failure)
-    if (record.closed) return
-    const found = await this.examine(failure, tolerated)
+    if (record.closed) {
+      if (verdict === 'hangs') this.cameAgain([...record.bugs][0])
+      return
+    }
+    const found = await this.examineForNew(failure, tolerated)
     if (found === undefined) {
       if (this.options.interrupted()) return
       record.repeats++
       if (record.repeats >= (record.confirmed ? REPEATS_MAX : UNCONFIRMED_MAX)) record.closed = true
       return
     }
-    record.confirmed = true
     const { bugId } = found
-    const known = this.isKnown(failure, bugId)
-    if (!known) record.unknown = true
-    if (record.bugs.has(bugId)) {
-      const summary = this.summaries.get(bugId)!
-      this.summaries.set(bugId, { ...summary, runs: summary.runs + 1 })
-      if (++record.repeats >= REPEATS_MAX) record.closed = true
-      return
+    const known = this.isKnown(found)
+    // What was found may show a law that breaks with less than the one that the run ended with.
+    for (const each of new Set([record, this.recordOf(lawOf(found))])) {
+      each.confirmed = true
+      if (!known) each.unknown = true
+      if (each.bugs.has(bugId)) {
+        if (++each.repeats >= REPEATS_MAX) each.closed = true
+      } else {
+        each.bugs.add(bugId)
+        if (each.bugs.size >= (verdict === 'hangs' ? 1 : this.options.maxPerLaw)) each.closed = true
+      }
     }
-    record.bugs.add(bugId)
-    if (record.bugs.size >= this.options.maxPerLaw) record.closed = true
-    this.summaries.set(bugId, this.publish(failure, found))
+    if (this.summaries.has(bugId)) this.cameAgain(bugId, found)
+    else this.summaries.set(bugId, this.publish(failure, found))
   }
 
-  private isKnown({ law, clause }: Failure, bugId: string): boolean {
-    return this.options.known.knows(this.prepared.machine, law, clause, bugId)
+  /** One more run came to a bug, perhaps by a law that it was not known to break. */
+  private cameAgain(bugId: string | undefined, found?: Counterexample): void {
+    const summary = bugId === undefined ? undefined : this.summaries.get(bugId)
+    if (summary === undefined) return
+    const also = [...new Set([...summary.also, ...(found === undefined ? [] : alsoOf(found))])]
+    this.summaries.set(summary.bugId, { ...summary, also, runs: summary.runs + 1 })
+    if (found === undefined) return
+    const before = this.kept.get(found.bugId)?.also ?? []
+    const more = (found.also ?? []).filter((each) => !before.some((one) => lawKeyOf(one) === lawKeyOf(each)))
+    if (more.length > 0) this.keep({ ...this.kept.get(found.bugId)!, also: [...before, ...more] })
   }
 
-  private recordOf({ law, clause }: Failure): LawRecord {
-    const key = lawKey(law, clause)
+  private keep(found: Counterexample): string | undefined {
+    this.kept.set(found.bugId, found)
+    return this.options.keep(found)
+  }
+
+  /** A known bug never stands for another one. */
+  private async examineForNew(failure: Failure, tolerated: readonly string[]): Promise<Counterexample | undefined> {
+    const found = await this.examine(failure, tolerated)
+    if (found === undefined || lawKeyOf(lawOf(found)) === lawKeyOf(failure) || !this.isKnown(found)) return found
+    return this.examine(failure, tolerated, { keepLaw: true })
+  }
+
+  private isKnown(found: Counterexample): boolean {
+    const { law, clause } = lawOf(found)
+    return this.options.known.knows(this.prepared.machine, law, clause, found.bugId)
+  }
+
+  private recordOf(law: Law): LawRecord {
+    const key = lawKeyOf(law)
     const known = this.laws.get(key)
     if (known !== undefined) return known
     const made = { bugs: new Set<string>(), repeats: 0, closed: false, unknown: false, confirmed: false }
@@ -203,11 +247,15 @@ export class MachineCampaign {
     this.options.listener({ kind: 'finding', machine, run: item.run, verdict, law, clause, hardening })
   }
 
-  private async examine(failure: Failure, tolerated: readonly string[]): Promise<Counterexample | undefined> {
+  private async examine(
+    failure: Failure,
+    tolerated: readonly string[],
+    more: Pick<ExamineJob, 'keepLaw'> = {},
+  ): Promise<Counterexample | undefined> {
     const { machine } = this.prepared
     const { run } = failure.item
     this.options.listener({ kind: 'shrinking', machine, run, law: failure.law })
-    const examined = await this.crew.examine({ machine, failure, tolerated })
+    const examined = await this.crew.examine({ machine, failure, tolerated, ...more })
     if (examined.outcome === 'counterexample') return examined.counterexample
     if (examined.outcome === 'unconfirmed') {
       const { law, clause, lastWords } = failure
@@ -230,7 +278,7 @@ export class MachineCampaign {
   private publish(failure: Failure, found: Counterexample): CounterexampleSummary {
     const { finding, bugId, steps, minimality, reproduced, verdict, disclosure, run } = found
     const summary: CounterexampleSummary = {
-      file: this.options.keep(found),
+      file: this.keep(found),
       bugId,
       clause: finding.clause.id,
       law: finding.law,
@@ -242,10 +290,11 @@ export class MachineCampaign {
       lastWords: found.lastWords ?? '',
       steps,
       minimality: minimality as CounterexampleSummary['minimality'],
-      known: this.isKnown(failure, bugId),
+      known: this.isKnown(found),
       run,
       reproduced,
       overlooked: found.overlooked ?? [],
+      also: alsoOf(found),
       runs: 1,
       disclosure,
     }

@@ -235,6 +235,7 @@ const summaryOf = ({ line, finding }: LogFinding): MachineResult['counterexample
   run: 0,
   reproduced: { times: 1, of: 1 },
   overlooked: [],
+  also: [],
   runs: 1,
   disclosure: 'public',
 })

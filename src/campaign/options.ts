@@ -11,7 +11,7 @@ const DEFAULTS = {
   maxBugs: 10,
   maxPerLaw: 3,
   maxHangs: 3,
-  shrinkExecutions: 600,
+  shrinkExecutions: 1500,
   minimality: true,
   directory: '.iospec',
   corpus: true,

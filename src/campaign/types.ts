@@ -32,7 +32,7 @@ export interface CampaignOptions {
   readonly maxPerLaw?: number
   /** A machine is given up after so many hangs, since each costs its timeout. Default 3. */
   readonly maxHangs?: number
-  /** Bound of the executions that one shrinking may take; 0 leaves counterexamples as they were found. Default 600. */
+  /** Bound of the executions that one shrinking may take; 0 leaves counterexamples as they were found. Default 1500. */
   readonly shrinkExecutions?: number
   /** Whether a walk over target and machine is tried, which proves a counterexample minimal. Default true. */
   readonly minimality?: boolean
@@ -111,6 +111,8 @@ export interface CounterexampleSummary {
   readonly reproduced: Reproduced
   /** Laws that it breaks on the way, as `law@clause`; they were overlooked to get there. */
   readonly overlooked: readonly string[]
+  /** Laws that longer plans break, as `law@clause`: by the same mistake, as far as can be told. */
+  readonly also: readonly string[]
   /** Runs that came to the same bug. */
   readonly runs: number
   /** A crash, hang or livelock that a guest causes: to be reported in private. */

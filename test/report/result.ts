@@ -33,6 +33,7 @@ export const summary = (rest: Partial<CounterexampleSummary> = {}): Counterexamp
   run: 7,
   reproduced: { times: 2, of: 3 },
   overlooked: [],
+  also: [],
   runs: 2,
   disclosure: 'public',
   ...rest,

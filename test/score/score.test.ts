@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { score } from '../../src/campaign/score.ts'
 import { models } from '../../src/models/index.ts'
 
-const shallow = { faults: 'vq-control-used-len-counts-readable', seeds: 2, runs: 40, machines: ['virtio-blk'] }
+const shallow = {
+  faults: 'vq-control-used-len-counts-readable',
+  seeds: 2,
+  runs: 40,
+  machines: ['virtio-blk'],
+  threads: 0,
+}
 
 describe('score', () => {
   it('finds a fault, shrinks it, and repeats itself', async () => {
@@ -21,7 +27,7 @@ describe('score', () => {
 
   it('finds nothing where the fault changes nothing', async () => {
     const modules = ['test/score/no-fault.mjs']
-    const { faults, score: share } = await score({ modules, seeds: 1, runs: 10, walkExecutions: 0 })
+    const { faults, score: share } = await score({ modules, seeds: 1, runs: 10, walkExecutions: 0, threads: 0 })
     expect(share).toBe(0)
     expect(faults).toMatchObject([{ id: 'changes-nothing', found: 0, seeds: 1, baseline: { found: 0 } }])
   })

@@ -3,6 +3,7 @@ import { Drawer } from '../../src/kernel/play/draw.ts'
 import type { Plan } from '../../src/kernel/play/plan.ts'
 import { runSeed } from '../../src/kernel/play/random.ts'
 import { Runner, type RunResult } from '../../src/kernel/play/run.ts'
+import { canonicalForm } from '../../src/kernel/shrink/index.ts'
 import { type Bug, OfficeTarget, officeModel, postOffice } from './post-office.ts'
 
 export const office = postOffice.at('played')
@@ -25,3 +26,7 @@ export const findFailure = (runner: Runner, seed: number): { readonly plan: Plan
 
 /** The lengths of the shortest plans; what `proveMinimal` says of them is a test of its own. */
 export const SHORTEST = { lostCall: 6, doubleStamp: 9, heavyFourth: 5, crash: 6 } as const
+
+/** The canonical form of what a run of the plan came to. */
+export const formOf = (plan: Plan, { verdict, finding }: RunResult): string =>
+  canonicalForm(plan, { verdict, law: finding?.law ?? verdict })

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Plan } from '../../src/kernel/play/plan.ts'
 import { Runner } from '../../src/kernel/play/run.ts'
-import { bugId, canonicalForm, lengthOf, proveMinimal, sameFailure, shrink } from '../../src/kernel/shrink/index.ts'
-import { findFailure, office, runnerOf, SHORTEST } from './bugs.ts'
+import { bugId, lengthOf, proveMinimal, sameFailure, shrink } from '../../src/kernel/shrink/index.ts'
+import { findFailure, formOf, office, runnerOf, SHORTEST } from './bugs.ts'
 import { OfficeTarget, officeModel } from './post-office.ts'
 
 const shrunkOf = (bug: keyof typeof SHORTEST, seed: number) => {
@@ -18,7 +18,7 @@ describe('proveMinimal', () => {
     const { plan, execute, same } = shrunkOf(bug as keyof typeof SHORTEST, 4)
     const proof = proveMinimal({ plan, execute, same })
     expect(proof).toMatchObject({ minimality: 'proved', shortest })
-    expect(proof.shorter).toBeUndefined()
+    expect(lengthOf(proof.first!)).toBe(shortest)
     expect(proof.states).toBeGreaterThan(10)
   })
 
@@ -28,8 +28,8 @@ describe('proveMinimal', () => {
     const padded = { steps: [ring, ring, ...plan.steps.slice(0, -1), { do: 'step', count: 1 } as const, ring] }
     const proof = proveMinimal({ plan: padded, execute, same })
     expect(proof).toMatchObject({ minimality: 'proved', shortest: SHORTEST.heavyFourth })
-    expect(lengthOf(proof.shorter!)).toBe(SHORTEST.heavyFourth)
-    expect(same(execute(proof.shorter!))).toBe(true)
+    expect(lengthOf(proof.first!)).toBe(SHORTEST.heavyFourth)
+    expect(same(execute(proof.first!))).toBe(true)
   })
 
   it('says how far it came when its executions are used up', () => {
@@ -53,7 +53,7 @@ describe('proveMinimal', () => {
 
 describe('canonicalForm', () => {
   const { plan, result } = shrunkOf('heavyFourth', 4)
-  const form = canonicalForm(plan, result)
+  const form = formOf(plan, result)
 
   it('does not depend on which ids were used, nor on the schedule', () => {
     const other: Plan = {
@@ -66,7 +66,7 @@ describe('canonicalForm', () => {
           : [step],
       ),
     }
-    expect(canonicalForm(other, result)).toBe(form)
+    expect(formOf(other, result)).toBe(form)
   })
 
   it('depends on values, on the order of acts, and on the law', () => {
@@ -77,7 +77,7 @@ describe('canonicalForm', () => {
     }
     const reversed: Plan = { steps: plan.steps.toReversed() }
     const otherLaw = { ...result, finding: { ...result.finding!, law: 'another' } }
-    const forms = [canonicalForm(heavier, result), canonicalForm(reversed, result), canonicalForm(plan, otherLaw), form]
+    const forms = [formOf(heavier, result), formOf(reversed, result), formOf(plan, otherLaw), form]
     expect(new Set(forms).size).toBe(4)
   })
 

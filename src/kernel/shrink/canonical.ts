@@ -3,13 +3,15 @@ import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
 import { argsToJson, type Json } from '../language/state.ts'
 import type { Plan } from '../play/plan.ts'
-import type { RunResult } from '../play/run.ts'
+import type { Failing } from './kin.ts'
+import { rawOf } from './steps.ts'
 
 /**
  * A shrunk plan and the law that it breaks, as canonical JSON. Ids are numbered in the order in which they are first
- * used. How long the target was given to work between two acts is left out: it differs between targets of one fault.
+ * used. How long the target was given to work between two acts is left out: it differs between targets of one fault. So
+ * is an argument at the first value of its type: a machine that says more about the same action says the same.
  */
-export const canonicalForm = (plan: Plan, result: RunResult): string => {
+export const canonicalForm = (plan: Plan, { verdict, law }: Pick<Failing, 'verdict' | 'law'>): string => {
   const domains = new Map<string, Map<unknown, number>>()
   const numbered = (domain: string, id: unknown): number => {
     const known = domains.get(domain) ?? new Map<unknown, number>()
@@ -21,12 +23,16 @@ export const canonicalForm = (plan: Plan, result: RunResult): string => {
   for (const step of plan.steps) {
     if (step.do === 'save') steps.push('save')
     if (step.do !== 'act') continue
-    const args: Record<string, Json> = argsToJson(step.action, step.args)
-    for (const { name, type } of step.action.args)
-      if (type.kind === 'id') args[name] = numbered(type.domain!, step.args[name])
-    steps.push({ act: step.action.name, args, hostile: step.hostile })
+    const args: Record<string, Json> = {}
+    const written = argsToJson(step.action, step.args)
+    step.action.args.forEach(({ name, type }, arg) => {
+      const isId = type.kind === 'id'
+      const value = isId ? numbered(type.domain!, step.args[name]) : rawOf(step, arg)
+      if (value !== 0) args[name] = isId ? value : written[name]!
+    })
+    steps.push({ act: step.action.name, args, ...(step.hostile ? { hostile: true } : {}) })
   }
-  return canonicalize({ verdict: result.verdict, law: result.finding?.law ?? null, steps }) as string
+  return canonicalize({ verdict, law, steps }) as string
 }
 
 /** Ten hexadecimal digits that name a bug: of its canonical form and the clause that it breaks, if it breaks one. */

@@ -5,7 +5,7 @@
 import type { Action } from '../language/machine.ts'
 import type { PlanStep } from '../play/plan.ts'
 import type { Means, Pass } from './pass.ts'
-import { type Act, compareSteps, rawOf, type Steps, without, withRaw } from './steps.ts'
+import { type Act, compareSteps, rawOf, replaced, type Steps, without, withRaw } from './steps.ts'
 
 const REAIMED_MAX = 32
 const SUBSTITUTED_MAX = 12
@@ -18,10 +18,24 @@ const COUNTS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22]
 const isCostly = (step: PlanStep): boolean => step.do === 'act' && step.action.weight === 0
 const isShort = (steps: Steps, limit: number): boolean => steps.length <= limit && !steps.some(isCostly)
 
+const NEAR = 4
+
+/** Other counts: those nearby, then those that are usual. */
+const recounted = (count: number): number[] => {
+  const counts = new Set<number>()
+  for (let away = 1; away <= NEAR; away++) {
+    if (count > away) counts.add(count - away)
+    counts.add(count + away)
+  }
+  for (const usual of COUNTS) if (usual !== count) counts.add(usual)
+  return [...counts]
+}
+
 /** The step with one small argument aimed at something else, or the rest cut short. */
 function* aims(step: PlanStep, means: Means): Generator<PlanStep> {
   if (step.do !== 'act') {
     if (step.do === 'settle' && means.steps) for (const count of COUNTS) yield { do: 'step', count }
+    if (step.do === 'step') for (const count of recounted(step.count)) yield { do: 'step', count }
     return
   }
   for (let arg = 0; arg < step.action.args.length; arg++) {
@@ -40,6 +54,28 @@ export const reaimed: Pass = function* (steps, [next = 0], means) {
     for (let j = i + 1; j < steps.length; j++)
       for (const aimed of aims(steps[j]!, means))
         yield [{ steps: [...steps.slice(0, i), ...steps.slice(i + 1, j), aimed, ...steps.slice(j + 1)] }, [i]]
+}
+
+/**
+ * The device gets more time, or less, so that the end of the plan can go, or so that an argument before can be lowered,
+ * which changes how long the device takes. Place: the step that is counted anew.
+ */
+export const retimed: Pass = function* (steps, [next = 0]) {
+  if (!isShort(steps, REAIMED_MAX)) return
+  for (let i = next; i < steps.length; i++) {
+    const step = steps[i]!
+    if (step.do !== 'step') continue
+    for (const count of recounted(step.count)) {
+      const anew = replaced(steps, i, { do: 'step', count })
+      for (let end = i + 1; end < steps.length; end++) yield [{ steps: anew.slice(0, end) }, [i]]
+      for (let before = 0; before < i; before++) {
+        const act = steps[before]!
+        if (act.do !== 'act') continue
+        for (let arg = 0; arg < act.action.args.length; arg++)
+          if (rawOf(act, arg) > 0) yield [{ steps: replaced(anew, before, withRaw(act, arg, 0)) }, [i]]
+      }
+    }
+  }
 }
 
 /** The action with the first values of its arguments. */

@@ -1,4 +1,5 @@
 export { bugId, canonicalForm } from './canonical.ts'
+export { type Failing, type Kin, type ShrunkKin, sameFailing, shrinkKin } from './kin.ts'
 export { type Minimality, type MinimalOptions, proveMinimal } from './minimal.ts'
 export { type ShrinkOptions, type Shrunk, sameFailure, shrink } from './shrink.ts'
 export { lengthOf } from './steps.ts'

@@ -1,14 +1,15 @@
 /**
- * Whether a shorter plan fails too, found out by walking target and machine breadth first.
+ * Whether a shorter plan fails too, and which of the shortest comes first, found out by walking target and machine
+ * breadth first.
  *
  * The walk is over plans of the values of one trace: its own steps, each as often as one likes and in any order, and
- * rests. Nodes are reached by running their plan from the start, so that host-side bookkeeping is always that of the
+ * rests, the simplest first. So the plan that it meets first is the same for all traces of the same values. Nodes are reached by running their plan from the start, so that host-side bookkeeping is always that of the
  * plan, and are told apart by the fingerprint of the target and the state of the judge. So a proof holds for models
  * whose sessions remember nothing that neither of the two shows.
  */
 import { type Plan, type PlanStep, sameStep } from '../play/plan.ts'
 import type { RunResult } from '../play/run.ts'
-import { lengthOf, trimmed } from './steps.ts'
+import { compareSteps, lengthOf, trimmed } from './steps.ts'
 
 export interface MinimalOptions {
   /** A plan that fails, shrunk and literal. */
@@ -32,8 +33,8 @@ export interface Minimality {
   /** Different states of target and machine that were reached. */
   readonly states: number
   readonly executions: number
-  /** A shorter plan that fails the same way. */
-  readonly shorter?: Plan
+  /** The first in the canonical order of the shortest plans that fail the same way, where the walk came so far. */
+  readonly first?: Plan
 }
 
 const MAX_EXECUTIONS = 20_000
@@ -48,6 +49,7 @@ export const proveMinimal = ({
   const length = lengthOf(plan)
   const letters: PlanStep[] = [{ do: 'settle' }]
   for (const step of plan.steps) if (!letters.some((letter) => sameStep(letter, step))) letters.push(step)
+  letters.sort(compareSteps)
   const states = new Set<string>()
   let executions = 0
   const run = (steps: readonly PlanStep[]): RunResult => {
@@ -56,7 +58,7 @@ export const proveMinimal = ({
   }
 
   const atRest = run([])
-  if (same(atRest)) return { minimality: 'proved', shortest: 0, states: 0, executions, shorter: { steps: [] } }
+  if (same(atRest)) return { minimality: 'proved', shortest: 0, states: 0, executions, first: { steps: [] } }
   const start = atRest.reached
   const repeats = same(run(plan.steps)) && run([]).reached === start
   // A target that carries something over from run to run can not be told to be in a known state.
@@ -64,19 +66,21 @@ export const proveMinimal = ({
   states.add(start)
 
   let frontier: PlanStep[][] = [[]]
-  for (let reach = 1; reach < length; reach++) {
+  for (let reach = 1; reach <= length; reach++) {
     const next: PlanStep[][] = []
     for (const path of frontier)
       for (const letter of letters) {
         // The last rest comes by itself.
-        if (letter.do === 'settle' && reach === length - 1) continue
+        if (letter.do === 'settle' && reach === length) continue
         if (executions >= maxExecutions || interrupted())
-          return { minimality: 'at least', bound: reach, states: states.size, executions }
+          return reach === length
+            ? { minimality: 'proved', shortest: length, states: states.size, executions }
+            : { minimality: 'at least', bound: reach, states: states.size, executions }
         const steps = [...path, letter]
         const result = run(steps)
         if (same(result)) {
-          const shorter = { steps: trimmed(result.performed) }
-          return { minimality: 'proved', shortest: lengthOf(shorter), states: states.size, executions, shorter }
+          const first = { steps: trimmed(result.performed) }
+          return { minimality: 'proved', shortest: lengthOf(first), states: states.size, executions, first }
         }
         // A step that was skipped leads nowhere, and after another failure there is no way on.
         if (result.skipped > 0 || result.reached === undefined) continue
@@ -86,5 +90,6 @@ export const proveMinimal = ({
       }
     frontier = next
   }
+  // Only a state that was taken for another one, and is not, leads here.
   return { minimality: 'proved', shortest: length, states: states.size, executions }
 }

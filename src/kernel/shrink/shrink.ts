@@ -12,8 +12,12 @@ export interface ShrinkOptions {
   /** How often a candidate is run; it counts when two thirds of them fail. Default 1; 3 for a flaky target. */
   readonly repeats?: number
   readonly interrupted?: () => boolean
+  /** The target can be stopped in the middle of its work. Default: where the plan does so. */
+  readonly canStep?: boolean
   /** Told after every success: how long the plan is now, and how many executions it took. */
   readonly onProgress?: (steps: number, executions: number) => void
+  /** Told what each execution came to. */
+  readonly onResult?: (result: RunResult) => void
 }
 
 export interface Shrunk {
@@ -38,12 +42,12 @@ export const sameFailure =
     first.finding?.law === other.finding?.law &&
     first.finding?.clause?.id === other.finding?.clause?.id
 
-/** Only what the plan itself shows to be possible: an actor that occurs in it is played. */
-const meansOf = (machine: Machine, { steps }: Plan): Means => {
+/** Only what is known to be possible: an actor that occurs in the plan is played. */
+const meansOf = (machine: Machine, { steps }: Plan, canStep = false): Means => {
   const actors = new Set(steps.flatMap((step) => (step.do === 'act' ? [step.action.actor] : [])))
   return {
     actions: machine.actions.filter(({ actor }) => actors.has(actor)),
-    steps: steps.some((step) => step.do === 'step'),
+    steps: canStep || steps.some((step) => step.do === 'step'),
   }
 }
 
@@ -54,9 +58,9 @@ export const shrink = (
   same: (result: RunResult) => boolean,
   options: ShrinkOptions = {},
 ): Shrunk => {
-  const { maxExecutions = MAX_EXECUTIONS, repeats = 1, interrupted = () => false, onProgress } = options
+  const { maxExecutions = MAX_EXECUTIONS, repeats = 1, interrupted = () => false, onProgress, onResult } = options
   const needed = Math.max(1, Math.floor((repeats * 2) / 3))
-  const means = meansOf(machine, failing)
+  const means = meansOf(machine, failing, options.canStep)
   const tried = new Set<string>()
   let executions = 0
   let last: RunResult | undefined
@@ -64,6 +68,7 @@ export const shrink = (
   const run = (plan: Plan): RunResult => {
     executions++
     last = execute(plan)
+    onResult?.(last)
     return last
   }
 
