@@ -164,7 +164,7 @@ export const OPTIONS = {
   }),
   shrink: count('--shrink <count>', 'executions that one shrinking may take; 0 leaves runs as they were found', 0, {
     inFile: true,
-    otherwise: '600',
+    otherwise: '1500',
   }),
   minimality: off('--no-minimality', 'do not try to prove counterexamples shortest', true),
   directory: word('--directory <folder>', 'where counterexamples and the corpus of failures go', {

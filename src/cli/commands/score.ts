@@ -49,7 +49,7 @@ const rowOf = (row: FaultScore): string[] => [
   String(row.steps ?? '-'),
   String(row.shortest ?? '-'),
   String(row.forms),
-  row.clause ?? '-',
+  `${row.clause ?? '-'}${row.hardening ? ' (hardening only)' : ''}`,
 ]
 
 const HEAD = ['fault', 'difficulty', 'found', 'random', 'median', 'p90', 'steps', 'shortest', 'forms', 'clause']
@@ -59,7 +59,8 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 const print = ({ print: line, style }: Context, result: ScoreResult): void => {
   const [head = '', ...rows] = columns([HEAD, ...result.faults.map(rowOf)])
   line([style.bold(head), ...rows].join('\n'))
-  const { score: share, baseline, runs, seed, seconds } = result
+  const { score: share, baseline, runs, seed, seconds, interrupted } = result
+  if (interrupted) line(style.yellow('stopped: a fault whose campaigns are not over shows those that are'))
   line(
     `${style.bold(percent(share))} of ${counted(result.faults.length, 'fault')} times seeds found; ` +
       `plain random ${percent(baseline)}; ${runs} runs of each machine, seeds from ${seed}, ${lasting(seconds)}`,
