@@ -1,7 +1,8 @@
 /** The corpus: plans that failed before. They are run first, under negative numbers, and shift no other run. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { fields, listOf, oneOf, text } from '../contract/codec.ts'
+import { preview } from '../contract/explain.ts'
 import type { PlanStepJson } from '../kernel/play/plan.ts'
 import { type Counterexample, planStep } from './counterexample.ts'
 import { UsageError } from './exit.ts'
@@ -27,6 +28,8 @@ const folderOf = (directory: string, machine: string): string => path.join(direc
 export const readCorpus = (directory: string, machine: string, warn: (message: string) => void): RunItem[] => {
   const folder = folderOf(directory, machine)
   if (!existsSync(folder)) return []
+  if (!statSync(folder).isDirectory())
+    throw new UsageError(`${preview(folder)}: expected a folder for plans of the corpus, found a file`)
   const plans: (readonly PlanStepJson[])[] = []
   for (const name of readdirSync(folder).sort()) {
     if (!name.endsWith('.json')) continue

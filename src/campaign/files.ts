@@ -9,16 +9,22 @@ import { UsageError } from './exit.ts'
 
 /** A path in an error is cut only where nobody could have meant it. */
 const PATH_MAX = 200
+/** No file that a campaign reads whole is nearly as large. */
+const FILE_BYTES_MAX = 32 << 20
 
 /** Reads and decodes a JSON file; a `UsageError` names file, field, what was expected and what was found. */
 export const readJsonFile = <A>(file: string, codec: t.Decoder<unknown, A>, what: string): A => {
   const name = preview(file, PATH_MAX)
   let text: string
   try {
+    const kind = statSync(file)
+    // A pipe or a device might never come to an end, and nobody could interrupt that.
+    if (!kind.isFile()) throw new UsageError(kind.isDirectory() ? 'a directory' : 'what is no regular file')
+    if (kind.size > FILE_BYTES_MAX) throw new UsageError(`a file of ${kind.size} bytes, and ${FILE_BYTES_MAX} at most`)
     text = readFileSync(file, 'utf8')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    const found = code === 'ENOENT' ? 'no file' : code === 'EISDIR' ? 'a directory' : String(code)
+    const found = error instanceof UsageError ? error.message : code === 'ENOENT' ? 'no file' : String(code)
     throw new UsageError(`${name}: expected ${what}, found ${found}`)
   }
   return decodeText(name, text, codec, what)
@@ -30,7 +36,7 @@ export const decodeText = <A>(name: string, text: string, codec: t.Decoder<unkno
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new UsageError(`${name}: expected ${what} in JSON, found ${preview(text, 40)} (${oneLine(error)})`)
+    throw new UsageError(`${name}: expected ${what} in JSON, found ${preview(text, 40)} (${parseTrouble(error)})`)
   }
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   const version = (value as { schemaVersion?: unknown } | null)?.schemaVersion
@@ -46,6 +52,10 @@ export const decodeText = <A>(name: string, text: string, codec: t.Decoder<unkno
 }
 
 const oneLine = (error: unknown): string => escapeText(error instanceof Error ? error.message : String(error))
+/** Without the piece of the text that Node quotes: it has been shown. */
+const parseTrouble = (error: unknown): string => oneLine(error).replace(/, ?(?:\.\.\.)?".*$/, '')
+/** Without the call that failed and its path, which may be one of our own. */
+const systemTrouble = (error: unknown): string => oneLine(error).replace(/, \w+ '.*$/, '')
 
 /** Writes canonical JSON: the same value gives the same bytes. */
 export const writeJsonFile = (file: string, value: unknown): void =>
@@ -63,7 +73,7 @@ const discard = (file: string): void => {
 }
 
 const unwritable = (file: string, error: unknown): UsageError =>
-  new UsageError(`${preview(file, PATH_MAX)}: cannot be written: ${oneLine(error)}`)
+  new UsageError(`${preview(file, PATH_MAX)}: cannot be written: ${systemTrouble(error)}`)
 
 /** A folder and those above it. Node's own way to do that never comes back from a place like /proc/x. */
 const makeFolder = (folder: string): void => {
@@ -90,21 +100,25 @@ export const writeWhole = (file: string, text: string): void => {
   }
 }
 
-/** Throws what `writeWhole` would throw, before the work is done whose outcome is to be written. Leaves nothing behind. */
-export const expectWritable = (file: string): void => {
-  const full = path.resolve(file)
-  let folder = path.dirname(full)
+/** Whether files can be written in a folder, made for them if need be; throws a `UsageError`. Leaves nothing behind. */
+export const expectWritableFolder = (folder: string, name = folder): void => {
+  let there = path.resolve(folder)
   // Only what is there is looked at: others may make the folders in between at this moment.
-  while (!existsSync(folder)) folder = path.dirname(folder)
-  const probe = path.join(folder, `.iospec-${process.pid}-${++serial}.tmp`)
+  while (!existsSync(there)) there = path.dirname(there)
+  const probe = path.join(there, `.iospec-${process.pid}-${++serial}.tmp`)
   try {
-    if (existsSync(full) && statSync(full).isDirectory()) throw new Error('it is a directory')
     writeFileSync(probe, '')
   } catch (error) {
-    throw unwritable(file, error)
+    throw unwritable(name, error)
   } finally {
     discard(probe)
   }
+}
+
+/** Throws what `writeWhole` would throw, before the work is done whose outcome is to be written. */
+export const expectWritable = (file: string): void => {
+  if (existsSync(file) && statSync(file).isDirectory()) throw unwritable(file, new Error('it is a directory'))
+  expectWritableFolder(path.dirname(file), file)
 }
 
 /** A folder for files of targets, gone afterwards, also when the program is ended before. */
@@ -113,7 +127,9 @@ export const withFolder = async <T>(body: (folder: string) => Promise<T>): Promi
   try {
     folder = mkdtempSync(path.join(tmpdir(), 'iospec-'))
   } catch (error) {
-    throw new UsageError(`${preview(tmpdir(), PATH_MAX)}: expected a folder for temporary files: ${oneLine(error)}`)
+    throw new UsageError(
+      `${preview(tmpdir(), PATH_MAX)}: expected a folder for temporary files: ${systemTrouble(error)}`,
+    )
   }
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
   process.on('exit', remove)

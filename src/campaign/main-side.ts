@@ -6,7 +6,7 @@ import { Bench, type BenchParts } from './bench.ts'
 import { conduct } from './conduct.ts'
 import { type Counterexample, counterexample } from './counterexample.ts'
 import { UsageError } from './exit.ts'
-import { expectWritable, readJsonFile, withFolder } from './files.ts'
+import { expectWritableFolder, readJsonFile, withFolder } from './files.ts'
 import { judgeLog } from './observe.ts'
 import { benchOptions, checkOptions } from './options.ts'
 import { RemoteBench } from './remote.ts'
@@ -24,8 +24,8 @@ export const runCampaign = async (given: CampaignOptions, hooks: CampaignHooks =
   const options = checkOptions(given)
   const { door, rest } = parseAddress(options.target)
   if (door.scheme === 'log') return judgeLog(rest, options, hooks.listener)
-  if (options.write) expectWritable(path.join(options.directory, 'counterexamples', 'any.json'))
-  if (options.corpus) expectWritable(path.join(options.directory, 'corpus', 'any.json'))
+  if (options.write) expectWritableFolder(path.join(options.directory, 'counterexamples'))
+  if (options.corpus) expectWritableFolder(path.join(options.directory, 'corpus'))
   return withFolder(async (directory) => {
     const { listener, signal } = hooks
     const bench = benchOptions(options, directory)

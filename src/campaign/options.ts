@@ -24,7 +24,8 @@ const DEFAULTS = {
 type Defaulted = keyof typeof DEFAULTS
 export type FullOptions = Omit<CampaignOptions, Defaulted> & Required<Pick<CampaignOptions, Defaulted>>
 
-const RANGES: Partial<Record<keyof CampaignOptions, readonly [low: number, high: number]>> = {
+/** The numbers that an option may be, both ends included. */
+export const RANGES = {
   runs: [0, 2 ** 31 - 1],
   seed: [-(2 ** 31), 2 ** 32 - 1],
   workers: [1, 64],
@@ -35,7 +36,7 @@ const RANGES: Partial<Record<keyof CampaignOptions, readonly [low: number, high:
   maxPerLaw: [1, 10_000],
   maxHangs: [1, 10_000],
   shrinkExecutions: [0, 1_000_000],
-}
+} as const satisfies Partial<Record<keyof CampaignOptions, readonly [low: number, high: number]>>
 
 /** Throws a `UsageError` that names the option, what was expected and what was found. */
 export const checkOptions = (given: CampaignOptions): FullOptions => {

@@ -15,7 +15,7 @@ export interface Context {
   /** Standard output is a terminal that takes cursor codes. */
   readonly live: boolean
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Aborted by Ctrl-C. */
+  /** Aborted by Ctrl-C, and when nobody reads the output any more. A command that was cut short by it never ends with 0. */
   readonly signal: AbortSignal
   /** Done before the program ends because of a signal. */
   onExit(cleanUp: () => void): void

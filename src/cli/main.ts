@@ -4,6 +4,8 @@ import type { Context } from './command.ts'
 
 /** What has not stopped by itself so long after Ctrl-C is left behind. */
 const PATIENCE_MS = 950
+/** Exit code where standard output cannot be written. */
+const UNWRITABLE = 2
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
 const controller = new AbortController()
@@ -22,11 +24,20 @@ for (const signal of Object.keys(CODES) as (keyof typeof CODES)[])
     setTimeout(() => leave(CODES[signal]), PATIENCE_MS).unref()
   })
 
-// Whoever reads our output may have enough of it: `iospec list | head`.
+// Whoever reads our output may have enough of it: `iospec list | head`. What was done by then keeps its exit code, and
+// work that is cut short by it is as if interrupted: never a 0 for what was not seen.
+const mute = new Set<NodeJS.WriteStream>()
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') leave(process.exitCode === undefined ? 0 : Number(process.exitCode))
-    throw error
+    if (mute.has(stream)) return
+    mute.add(stream)
+    if (error.code !== 'EPIPE') {
+      if (stream === process.stdout) process.stderr.write(`iospec: standard output cannot be written: ${error.code}\n`)
+      leave(UNWRITABLE)
+    }
+    if (controller.signal.aborted) return
+    controller.abort()
+    setTimeout(() => leave(CODES.SIGINT), PATIENCE_MS).unref()
   })
 
 const [{ runProgram }, { styleOf, wantsColour, wantsLive }] = await Promise.all([

@@ -3,6 +3,7 @@
  * `docs/cli.md` are all made from it.
  */
 import * as t from 'io-ts'
+import { RANGES } from '../campaign/options.ts'
 import {
   Codec,
   either,
@@ -55,8 +56,13 @@ const same = (word: string): unknown => word
 
 const word = <const F extends Facts<string>>(flags: string, does: string, facts: F) =>
   option(flags, does, text, same, facts)
-const count = <const F extends Facts<number>>(flags: string, does: string, min: number, facts: F) =>
-  option(flags, does, integer(min), numeric, facts)
+/** `range`: the least that it may be, or both ends. */
+const count = <const F extends Facts<number>>(
+  flags: string,
+  does: string,
+  range: number | readonly [low: number, high: number],
+  facts: F,
+) => option(flags, does, typeof range === 'number' ? integer(range) : integer(...range), numeric, facts)
 const choice = <const V extends string, const F extends Facts<V>>(
   flags: string,
   does: string,
@@ -81,13 +87,21 @@ const duration = (w: string): unknown => {
   return number === undefined ? w : Number(number) * SECONDS[unit as keyof typeof SECONDS]
 }
 
+const UNITS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 } as const
+/** `64M`, `2G`: bytes. */
+const bytes = (w: string): unknown => {
+  const [, number, unit] = /^(\d+)([KMG])$/.exec(w) ?? []
+  return number === undefined ? w : Number(number) * UNITS[unit as keyof typeof UNITS]
+}
+
 /** Numbers with another name and a narrower range than those of the codec. */
 const numbers = (name: string, fits: (n: number) => boolean): Codec<number> => {
   const is = (u: unknown): u is number => finite.is(u) && fits(u)
   return new Codec(name, finite.schema, is, (u, c) => (is(u) ? t.success(u) : t.failure(u, c)), t.identity)
 }
-const seed = either(integer(Number.MIN_SAFE_INTEGER), oneOf('random'))
+const seed = either(integer(...RANGES.seed), oneOf('random'))
 const share = numbers('a number from 0 to 1', (n) => n >= 0 && n <= 1)
+const size = numbers('a size such as 512M or 4G', (n) => Number.isSafeInteger(n) && n >= 2 ** 20)
 const wholeSeconds = numbers('seconds, or a duration such as 90s, 10m, 2h', (n) => Number.isInteger(n) && n >= 1)
 
 const REPORTERS = ['default', 'json', 'junit', 'github', 'markdown'] as const
@@ -122,13 +136,16 @@ export const OPTIONS = {
   replayTarget: word('-t, --target <address>', 'where to replay it; a file never names a program to start', {
     otherwise: 'that of the file, if it is reference: or v86:',
   }),
-  runs: count('-n, --runs <count>', 'runs of each machine', 1, { inFile: true, default: 300 as number }),
+  runs: count('-n, --runs <count>', 'runs of each machine', [1, RANGES.runs[1]], {
+    inFile: true,
+    default: 300 as number,
+  }),
   seed: option('-s, --seed <number>', 'what everything is drawn from; random draws one', seed, numeric, {
     env: 'IOSPEC_SEED',
     inFile: true,
     default: 1 as number,
   }),
-  workers: count('-j, --workers <count>', 'threads; what is found does not depend on it', 1, {
+  workers: count('-j, --workers <count>', 'threads; what is found does not depend on it', RANGES.workers, {
     inFile: true,
     otherwise: 'one for each CPU, at most 8',
   }),
@@ -142,14 +159,24 @@ export const OPTIONS = {
       otherwise: 'no limit',
     },
   ),
-  timeout: count('--timeout <ms>', 'how long one call to the target may take before it counts as a hang', 1, {
-    inFile: true,
-    default: 5000 as number,
-  }),
-  grace: count('--grace <ms>', 'how long an asynchronous target may stay silent before that is looked into', 1, {
-    inFile: true,
-    otherwise: '20',
-  }),
+  timeout: count(
+    '--timeout <ms>',
+    'how long one call to the target may take before it counts as a hang',
+    RANGES.timeoutMs,
+    {
+      inFile: true,
+      default: 5000 as number,
+    },
+  ),
+  grace: count(
+    '--grace <ms>',
+    'how long an asynchronous target may stay silent before that is looked into',
+    RANGES.graceMs,
+    {
+      inFile: true,
+      otherwise: '20',
+    },
+  ),
   hostile: option(
     '--hostile <share>',
     'share of the runs in which the driver may break its duties, 0 to 1',
@@ -157,15 +184,23 @@ export const OPTIONS = {
     numeric,
     { inFile: true, otherwise: '0.25' },
   ),
-  steps: count('--steps <count>', 'upper bound of the length of a run', 1, { inFile: true, otherwise: '100' }),
-  maxBugs: count('--max-bugs <count>', 'give a machine up after so many different bugs', 1, {
+  steps: count('--steps <count>', 'upper bound of the length of a run', RANGES.maxSteps, {
+    inFile: true,
+    otherwise: '100',
+  }),
+  maxBugs: count('--max-bugs <count>', 'give a machine up after so many different bugs', RANGES.maxBugs, {
     inFile: true,
     otherwise: '10',
   }),
-  shrink: count('--shrink <count>', 'executions that one shrinking may take; 0 leaves runs as they were found', 0, {
-    inFile: true,
-    otherwise: '1500',
-  }),
+  shrink: count(
+    '--shrink <count>',
+    'executions that one shrinking may take; 0 leaves runs as they were found',
+    RANGES.shrinkExecutions,
+    {
+      inFile: true,
+      otherwise: '1500',
+    },
+  ),
   minimality: off('--no-minimality', 'do not try to prove counterexamples shortest', true),
   directory: word('--directory <folder>', 'where counterexamples and the corpus of failures go', {
     inFile: true,
@@ -198,6 +233,21 @@ export const OPTIONS = {
     },
   ),
   maxStates: count('--max-states <count>', 'distinct states after which the exploration is cut short', 1, {}),
+  memory: option('--memory <size>', 'memory that states may take, such as 512M or 4G', size, bytes, {
+    otherwise: 'half of the machine, at most 8G',
+  }),
+  goal: word('--goal <name>', 'look for a shortest way to this goal, and stop there', {}),
+  itf: word('--itf <file>', 'write the first counterexample, or the way to --goal, as a trace in ITF', {}),
+  dot: word('--dot <file>', 'write the state graph for Graphviz; of small scopes only', {}),
+  simulate: count('--simulate <steps>', 'walk at random instead, so many steps', 1, {}),
+  coverage: on('--coverage', 'with --simulate: how many of all states the walks saw'),
+  walkTarget: word('-t, --target <address>', 'walk this implementation too, with the machine as its judge', {
+    otherwise: 'the machine alone',
+  }),
+  depth: count('--depth <steps>', 'with --target: length of the longest plans', 1, { default: 4 as number }),
+  only: words('--only <action>', 'with --target: an action to walk with, such as "driver.add(head 0)"', text, {
+    otherwise: 'all but the costly ones',
+  }),
 
   faults: word('--faults <pattern>', 'ids of faults with * for any text, or area:name; several with commas', {
     otherwise: 'all',

@@ -122,7 +122,7 @@ export const runProgram = async (argv: readonly string[], context: Context, fold
       return EXIT.conforms
     }
     const code = await command.run(context, words, values as Readonly<Record<string, unknown>>)
-    return context.signal.aborted ? EXIT.interrupted : code
+    return code
   } catch (error) {
     if (error instanceof CommanderError && PRINTED.has(error.code)) return EXIT.conforms
     if (context.signal.aborted || error instanceof Stopped || error instanceof Interrupted) {

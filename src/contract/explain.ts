@@ -26,7 +26,7 @@ interface Complaint {
 /** The deepest complaint says most: a union fails at its root and in each of its arms. */
 function describe(errors: t.Errors): string {
   const complaints = errors.map(complaint)
-  const depth = Math.max(...complaints.map((c) => c.path.length))
+  const depth = complaints.reduce((deepest, { path }) => Math.max(deepest, path.length), 0)
   const first = complaints.find((c) => c.path.length === depth)!
   const path = first.path.join('.')
   const alike = complaints.filter((c) => c.path.join('.') === path).map((c) => c.expected)

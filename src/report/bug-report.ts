@@ -113,19 +113,20 @@ export const bugReport = (found: Counterexample, file: string, label?: string): 
     `- **Observed:** ${hidden ? `the target ${verdict}` : plain(finding.observed)}`,
     '',
   ]
-  if (!hidden)
-    lines.push(
-      ...steps(found),
-      `${found.steps} steps of ours, ${shrink.from} before shrinking; shortest: ${minimality}.`,
-      '',
-      '```mermaid',
-      sequenceDiagram(found),
-      '```',
-      '',
-      ...difference(found),
-    )
-  lines.push('## See it again', '', '```sh', replayLine(file, target.address), '```', '')
-  return lines.join('\n')
+  const detail = hidden
+    ? []
+    : [
+        ...steps(found),
+        `${found.steps} steps of ours, ${shrink.from} before shrinking; shortest: ${minimality}.`,
+        '',
+        '```mermaid',
+        sequenceDiagram(found),
+        '```',
+        '',
+        ...difference(found),
+      ]
+  const again = ['## See it again', '', '```sh', replayLine(file, target.address), '```', '']
+  return [...lines, ...detail, ...again].join('\n')
 }
 
 const replayLine = (file: string, address: string): string => {

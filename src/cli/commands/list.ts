@@ -3,6 +3,7 @@ import { clauses } from '../../../spec/clauses/index.ts'
 import { machines } from '../../../spec/index.ts'
 import { EXIT } from '../../campaign/exit.ts'
 import type { Machine, ScopedMachine } from '../../kernel/language/index.ts'
+import { models } from '../../models/index.ts'
 import { faults } from '../../reference/faults/index.ts'
 import { columns } from '../../report/style.ts'
 import { doors } from '../../targets/index.ts'
@@ -54,7 +55,10 @@ const goalsOf = (machine: Machine) =>
 
 const machineRow = (scoped: ScopedMachine, machine: Machine) => ({
   name: machine.name,
-  source: machine.source,
+  // A product names the source of each of its parts.
+  source: [...new Set(machine.source.split('; '))].join('; '),
+  /** Whether implementations are judged by it; which ones, `iospec targets ADDRESS` tells. */
+  judged: models.some((model) => model.machine.name === machine.name),
   scopes: scoped.scopes,
   actions: machine.actions.map(({ name, actor, does, hostile }) => ({ name, actor, does, hostile })),
   laws: lawsOf(machine).length,
@@ -65,8 +69,9 @@ const machineRow = (scoped: ScopedMachine, machine: Machine) => ({
 const TOPICS = {
   machines: () => {
     const json = machines.map((scoped) => machineRow(scoped, scoped.at('explored')))
-    const rows = json.map(({ name, source, actions, laws, goals }) => [
+    const rows = json.map(({ name, source, judged, actions, laws, goals }) => [
       name,
+      judged ? 'run, explore' : 'explore',
       `${actions.length} actions`,
       `${laws} laws`,
       `${goals} goals`,
@@ -115,12 +120,17 @@ export const list = command({
   ],
   options: ['json'],
   examples: ['iospec list', 'iospec list clauses', 'iospec list --json'],
-  async run({ print, printJson }, [what], { json }) {
+  async run({ print, printJson, style }, [what], { json }) {
     const topic = what === undefined ? undefined : choose('list', what, topics)
     if (json) {
       const asked = topic === undefined ? topics : [topic]
       printJson(Object.fromEntries(asked.map((each) => [each, TOPICS[each]().json])))
-    } else print(columns(TOPICS[topic ?? 'machines']().rows).join('\n'))
+    } else {
+      print(columns(TOPICS[topic ?? 'machines']().rows).join('\n'))
+      // A machine fits a target, not a door: it asks for a device, and for what the target shows of it.
+      if (topic === undefined || topic === 'machines' || topic === 'doors')
+        print(style.dim('which machines a target can be judged by: iospec targets ADDRESS'))
+    }
     return EXIT.conforms
   },
 })

@@ -4,6 +4,7 @@ import { withFolder } from '../../campaign/files.ts'
 import { escapeText } from '../../contract/explain.ts'
 import type { Description } from '../../contract/target.ts'
 import { description as descriptionCodec } from '../../contract/wire.ts'
+import { models } from '../../models/index.ts'
 import { columns } from '../../report/style.ts'
 import { doors, parseAddress } from '../../targets/index.ts'
 import { type Context, command } from '../command.ts'
@@ -34,8 +35,9 @@ export const targets = command({
         { signal: context.signal, timeoutMs: timeout, onOutput: outputOf(context) },
       ),
     )
-    if (json) context.printJson(descriptionCodec.encode(told))
-    else context.print(columns(rowsOf(told)).join('\n'))
+    const machines = models.map(({ machine, notApplicable }) => ({ name: machine.name, reason: notApplicable(told) }))
+    if (json) context.printJson({ ...descriptionCodec.encode(told), machines })
+    else context.print(columns([...rowsOf(told), ...machineRows(machines)]).join('\n'))
     return EXIT.conforms
   },
 })
@@ -45,6 +47,22 @@ export const outputOf =
   ({ complain, style }: Pick<Context, 'complain' | 'style'>) =>
   (text: string): void =>
     complain(style.dim(`the target printed: ${text}`))
+
+/** The machines that it can be judged by, and why it cannot be by the others. */
+const machineRows = (
+  machines: readonly { readonly name: string; readonly reason: string | undefined }[],
+): string[][] => [
+  [
+    'judged by',
+    machines
+      .filter(({ reason }) => reason === undefined)
+      .map(({ name }) => name)
+      .join(', ') || 'no machine',
+  ],
+  ...machines.flatMap(({ name, reason }) =>
+    reason === undefined ? [] : [['not by', `${name}: ${escapeText(reason)}`]],
+  ),
+]
 
 const hex = (n: number): string => `0x${n.toString(16)}`
 
