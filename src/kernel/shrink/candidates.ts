@@ -6,7 +6,7 @@ import type { Plan } from '../play/plan.ts'
 import { reaimed, retimed, substituted } from './exchanges.ts'
 import { moves, swaps } from './order.ts'
 import { type Means, NO_MEANS, type Pass, type Place } from './pass.ts'
-import { blocks, patience, prefix, wholesale } from './removals.ts'
+import { blocks, isCostly, patience, prefix, wholesale } from './removals.ts'
 import { lengthOf, type Steps, trimmed } from './steps.ts'
 import { obedience, renamed, schedule, together, values } from './values.ts'
 
@@ -53,7 +53,8 @@ export function* candidates(
 ): Generator<Candidate> {
   const steps = trimmed(plan.steps)
   yield* sweep(steps, means, pass, place, PASSES.length - 1)
-  yield* sweep(steps, means, 0, [], again)
+  // Where one run takes as long as hundreds of others, what did not go before is not tried again.
+  if (!steps.some(isCostly)) yield* sweep(steps, means, 0, [], again)
 }
 
 function* sweep(steps: Steps, means: Means, first: number, from: Place, last: number): Generator<Candidate> {

@@ -5,6 +5,7 @@
 import type { Action } from '../language/machine.ts'
 import type { PlanStep } from '../play/plan.ts'
 import type { Means, Pass } from './pass.ts'
+import { isCostly } from './removals.ts'
 import { type Act, compareSteps, rawOf, replaced, type Steps, without, withRaw } from './steps.ts'
 
 const REAIMED_MAX = 32
@@ -15,7 +16,6 @@ const AIMS = 4
 /** Counts of device steps: dense where they are few, up to what a request takes and a little more. */
 const COUNTS = [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22]
 
-const isCostly = (step: PlanStep): boolean => step.do === 'act' && step.action.weight === 0
 const isShort = (steps: Steps, limit: number): boolean => steps.length <= limit && !steps.some(isCostly)
 
 const NEAR = 4

@@ -12,12 +12,14 @@ export const prefix: Pass = function* (steps, [passes = 0]) {
   }
 }
 
+/** Such actions are drawn seldom because each takes as long as thousands of others. */
+export const isCostly = (step: PlanStep): boolean => step.do === 'act' && step.action.weight === 0
+
 const isAct = (step: PlanStep): step is Act => step.do === 'act'
 const obedient = (step: PlanStep): PlanStep => (isAct(step) && step.hostile ? { ...step, hostile: false } : step)
 
 const WHOLESALE: readonly ((steps: Steps) => PlanStep[])[] = [
-  // Such actions are drawn seldom because each takes as long as thousands of others.
-  (steps) => steps.filter((step) => !isAct(step) || step.action.weight > 0),
+  (steps) => steps.filter((step) => !isCostly(step)),
   (steps) => steps.filter(isAct),
   (steps) => steps.map((step) => (isAct(step) || step.do === 'settle' ? step : { do: 'settle' })),
   (steps) => steps.filter((step) => step.do !== 'save'),

@@ -122,8 +122,11 @@ export const together: Pass = function* (steps, [first = 0, firstArg = 0, from =
   }
 }
 
-/** Arguments are lowered, one after the other. Place: step and argument, and where it goes on. */
+/** Arguments are lowered: all that are no ids at once, then one after the other. Place: step and argument, and where it goes on. */
 export const values: Pass = function* (steps, [first = 0, firstArg = 0, from = -1]) {
+  const high = slotsOf(steps).filter(({ type, raw }) => type.kind !== 'id' && raw > 0)
+  if (first === 0 && firstArg === 0 && from === -1 && high.length > 1)
+    yield [{ steps: withSlots(steps, high, () => 0) }, [0, 0, -1]]
   for (const { at, arg, step, type, raw } of slotsOf(steps)) {
     if (at < first || (at === first && arg < firstArg)) continue
     for (const [value, next] of lower(type, raw, at === first && arg === firstArg ? from : -1))
