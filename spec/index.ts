@@ -3,15 +3,19 @@ import type { ScopedMachine } from '../src/kernel/language/index.ts'
 import { configSpace } from './paravirtual/config-space.ts'
 import { virtioBlk } from './paravirtual/virtio-blk.ts'
 import { pciFunction } from './pci/function.ts'
+import { busOrder } from './virtqueue/bus-order.ts'
 import { deviceStatus } from './virtqueue/device-status.ts'
 import { lifecycleMachine, notificationMachine, queueMachine, splitRingMachine } from './virtqueue/explored.ts'
 import { splitQueue } from './virtqueue/split-queue.ts'
+import { weakMemory } from './virtqueue/weak-memory.ts'
 
 export const machines: readonly ScopedMachine[] = [
   queueMachine,
   lifecycleMachine,
   splitRingMachine,
   notificationMachine,
+  weakMemory,
+  busOrder,
   splitQueue,
   virtioBlk,
   deviceStatus,

@@ -12,6 +12,7 @@ export const clauseFiles = [
   'interrupt-remapping.json',
   'ioapic.json',
   'lapic.json',
+  'memory-order.json',
   'msi.json',
   'pci-config.json',
   'pci-reset.json',
@@ -152,6 +153,12 @@ export type ClauseId =
   | 'LAP-08'
   | 'LAP-09'
   | 'LAP-10'
+  | 'ORD-01'
+  | 'ORD-02'
+  | 'ORD-03'
+  | 'ORD-04'
+  | 'ORD-05'
+  | 'ORD-06'
   | 'MSI-01'
   | 'MSI-02'
   | 'MSI-03'
