@@ -3,13 +3,22 @@ import { mkdirSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { UsageError } from '../campaign/exit.ts'
 import { postError } from '../campaign/messages.ts'
-import { loadMachines } from '../campaign/models.ts'
+import { loadMachines, loadModels } from '../campaign/models.ts'
 import { checkTarget } from '../contract/check.ts'
 import type { OpenOptions } from '../contract/target.ts'
+import type { ExploreOptions } from '../kernel/explore/index.ts'
 import type { Machine, ScopedMachine } from '../kernel/language/index.ts'
 import { openTarget, parseAddress } from '../targets/index.ts'
 import { openStdioWire } from '../targets/stdio/index.ts'
-import { type Answers, BEATS, type FromThread, type Jobs, STOP, type TargetJob } from './thread-jobs.ts'
+import {
+  type Answers,
+  BEATS,
+  type ExploreJob,
+  type FromThread,
+  type Jobs,
+  STOP,
+  type TargetJob,
+} from './thread-jobs.ts'
 
 const { kind, job, cells } = workerData as { kind: keyof Jobs; job: never; cells: Int32Array }
 
@@ -34,15 +43,78 @@ const within = (machine: ScopedMachine, scope: string, bounds: Jobs['explore']['
   }
 }
 
+/** Below this, what the program itself takes outweighs the states. */
+const ENOUGH_STATES = 100_000
+
+const machineOf = async ({ machine, modelsFrom, scope, bounds }: ExploreJob): Promise<Machine> => {
+  const machines = await loadMachines(modelsFrom)
+  return within(machines.find(({ name }) => name === machine)!, scope, bounds)
+}
+
+const exploreOptions = ({ hostile, maxStates, memoryBytes }: ExploreJob): ExploreOptions => ({
+  ...{ hostile, interrupted: stopped },
+  ...(maxStates === undefined ? {} : { maxStates }),
+  ...(memoryBytes === undefined ? {} : { memoryBytes }),
+})
+
 const work: { readonly [K in keyof Jobs]: (job: Jobs[K]) => Promise<Answers[K]['result']> } = {
-  async explore({ machine, modelsFrom, scope, bounds, maxStates, hostile }) {
-    const [machines, { explore }] = await Promise.all([loadMachines(modelsFrom), import('../kernel/explore/index.ts')])
-    const found = machines.find(({ name }) => name === machine)!
-    return explore(within(found, scope, bounds), {
-      hostile,
-      ...(maxStates === undefined ? {} : { maxStates }),
+  async explore(job) {
+    const [machine, { explore }] = await Promise.all([machineOf(job), import('../kernel/explore/index.ts')])
+    const before = process.memoryUsage.rss()
+    let peak = before
+    const look = (): void => void (peak = Math.max(peak, process.memoryUsage.rss()))
+    const found = explore(machine, {
+      ...exploreOptions(job),
+      onProgress: (progress) => {
+        look()
+        tell({ progress })
+      },
+    })
+    look()
+    const { states, seconds } = found
+    return {
+      ...found,
+      statesPerSecond: states / Math.max(seconds, 0.001),
+      bytesPerState: states < ENOUGH_STATES ? null : (peak - before) / states,
+    }
+  },
+  async wayTo(job) {
+    const [machine, { wayTo }] = await Promise.all([machineOf(job), import('../kernel/explore/way-to.ts')])
+    return wayTo(machine, job.goal, { ...exploreOptions(job), onProgress: (progress) => tell({ progress }) })
+  },
+  async graph(job) {
+    const [machine, { graphOf }] = await Promise.all([machineOf(job), import('../kernel/explore/graph.ts')])
+    return graphOf(machine, job.maxStates, job.hostile)
+  },
+  async simulate(job) {
+    const { simulate } = await import('../kernel/simulate/index.ts')
+    const machine = await machineOf(job)
+    const { steps, seed, hostile, coverage } = job
+    const onProgress = (progress: Answers['simulate']['progress']): void => tell({ progress })
+    const explored = coverage
+      ? (await import('../kernel/explore/index.ts')).explore(machine, { ...exploreOptions(job), onProgress })
+      : null
+    const result = simulate(machine, {
+      ...{ steps, seed, hostile, distinct: coverage, interrupted: stopped, onProgress },
+    })
+    if (explored === null) return { ...result, explored }
+    const { states, cutShort } = explored
+    return { ...result, explored: { states, ...(cutShort === undefined ? {} : { cutShort }) } }
+  },
+  async walk(job) {
+    const [models, { walkTarget }] = await Promise.all([
+      loadModels(job.modelsFrom),
+      import('../campaign/walk-target.ts'),
+    ])
+    const model = models.find(({ machine }) => machine.name === job.machine)!
+    const { address, depth, maxStates, hostile, only, seconds } = job
+    const options = openOptions(job)
+    return walkTarget({
+      ...{ model, address, depth, maxStates, hostile, only, heartbeat: beat, interrupted: stopped },
+      ...(seconds === undefined ? {} : { seconds }),
+      small: within(model.machine, job.scope, job.bounds),
+      open: () => openTarget(address, options),
       onProgress: (progress) => tell({ progress }),
-      interrupted: stopped,
     })
   },
   async check(target) {

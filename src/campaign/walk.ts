@@ -1,0 +1,142 @@
+/**
+ * Every plan of some letters up to a length, done on an implementation: exhaustive conformance within a small scope.
+ *
+ * Breadth first, so that what is found is shortest. A plan whose target, session and judge are in a state that another
+ * plan has reached is not continued. Each plan is run from the start: on the reference a run of six steps costs a
+ * twentieth of saving and restoring its memory, and the guest's side of it needs no saving.
+ */
+import { viewOf } from '../kernel/language/index.ts'
+import type { Erased, Machine } from '../kernel/language/machine.ts'
+import type { Plan, PlanStep } from '../kernel/play/plan.ts'
+import { resolve } from '../kernel/play/resolve.ts'
+import type { RunResult } from '../kernel/play/run.ts'
+import { failuresOf } from './failures.ts'
+import type { FailureKey } from './jobs.ts'
+
+export interface WalkOptions {
+  readonly machine: Machine
+  readonly letters: readonly PlanStep[]
+  /** Letters of the longest plans. */
+  readonly depth: number
+  /** Distinct states after which the walk is cut short. */
+  readonly maxStates: number
+  /** Does a plan from the initial state, with the option `fingerprint`; the same plan always does the same. */
+  readonly execute: (plan: Plan) => RunResult | Promise<RunResult>
+  /** Why the walk has to end now, asked between runs. */
+  readonly ended?: () => string | undefined
+  readonly onRun?: (progress: WalkProgress) => void
+}
+
+export interface WalkProgress {
+  /** Distinct states of target, session and judge so far. */
+  readonly states: number
+  /** Plans done: each adds one letter to a plan that led to a new state. */
+  readonly transitions: number
+  /** Length of the plans that are being done. */
+  readonly depth: number
+  /** States that are known and not yet continued. */
+  readonly waiting: number
+}
+
+/** A law that a plan breaks: among the shortest plans that do, the first in the order of the letters. */
+export interface WalkFailure extends FailureKey {
+  readonly plan: Plan
+  readonly result: RunResult
+}
+
+export interface Walked {
+  readonly states: number
+  readonly transitions: number
+  /** All plans up to this length were done. */
+  readonly depth: number
+  /** No longer plan leads to a new state: the walk says something about plans of any length. */
+  readonly closed: boolean
+  /** Why not all plans of the length that was asked for were done. */
+  readonly cutShort: string | undefined
+  readonly failures: readonly WalkFailure[]
+}
+
+/** A state to go on from: how it was reached, and where the judge is there. */
+interface Node {
+  readonly parent: Node | undefined
+  readonly letter: PlanStep | undefined
+  readonly cells: Int32Array
+}
+
+const pathTo = (node: Node): PlanStep[] => {
+  const path: PlanStep[] = []
+  for (let at: Node | undefined = node; at?.letter !== undefined; at = at.parent) path.push(at.letter)
+  return path.reverse()
+}
+
+/** Says of letters whether they are possible in a state of the judge, just as they are. */
+export const possibleIn = (machine: Machine): ((cells: Int32Array, letter: PlanStep) => boolean) => {
+  const scratch = machine.initial()
+  const state = viewOf(machine.layout, scratch) as Erased
+  return (cells, letter) => {
+    if (letter.do !== 'act') return true
+    scratch.set(cells)
+    return resolve(state, letter.action, letter.args, letter.hostile) === letter.args
+  }
+}
+
+export const walk = async (options: WalkOptions): Promise<Walked> => {
+  const { machine, letters, depth, maxStates, execute, ended = () => undefined, onRun } = options
+  const isPossible = possibleIn(machine)
+  const known = new Set<string>()
+  const found = new Map<string, WalkFailure>()
+  let transitions = 0
+  let next: Node[] = []
+  let length = 0
+  /** States that plans of this length were the first to reach, and the last of these. */
+  let fresh = 0
+  let latest: { readonly reached: string; readonly plan: Plan } | undefined
+
+  const meet = (result: RunResult, node: Omit<Node, 'cells'>): void => {
+    const { reached, reachedCells } = result
+    for (const key of failuresOf(result)) {
+      const name = `${key.verdict} ${key.law}@${key.clause}`
+      if (found.has(name)) continue
+      found.set(name, { ...key, plan: { steps: result.performed }, result })
+    }
+    if (reached === undefined || reachedCells === undefined || known.has(reached)) return
+    known.add(reached)
+    fresh++
+    if (length === depth) return
+    next.push({ ...node, cells: reachedCells })
+  }
+  const answer = (done: number, closed: boolean, cutShort?: string): Walked => ({
+    ...{ states: known.size, transitions, depth: done, closed, cutShort },
+    failures: [...found.values()],
+  })
+
+  meet(await execute({ steps: [] }), { parent: undefined, letter: undefined })
+  while (fresh > 0 && length < depth) {
+    const frontier = next
+    next = []
+    fresh = 0
+    length++
+    for (const [index, node] of frontier.entries()) {
+      const path = pathTo(node)
+      for (const letter of letters) {
+        if (!isPossible(node.cells, letter)) continue
+        const reason = known.size > maxStates ? `more than ${maxStates} states, the bound of this run` : ended()
+        if (reason !== undefined) return answer(length - 1, false, `${reason} among the plans of ${length} steps`)
+        const ran = execute({ steps: [...path, letter] })
+        const result = ran instanceof Promise ? await ran : ran
+        transitions++
+        // What was possible in the state that was seen before is possible again, or the target is not the same.
+        if (result.skipped > 0) return answer(length - 1, false, UNREPEATED)
+        const before = fresh
+        meet(result, { parent: node, letter })
+        if (fresh > before) latest = { reached: result.reached!, plan: { steps: [...path, letter] } }
+        onRun?.({ states: known.size, transitions, depth: length, waiting: next.length + frontier.length - index })
+      }
+    }
+    if (latest !== undefined && (await execute(latest.plan)).reached !== latest.reached)
+      return answer(length - 1, false, UNREPEATED)
+  }
+  return answer(length, fresh === 0)
+}
+
+const UNREPEATED = 'the target does not repeat itself: the same plan led to another state than before'
