@@ -184,8 +184,8 @@ export class MachineCampaign {
       if (record.repeats >= (record.confirmed ? REPEATS_MAX : UNCONFIRMED_MAX)) record.closed = true
       return
     }
-    const { bugId } = found
-    const known = this.isKnown(found)
+    const bugId = this.sameEnd(found) ?? found.bugId
+    const known = this.summaries.get(bugId)?.known ?? this.isKnown(found)
     // What was found may show a law that breaks with less than the one that the run ended with.
     for (const each of new Set([record, this.recordOf(lawOf(found))])) {
       each.confirmed = true
@@ -197,8 +197,20 @@ export class MachineCampaign {
         if (each.bugs.size >= (verdict === 'hangs' ? 1 : this.options.maxPerLaw)) each.closed = true
       }
     }
-    if (this.summaries.has(bugId)) this.cameAgain(bugId, found)
+    if (this.summaries.has(bugId)) this.cameAgain(bugId, bugId === found.bugId ? found : undefined)
     else this.summaries.set(bugId, this.publish(failure, found))
+  }
+
+  /**
+   * A crash that takes runs before it and that says the same as one that does not is that one: what the earlier runs
+   * left behind was met by the start of the next.
+   */
+  private sameEnd({ prelude, verdict, finding, lastWords = '' }: Counterexample): string | undefined {
+    if (prelude === undefined || !isTrouble(verdict)) return undefined
+    const same = [...this.summaries.values()].find(
+      (other) => other.verdict === verdict && other.observed === finding.observed && other.lastWords === lastWords,
+    )
+    return same?.bugId
   }
 
   /** One more run came to a bug, perhaps by a law that it was not known to break. */

@@ -28,6 +28,12 @@ describe('a target that ends badly', () => {
     expect(machine.reason).toContain('given up after 1 run')
   })
 
+  it('spins again and again: one bug, one report', async () => {
+    const { machine } = await campaignOn('spins', { timeoutMs: 200, maxHangs: 2 })
+    expect(machine.counterexamples).toMatchObject([{ verdict: 'hangs', runs: 2 }])
+    expect(machine.reason).toContain('given up after 2 runs')
+  })
+
   it('ends our own thread: a crash', async () => {
     const { machine } = await campaignOn('exits', { maxHangs: 2 })
     expect(machine.counterexamples).toMatchObject([{ clause: 'SAF-03', verdict: 'crashes', steps: 1 }])

@@ -25,6 +25,17 @@ describe('score', () => {
     expect(timeless(again)).toEqual(timeless(first))
   })
 
+  it('comes to the same in threads', async () => {
+    const two = { faults: 'vq-control-used-len*,vq-mergeable*', seeds: 1, runs: 20, machines: ['split-queue'] }
+    const timeless = ({ faults, score: share }: Awaited<ReturnType<typeof score>>): unknown => [
+      share,
+      faults.map((each) => ({ ...each, seconds: 0 })),
+    ]
+    const [alone, shared] = [await score({ ...two, threads: 0 }), await score({ ...two, threads: 2 })]
+    expect(shared.faults).toHaveLength(2)
+    expect(timeless(shared)).toEqual(timeless(alone))
+  })
+
   it('finds nothing where the fault changes nothing', async () => {
     const modules = ['test/score/no-fault.mjs']
     const { faults, score: share } = await score({ modules, seeds: 1, runs: 10, walkExecutions: 0, threads: 0 })
@@ -41,5 +52,12 @@ describe('score', () => {
   it('stops when it is told to, with what it has', async () => {
     const result = await score({ ...shallow, interrupted: () => true })
     expect(result).toMatchObject({ interrupted: true, faults: [], score: 0 })
+    let done = 0
+    const some = await score({
+      ...shallow,
+      onProgress: (progress) => (done = progress.done),
+      interrupted: () => done > 0,
+    })
+    expect(some).toMatchObject({ interrupted: true, faults: [{ id: shallow.faults, seeds: 1, found: 1 }] })
   })
 })
