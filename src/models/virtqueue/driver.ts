@@ -32,6 +32,8 @@ export interface BuiltChain {
   readonly fetched: Uint8Array
   /** Bytes that the device was seen writing into the writable segments. */
   filled: number
+  /** Its slot as it was when the chain came back, where that was looked at. */
+  image: Uint8Array | undefined
 }
 
 export interface Range {
@@ -137,6 +139,7 @@ export class SplitDriver {
       exclusive: indexes.every((index) => this.byPhysical[index] === undefined),
       fetched: new Uint8Array(this.size),
       filled: 0,
+      image: undefined,
     }
     if (how.place === 1 && this.edgeTaken === undefined) this.edgeTaken = chain
     this.chains[logical] = chain
@@ -218,11 +221,11 @@ export class SplitDriver {
     )
   }
 
-  /** Everything that the device may write of a chain, as it is in memory now. */
+  /** Everything that the device may write of a chain, as it is in memory. */
   writableBytes(chain: BuiltChain): Uint8Array {
     const writable = chain.segments.filter((segment) => segment.write && this.isOurs(segment))
-    if (writable.length === 1) return this.loadSegment(writable[0]!)
-    const parts = writable.map((segment) => this.loadSegment(segment))
+    if (writable.length === 1) return this.loadSegment(chain, writable[0]!)
+    const parts = writable.map((segment) => this.loadSegment(chain, segment))
     const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
     let at = 0
     for (const part of parts) {
@@ -232,11 +235,20 @@ export class SplitDriver {
     return bytes
   }
 
+  /** Looks at the whole slot of a chain: one look instead of one for each of its segments. */
+  lookAt(chain: BuiltChain): void {
+    chain.image = this.target.load(this.slotAt(chain.slot), SLOT_BYTES)
+  }
+
   slotAt(slot: number): Gpa {
     return this.map.slots + slot * SLOT_BYTES
   }
 
-  loadSegment(segment: Segment): Uint8Array {
+  /** A segment as it was when its chain was looked at, else as it is now. */
+  loadSegment(chain: BuiltChain, segment: Segment): Uint8Array {
+    const at = Number(segment.gpa) - this.slotAt(chain.slot)
+    if (chain.image !== undefined && at >= 0 && at + segment.bytes <= SLOT_BYTES)
+      return chain.image.subarray(at, at + segment.bytes)
     return this.target.load(Number(segment.gpa), segment.bytes)
   }
 

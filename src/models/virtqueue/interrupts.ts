@@ -6,6 +6,12 @@ import type { VirtioTransport } from '../guest/virtio-transport.ts'
 /** Vectors as this suite hands them out. */
 export const VECTOR = { config: 0, queue: 1, neighbour: 2 } as const
 
+/** Events in the order in which they are to be told, and the causes that the device gives for its interrupts. */
+interface Seen {
+  readonly events: readonly TargetEvent[]
+  readonly causes: number
+}
+
 export class Interrupts {
   target: Target
   private readonly device: string
@@ -48,8 +54,14 @@ export class Interrupts {
     this.masked = false
   }
 
+  /** What came, and why. */
+  seen(): Seen {
+    const events = this.events()
+    return { events, causes: this.causes(events) }
+  }
+
   /** What the target shows, in the order in which it is to be told. */
-  events(): readonly TargetEvent[] {
+  private events(): readonly TargetEvent[] {
     const events = [...this.alongside, ...this.target.events()]
     this.alongside = []
     if (this.masked || this.early.length === 0) return events
@@ -58,16 +70,27 @@ export class Interrupts {
     return [...early, ...events]
   }
 
-  /** Why there was an interrupt: asked for only where the line is up, or was. */
-  causes(events: readonly TargetEvent[]): number {
+  /**
+   * Why there was an interrupt: asked for only where the line is up, or was since the last time. That it fell says
+   * nothing: whoever asked for the causes made it fall.
+   */
+  private causes(events: readonly TargetEvent[]): number {
     if (this.transport.interrupts === 'msix') return 0
-    let rose = this.lineUp || !this.showsLine
-    for (const event of events) {
-      if (event.kind !== 'line' || event.device !== this.device) continue
-      this.lineUp = event.level
-      rose ||= event.level
-    }
+    const rose = this.follow(events) || this.lineUp || !this.showsLine
     return rose ? this.transport.interruptStatus() : 0
+  }
+
+  /**
+   * The same after a poke that makes the device work. On a target in another process the read of the causes carries the
+   * poke out, so that to ask at once costs nothing; to ask after the line was seen to rise is one round trip more.
+   */
+  afterPoke(): Seen {
+    if (this.synchronous || this.transport.interrupts === 'msix') return this.seen()
+    const first = this.transport.interruptStatus()
+    const events = this.events()
+    const rose = this.follow(events)
+    const again = this.lineUp || (rose && first === 0)
+    return { events, causes: again ? first | this.transport.interruptStatus() : first }
   }
 
   isMessage(vector: number, address: number, data: number): boolean {
@@ -75,16 +98,27 @@ export class Interrupts {
     return message !== undefined && message.address === address && message.data === data
   }
 
-  /** Whatever came so far is nobody's. */
+  /** Whatever came so far is nobody's. Where it costs a round trip, a line that is down is believed. */
   forget(): void {
-    for (const event of this.target.events())
-      if (event.kind === 'line' && event.device === this.device) this.lineUp = event.level
-    if (this.transport.interrupts !== 'msix') this.transport.interruptStatus()
+    this.follow(this.target.events())
+    if (this.transport.interrupts === 'msix') return
+    if (this.synchronous || this.lineUp || !this.showsLine) this.transport.interruptStatus()
   }
 
   /** A reset: what was kept for later belongs to a life that is over. */
   forgetEarly(): void {
     this.early = []
+  }
+
+  /** Keeps the level of the line; returns whether it rose on the way. */
+  private follow(events: readonly TargetEvent[]): boolean {
+    let rose = false
+    for (const event of events) {
+      if (event.kind !== 'line' || event.device !== this.device) continue
+      this.lineUp = event.level
+      rose ||= event.level
+    }
+    return rose
   }
 }
 

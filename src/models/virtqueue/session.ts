@@ -18,6 +18,8 @@ const QUIET: ReadonlySet<string> = new Set([
   ...['driver.start', 'driver.add', 'driver.check', 'driver.kick', 'driver.consume'],
   ...['driver.suppress', 'driver.unsuppress', 'driver.setUsedEvent'],
 ])
+/** Actions that make the device work at once. */
+const POKES: ReadonlySet<string> = new Set(['driver.kick', 'driver.useNeighbour'])
 /** Time for a reset to show in the status, on targets that work by themselves. */
 const RESET_MS = 200
 
@@ -27,6 +29,8 @@ export class QueueSession implements Session {
   private readonly rig: Rig
   /** What the driver did last gives a device without an available chain nothing to do. */
   private quietAct = false
+  /** What the driver did last makes the device work, and nobody has looked since. */
+  private poked = false
   /** The status was read since the driver last did something. */
   private looked = false
   /** An interrupt of a queue that was reset may have been sent before: until the next rest nobody can tell. */
@@ -46,7 +50,7 @@ export class QueueSession implements Session {
 
   remembers(): string {
     return notesOf(
-      [this.quietAct, this.looked, this.lateInterrupts, this.earlyConfig, ...rigNotes(this.rig)],
+      [this.quietAct, this.poked, this.looked, this.lateInterrupts, this.earlyConfig, ...rigNotes(this.rig)],
       apartFrom(this.rig),
     )
   }
@@ -81,6 +85,7 @@ export class QueueSession implements Session {
   perform(action: Action, args: Args): void {
     this.looked = false
     this.quietAct = !this.rig.can.synchronous && QUIET.has(action.name)
+    this.poked = POKES.has(action.name)
     const perform = performers[action.name]
     if (perform === undefined)
       throw new ModelError(`${this.rig.machine.name}: ${action.name}: this model does not know how to perform it`)
@@ -94,8 +99,8 @@ export class QueueSession implements Session {
       return
     }
     const atRest = at !== undefined
-    const events = interrupts.events()
-    const causes = interrupts.causes(events)
+    const { events, causes } = this.poked ? interrupts.afterPoke() : interrupts.seen()
+    this.poked = false
     // An interrupt never comes before what it is about: where the rings are compared, they are looked at after the
     // interrupts were taken, and told first.
     const active = watch.compare()

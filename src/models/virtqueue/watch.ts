@@ -281,9 +281,10 @@ export class Watch {
     let at = 0
     let changed = 0
     let writable = 0
+    this.driver.lookAt(chain)
     for (const segment of chain.segments) {
       if (!this.driver.isOurs(segment)) continue
-      const bytes = this.driver.loadSegment(segment)
+      const bytes = this.driver.loadSegment(chain, segment)
       if (segment.write) {
         shadow.note(Number(segment.gpa), bytes)
         writable += bytes.length
