@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { KnownDeviations, lawKey, shippedDeviations } from '../src/campaign/deviations.ts'
 import type { Gpa, Location, Target, Width } from '../src/contract/index.ts'
 import type { Model } from '../src/kernel/model.ts'
 import { Drawer } from '../src/kernel/play/draw.ts'
@@ -15,8 +16,9 @@ import { virtioBlkModel } from '../src/models/split-queue.ts'
 import { qemuDoor } from '../src/targets/qemu/index.ts'
 import { line, timed } from './print.ts'
 
-const RUNS = 400
-const ROUNDS = 3
+const RUNS = 300
+/** The best of so many, in turns. */
+const ROUNDS = 7
 
 type Poke =
   | { readonly do: 'write'; readonly at: Location; readonly width: Width; readonly value: bigint }
@@ -25,13 +27,19 @@ type Poke =
   /** The used index at this address has come this far. */
   | { readonly do: 'await'; readonly gpa: Gpa; readonly idx: number }
 
-/** What the driver does, as opposed to what is done to watch the device. */
 interface Script {
   readonly pokes: Poke[]
+  /** The driver is at work, as opposed to what is done to watch the device. */
   driving: boolean
+  /** Chains since the rings were laid out: added, published, and published when the device was last kicked. */
+  chains: { added: number; published: number; kicked: number }
+  /** What came back without a kick or during a reset: a device may serve it, and may not the next time. */
+  unkicked: Poke | undefined
 }
 
-/** Tells a script when the driver is at work. */
+const noChains = { added: 0, published: 0, kicked: 0 } as const
+
+/** Tells a script what the driver does. */
 const scripted = (model: Model, script: Script): Model => ({
   ...model,
   open(target, machine, sink) {
@@ -45,7 +53,20 @@ const scripted = (model: Model, script: Script): Model => ({
       device: session.device,
       unavailable: session.unavailable ?? {},
       start: () => drives(() => session.start()),
-      perform: (action, args) => drives(() => session.perform(action, args)),
+      perform(action, args) {
+        drives(() => session.perform(action, args))
+        const { chains } = script
+        if (action.name === 'driver.start' || action.name === 'driver.reset') {
+          script.chains = { ...noChains }
+          script.unkicked = undefined
+        } else if (action.name === 'driver.add') chains.added++
+        else if (action.name === 'driver.publish') chains.published = chains.added
+        else if (action.name === 'driver.kick') {
+          chains.kicked = chains.published
+          if (script.unkicked !== undefined) script.pokes.push(script.unkicked)
+          script.unkicked = undefined
+        }
+      },
       collect: (at) => session.collect(at),
       move: (to) => session.move(to),
     }
@@ -76,10 +97,11 @@ const recorded = (target: Target, size: number, script: Script): Target => {
       const data = target.load(gpa, bytes)
       if (!ringLengths.has(bytes)) return data
       const idx = data[used.idx]! | (data[used.idx + 1]! << 8)
-      if (idx !== seen.get(gpa)) {
-        seen.set(gpa, idx)
-        pokes.push({ do: 'await', gpa: gpa + used.idx, idx })
-      }
+      if (idx === seen.get(gpa)) return data
+      seen.set(gpa, idx)
+      const poke: Poke = { do: 'await', gpa: gpa + used.idx, idx }
+      if (bytes === used.bytes(size) && idx > script.chains.kicked) script.unkicked = poke
+      else pokes.push(poke)
       return data
     },
     store(gpa, data) {
@@ -128,30 +150,42 @@ const measure = async (address: string, directory: string): Promise<void> => {
   try {
     const runner = new Runner(virtioBlkModel, machine, target)
     // The monitor of QEMU costs the same here and there, and more than everything else. What is under way when a queue
-    // is reset comes back before or after it, so that nobody can wait for it.
+    // is reset comes back before or after it, so that nobody can wait for it; a lap is a bare loop already.
     const controls = machine.actions.filter(({ actor }) => actor === 'backend').map(({ name }) => name)
-    const unavailable = new Set([...Object.keys(runner.unavailable), ...controls, 'driver.resetQueue'])
+    const unavailable = new Set([...Object.keys(runner.unavailable), ...controls, 'driver.resetQueue', 'driver.lap'])
     const drawer = new Drawer(machine, { played: ['driver'], unavailable, hostile: 0 })
-    const seeds = Array.from({ length: RUNS }, (_, i) => runSeed(1, machine.name, i))
-    const tolerated = new Set(['device.return.identificationIsPadded@VIO-BLK-13'])
+    const known = new KnownDeviations(shippedDeviations(), target.describe(), new Date().toISOString().slice(0, 10))
+    // One that stops the device stops what is under way with it, and nobody can wait for that.
+    const harmless = known.of(machine.name).filter(({ law }) => !law.startsWith('device.needReset.'))
+    const tolerated = new Set(harmless.map(({ law, clause }) => lawKey(law, clause)))
 
-    const script: Script = { pokes: [], driving: false }
+    const script: Script = { pokes: [], driving: false, chains: { ...noChains }, unkicked: undefined }
     const watched = recorded(target, machine.scope.size!, script)
     const recording = new Runner(scripted(virtioBlkModel, script), machine, watched, { tolerated })
-    for (const seed of seeds) recording.run(drawer.draw(seed))
-
-    const campaign = new Runner(virtioBlkModel, machine, target, { tolerated })
-    let best = { campaign: Number.POSITIVE_INFINITY, bare: Number.POSITIVE_INFINITY }
     let requests = 0
     let commands = 0
+    const seeds = Array.from({ length: RUNS }, (_, i) => runSeed(1, machine.name, i)).filter((seed) => {
+      const before = script.pokes.length
+      const result = recording.run(drawer.draw(seed))
+      if (result.verdict !== 'conforms') {
+        script.pokes.length = before
+        return false
+      }
+      commands += result.commands
+      requests += result.trace.filter((step) => step.by === 'target' && step.action.name === 'device.return').length
+      return true
+    })
+
+    const campaign = new Runner(virtioBlkModel, machine, target, { tolerated })
+    const best = { campaign: Number.POSITIVE_INFINITY, bare: Number.POSITIVE_INFINITY }
     for (let round = 0; round < ROUNDS; round++) {
-      const [results, playing] = timed(() => seeds.map((seed) => campaign.run(drawer.draw(seed))))
+      // As in a campaign, nothing of a run that conforms is kept.
+      const [, playing] = timed(() => {
+        for (const seed of seeds) campaign.run(drawer.draw(seed))
+      })
       const [, bare] = timed(() => replay(target, script.pokes))
-      best = { campaign: Math.min(best.campaign, playing), bare: Math.min(best.bare, bare) }
-      commands = results.reduce((sum, result) => sum + result.commands, 0)
-      requests = results
-        .flatMap(({ trace }) => trace)
-        .filter((step) => step.by === 'target' && step.action.name === 'device.return').length
+      best.campaign = Math.min(best.campaign, playing)
+      best.bare = Math.min(best.bare, bare)
     }
     line(
       `qemu:${address}`,
@@ -167,6 +201,7 @@ export const run = async (): Promise<void> => {
   const directory = mkdtempSync(join(tmpdir(), 'iospec-bench-'))
   try {
     await measure('virtio-blk', directory)
+    await measure('virtio-blk?iothread=1', directory)
     await measure('virtio-blk-mmio', directory)
   } finally {
     rmSync(directory, { recursive: true, force: true })
