@@ -81,6 +81,7 @@ export const bugReport = (found: Counterexample, file: string, label?: string): 
     shrink,
     scope,
     overlooked = [],
+    also = [],
   } = found
   const { clause } = finding
   const hidden = found.disclosure === 'private'
@@ -102,6 +103,11 @@ export const bugReport = (found: Counterexample, file: string, label?: string): 
     ...(overlooked.length === 0
       ? []
       : [`- **Breaks on the way, which was overlooked:** ${plain(overlooked.join(', '))}`]),
+    ...(also.length === 0
+      ? []
+      : [
+          `- **Longer plans also break:** ${plain(also.map((one) => `${one.law}@${one.clause} in ${one.steps} steps`).join(', '))}; the same mistake, as far as can be told`,
+        ]),
     '',
     '## What the standard says, in our words',
     '',

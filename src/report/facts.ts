@@ -96,16 +96,17 @@ export const replayCommand = ({ file }: CounterexampleSummary, target: string): 
 
 /** `12 before shrinking, 4 after; proved minimal`. */
 export const lengthText = (summary: CounterexampleSummary, found: Counterexample | undefined): string => {
-  const { steps, minimality, reproduced, runs, overlooked } = summary
+  const { steps, minimality, reproduced, runs, overlooked, also } = summary
   const before = found === undefined ? '' : `${found.shrink.from} before shrinking, `
   const shortest =
     minimality === 'proved'
       ? 'proved shortest'
       : minimality === 'unknown'
-        ? 'perhaps not shortest'
-        : `needs ${minimality}`
+        ? 'shortest length unknown'
+        : `none shorter than ${minimality.slice('at least '.length)}`
   const flaky = reproduced.times < reproduced.of ? `; reproduced ${reproduced.times} of ${reproduced.of}` : ''
   const again = runs > 1 ? `; ${runs} runs came to it` : ''
   const others = overlooked.length > 0 ? `; breaks on the way ${overlooked.join(', ')}` : ''
-  return `${before}${steps} after; ${shortest}${flaky}${again}${others}`
+  const laws = also.length > 0 ? `; longer plans break ${also.join(', ')}` : ''
+  return `${before}${steps} after; ${shortest}${flaky}${again}${others}${laws}`
 }

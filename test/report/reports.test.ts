@@ -28,7 +28,7 @@ describe('the summary for people', () => {
     )
     expect(order).toEqual([...order].sort((a, b) => a - b))
     expect(Math.min(...order)).toBeGreaterThan(0)
-    expect(end).toContain('31 before shrinking, 4 after; needs at least 3; reproduced 2 of 3; 2 runs came to it')
+    expect(end).toContain('31 before shrinking, 4 after; none shorter than 3; reproduced 2 of 3; 2 runs came to it')
     expect(end).toContain("iospec replay out/bug.json --target 'stdio:./device '\\''--flag'\\'''")
     expect(end).not.toContain('knownLaw')
     expect(end).not.toContain('robustLaw')
