@@ -70,7 +70,9 @@ const repeat = (work: () => void): void => {
 }
 
 const stepsOf = (act: (name: string, args?: Args) => PlanStep): PlanStep[] => {
-  const steps = [act('driver.start', { eventIdx: true, indirect: true, ringReset: false, withQueue: true })]
+  const steps = [
+    act('driver.start', { eventIdx: true, indirect: true, ringReset: false, inOrder: false, withQueue: true }),
+  ]
   const how = { readable: 1, writable: 1, via: 'direct', place: 0, defect: 'none' }
   for (let sent = 0; sent < REQUESTS; sent += BATCH) {
     const heads = Array.from({ length: BATCH }, (_, i) => i)

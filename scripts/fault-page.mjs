@@ -24,7 +24,6 @@ process.stderr.write('\n')
 const REASONS = {
   'vq-duplicate-head-in-flight':
     'allowed: the standard leaves the device free after a head was doubled, and HRD-12 asks only that it is returned at most as often as it was made available',
-  'vq-in-order-promise-broken': 'not covered: no machine negotiates IN_ORDER',
 }
 
 const area = (name) => {

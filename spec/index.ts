@@ -1,11 +1,17 @@
 /** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
 import { configSpace } from './paravirtual/config-space.ts'
-import { virtioBlk } from './paravirtual/virtio-blk.ts'
+import { blkRequests, virtioBlk } from './paravirtual/virtio-blk.ts'
 import { pciFunction } from './pci/function.ts'
 import { busOrder } from './virtqueue/bus-order.ts'
 import { deviceStatus } from './virtqueue/device-status.ts'
-import { lifecycleMachine, notificationMachine, queueMachine, splitRingMachine } from './virtqueue/explored.ts'
+import {
+  inOrderMachine,
+  lifecycleMachine,
+  notificationMachine,
+  queueMachine,
+  splitRingMachine,
+} from './virtqueue/explored.ts'
 import { splitQueue } from './virtqueue/split-queue.ts'
 import { weakMemory } from './virtqueue/weak-memory.ts'
 
@@ -13,10 +19,12 @@ export const machines: readonly ScopedMachine[] = [
   queueMachine,
   lifecycleMachine,
   splitRingMachine,
+  inOrderMachine,
   notificationMachine,
   weakMemory,
   busOrder,
   splitQueue,
+  blkRequests,
   virtioBlk,
   deviceStatus,
   configSpace,

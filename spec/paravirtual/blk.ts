@@ -5,9 +5,8 @@
  */
 import { Bits, clear, noBits, part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
-import { defect, hostileState, refusals } from '../virtqueue/hostile.ts'
+import { defect } from '../virtqueue/hostile.ts'
 import { lifecycleState } from '../virtqueue/lifecycle.ts'
-import { neighbourState } from '../virtqueue/neighbour.ts'
 import { queueState } from '../virtqueue/queue.ts'
 
 export interface BlkBounds {
@@ -36,6 +35,12 @@ const KINDS = [
 const request = t.oneOf(...KINDS)
 type Kind = (typeof KINDS)[number]
 
+/** What other parts may borrow. */
+export const orderState = {
+  /** The next request is to fail by order. */
+  failing: t.flag,
+}
+
 /** Requests that reach past the capacity. */
 const PAST_THE_END: ReadonlySet<Kind> = new Set<Kind>(['readOverEnd', 'readAtEnd', 'writeAtEnd', 'beyond'])
 /** Requests whose answer has data, which can be cut. The others write the status byte alone. */
@@ -51,9 +56,6 @@ const isWrite = (is: Kind): boolean => is === 'write' || is === 'writeAtEnd'
 
 /** The status byte; `unset` when it still holds what the driver put there. */
 export const status = t.oneOf('ok', 'ioerr', 'unsupp', 'other', 'unset')
-
-type Malformed = { readonly malformed: Bits; readonly why: string }
-type Returned = { readonly head: number | undefined; readonly status: string }
 
 const outstanding = (at: string): boolean => at === 'added' || at === 'available' || at === 'popped'
 
@@ -72,7 +74,7 @@ export const blk = ({ size, sectors, contents, readOnly, kinds, parts, least }: 
   const content = t.below(contents)
   return part({
     source: 'VIRTIO 1.4',
-    borrows: { ...queueState(size), ...lifecycleState, ...hostileState(size), ...neighbourState },
+    borrows: { ...queueState(size), ...lifecycleState },
     state: {
       /** What each sector may hold. */
       medium: t.array(sectors, t.set(contents)),
@@ -81,8 +83,7 @@ export const blk = ({ size, sectors, contents, readOnly, kinds, parts, least }: 
         size,
         t.record({ is: request, sector, content, mayRead: t.set(contents), rivals: t.set(contents), sound: t.flag }),
       ),
-      /** The next request is to fail by order. */
-      failing: t.flag,
+      ...orderState,
     },
     initial(s) {
       for (let i = 0; i < sectors; i++) s.medium.set(i, Bits.of(1))
@@ -168,18 +169,6 @@ export const blk = ({ size, sectors, contents, readOnly, kinds, parts, least }: 
             given: (s, args) => !s.failing && sound(s, args) && s.requests.at(args.head!).is === 'unknown',
             holds: (_s, { status }) => status === 'unsupp',
           },
-          ...Object.fromEntries(
-            refusals.map(({ name, hardening }) => [
-              `refuses${name[0]!.toUpperCase()}${name.slice(1)}`,
-              {
-                clause: hardening,
-                given: (s: Malformed, { head }: Returned) =>
-                  head !== undefined && s.malformed.has(head) && s.why === name,
-                holds: (_s: unknown, { status }: Returned) => status !== 'ok',
-                safety: true as const,
-              },
-            ]),
-          ),
         },
         effect(s, { head, status }) {
           if (head === undefined) return
@@ -206,15 +195,13 @@ export const blk = ({ size, sectors, contents, readOnly, kinds, parts, least }: 
       },
       'backend.fail': {
         does: 'The back end lets the next request fail.',
-        when: (s) =>
-          !s.failing &&
-          s.neighbour !== 'busy' &&
-          s.phase === 'running' &&
-          !s.chains.some((chain) => outstanding(chain.at)),
+        when: (s) => !s.failing && s.phase === 'running' && !s.chains.some((chain) => outstanding(chain.at)),
         effect: (s) => void (s.failing = true),
       },
       'driver.consume': { args: { head }, effect: (s, { head }) => clear(s.requests.at(head)) },
-      'driver.useNeighbour': { when: (s) => !s.failing },
+      // A write that was in flight may have happened or not: its sector goes on to hold either.
+      'device.finishReset': { effect: forget(size) },
+      'device.finishQueueReset': { effect: forget(size) },
     },
     goals: {
       aReadBackOfAWrite: {
@@ -243,6 +230,10 @@ interface Requests {
       rivals: Bits
     }
   }
+}
+
+const forget = (size: number) => (s: { readonly requests: { at(head: number): object } }) => {
+  for (let head = 0; head < size; head++) clear(s.requests.at(head))
 }
 
 /** A write is in flight: its sector may hold its content from now on, for whoever reads or writes it meanwhile. */

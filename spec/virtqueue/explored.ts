@@ -3,6 +3,7 @@
  * has what its own laws need. `split-queue` joins them all and takes minutes.
  */
 import { compose, scoped } from '../../src/kernel/language/index.ts'
+import { inOrder } from './in-order.ts'
 import { type LifecycleBounds, lifecycle } from './lifecycle.ts'
 import { notification } from './notification.ts'
 import { queue } from './queue.ts'
@@ -44,6 +45,20 @@ export const splitRingMachine = scoped(
   { explored: { ...explored, size: 3, wrap: 6, least: 1, picky: 1 }, played: { ...played } },
   (bounds: SplitQueueBounds) =>
     compose({ lifecycle: lifecycle(bounds), queue: queue(bounds), ring: splitRing(bounds) }, ringSeams),
+)
+
+/** Chains that come back in order. */
+export const inOrderMachine = scoped(
+  'in-order',
+  { explored: { ...explored, wrap: 6, picky: 1 }, played: { ...played } },
+  (bounds: SplitQueueBounds) =>
+    compose(
+      { lifecycle: lifecycle(bounds), queue: queue(bounds), ring: splitRing(bounds), inOrder: inOrder(bounds) },
+      {
+        shared: [...ringSeams.shared, ...['availIdx', 'usedIdx', 'seenIdx', 'lapping', 'used', 'line']],
+        synchronised: [...ringSeams.synchronised, 'device.offer', 'driver.start'],
+      },
+    ),
 )
 
 /** Notifications both ways, over the ring that they are about. */

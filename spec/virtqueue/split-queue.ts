@@ -1,6 +1,7 @@
 /** The split virtqueue of a running device: queue, format, notification, life, service, and a hostile driver. */
 import { compose, scoped } from '../../src/kernel/language/index.ts'
 import { hostile } from './hostile.ts'
+import { inOrder } from './in-order.ts'
 import { type LifecycleBounds, lifecycle } from './lifecycle.ts'
 import { neighbour } from './neighbour.ts'
 import { notification } from './notification.ts'
@@ -37,6 +38,7 @@ export const splitQueueParts = (bounds: SplitQueueBounds) => ({
   hostile: hostile(bounds),
   queue: queue(bounds),
   ring: splitRing(bounds),
+  inOrder: inOrder(bounds),
   notification: notification(bounds),
   service: service(bounds),
   neighbour: neighbour(),
@@ -45,11 +47,12 @@ export const splitQueueParts = (bounds: SplitQueueBounds) => ({
 export const splitQueueSeams = {
   shared: [
     ...['phase', 'queueUp', 'queueResetting', 'eventIdx', 'indirect', 'ringReset', 'agreed', 'broken', 'needsReset'],
-    ...['chains', 'availIdx', 'usedIdx', 'seenIdx', 'lapping', 'used'],
+    ...['chains', 'availIdx', 'usedIdx', 'seenIdx', 'lapping', 'used', 'line'],
     ...['unchecked', 'kickDue', 'kicked', 'held'],
   ],
   synchronised: [
     ...[
+      'device.offer',
       'driver.start',
       'device.finishReset',
       'device.finishQueueReset',

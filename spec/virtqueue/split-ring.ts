@@ -42,6 +42,9 @@ export const ringState = ({ size, wrap }: RingBounds) => ({
   used: t.array(size, t.maybe(t.id('head', size))),
 })
 
+/** Which head is in each slot of the available ring. */
+export const lineState = (size: number) => ({ line: t.array(size, t.maybe(t.id('head', size))) })
+
 /** An area of guest memory, as the device sees it. */
 export const area = t.oneOf(
   'descriptors',
@@ -91,8 +94,7 @@ export const splitRing = (bounds: RingBounds) => {
       costs: t.array(size, t.below(size + 1)),
       /** Table descriptors of all chains together. */
       taken: t.below(size + 1),
-      /** The head in each slot of the available ring. */
-      line: t.array(size, t.maybe(head)),
+      ...lineState(size),
     },
     actions: {
       'driver.add': {

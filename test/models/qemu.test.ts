@@ -33,7 +33,7 @@ const broken = (
   return trouble?.message ?? (finding && `${finding.law}@${finding.clause?.id}`)
 }
 
-const start = { eventIdx: false, indirect: true, ringReset: true, withQueue: true }
+const start = { eventIdx: false, indirect: true, ringReset: true, inOrder: false, withQueue: true }
 const chain = { head: 0, readable: 1, writable: 1, via: 'direct', place: 0, defect: 'none' }
 const send = [['driver.publish'], ['driver.kick']] as const
 

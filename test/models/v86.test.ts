@@ -41,13 +41,14 @@ describe.skipIf(reason !== undefined)('v86', () => {
       'aResetAfterABreach',
       'aQueueBackFromItsReset',
       'aWrappedIndex',
+      'aReturnInOrder',
       'aNeighbourServedInTrouble',
     ])
   })
 
   it('completes a request after the reset that ended it', () => {
     const finding = findingOf(splitQueueModel, [
-      ['driver.start', { eventIdx: false, indirect: false, ringReset: false, withQueue: true }],
+      ['driver.start', { eventIdx: false, indirect: false, ringReset: false, inOrder: false, withQueue: true }],
       ['driver.add', { head: 0, readable: 1, writable: 1, via: 'direct', place: 0, defect: 'none' }],
       ['driver.publish'],
       ['backend.hold'],

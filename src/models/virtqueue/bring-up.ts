@@ -13,7 +13,8 @@ export const initialise = (rig: Rig, args: Args, agree: boolean): void => {
     rig.kind.features |
     (args.eventIdx === true ? bit(FEATURE.RING_EVENT_IDX) : 0n) |
     (args.indirect === true ? bit(FEATURE.RING_INDIRECT_DESC) : 0n) |
-    (args.ringReset === true ? bit(FEATURE.RING_RESET) : 0n)
+    (args.ringReset === true ? bit(FEATURE.RING_RESET) : 0n) |
+    (args.inOrder === true ? bit(FEATURE.IN_ORDER) : 0n)
   const features = (rig.offered ?? 0n) & wanted
   // Memory first: between writes to registers it would cost a round trip.
   if (rig.twoQueues) rig.neighbour.restart()
@@ -31,6 +32,7 @@ export const initialise = (rig: Rig, args: Args, agree: boolean): void => {
   }
   watch.eventIdx = (features & bit(FEATURE.RING_EVENT_IDX)) !== 0n
   life.indirect = (features & bit(FEATURE.RING_INDIRECT_DESC)) !== 0n
+  rig.driver.inOrder = (features & bit(FEATURE.IN_ORDER)) !== 0n
   if (transport.interrupts === 'msix') transport.setConfigVector?.(VECTOR.config)
   if (args.withQueue === true) enableQueue(rig)
   if (rig.twoQueues) {

@@ -25,6 +25,8 @@ export interface BuiltChain {
   /** Built without a defect. */
   readonly sound: boolean
   at: 'added' | 'available' | 'returned'
+  /** Its position in the available ring, free-running, once it is available. */
+  position: number
   popped: boolean
   /** No other outstanding chain shares its descriptors. */
   readonly exclusive: boolean
@@ -63,6 +65,9 @@ export class SplitDriver {
   /** What the device would return for chains that were outstanding when their queue was reset. */
   readonly formerHeads = new Set<number>()
   availIdx = 0
+  /** IN_ORDER was negotiated: descriptors are taken in the order of the table. */
+  inOrder = false
+  private nextDescriptor = 0
   private pending: number[] = []
   private readonly size: number
   private nextSlot = 0
@@ -86,7 +91,7 @@ export class SplitDriver {
     this.nextRings = 1 - this.nextRings
     this.put(rings.start, new Uint8Array(rings.end - rings.start))
     this.rings = rings
-    this.availIdx = 0
+    this.availIdx = this.nextDescriptor = 0
     return rings
   }
 
@@ -135,6 +140,7 @@ export class SplitDriver {
       request,
       sound: how.defect === 'none',
       at: 'added',
+      position: 0,
       popped: false,
       exclusive: indexes.every((index) => this.byPhysical[index] === undefined),
       fetched: new Uint8Array(this.size),
@@ -152,19 +158,29 @@ export class SplitDriver {
   }
 
   publish(): void {
-    for (const logical of this.pending) {
+    this.pending.forEach((logical, i) => {
       const chain = this.chains[logical]
-      if (chain !== undefined) chain.at = 'available'
-    }
+      if (chain === undefined) return
+      chain.at = 'available'
+      chain.position = (this.availIdx + i) & 0xffff
+    })
     this.setAvailIdx(this.availIdx + this.pending.length)
     this.pending = []
   }
 
-  /** Fills the whole available ring with the first `chains` added ones, over and over; nothing is published by that. */
+  /**
+   * Fills the whole available ring with the first `chains` added ones, over and over, from the next position on;
+   * nothing is published by that.
+   */
   repeat(chains: number): void {
     this.pending = []
-    for (let slot = 0; slot < this.size; slot++)
-      this.store16(this.rings!.avail + avail.ring(slot), this.chains[slot % chains]!.physical)
+    for (let i = 0; i < this.size; i++)
+      this.store16(this.rings!.avail + avail.ring((this.availIdx + i) % this.size), this.chains[i % chains]!.physical)
+  }
+
+  /** What comes next takes the descriptors that follow those of `chain`. */
+  goOnAfter(chain: BuiltChain): void {
+    this.nextDescriptor = (chain.indexes.at(-1)! + 1) % this.size
   }
 
   setAvailIdx(value: number): void {
@@ -201,6 +217,14 @@ export class SplitDriver {
     if (changed === undefined) return
     this.name(changed.address, changed.length)
     this.storeDescriptor(this.rings.desc + DESC.bytes * index, changed)
+  }
+
+  /** With IN_ORDER: the chains that are outstanding and were made available before `chain`, oldest first. */
+  before(chain: BuiltChain): BuiltChain[] {
+    const age = (each: BuiltChain): number => (this.availIdx - each.position) & 0xffff
+    return this.chains
+      .filter((each): each is BuiltChain => each?.at === 'available' && age(each) > age(chain))
+      .sort((a, b) => age(b) - age(a))
   }
 
   /** A chain is available that did not come back. */
@@ -320,8 +344,13 @@ export class SplitDriver {
     this.named.push({ start: gpa, end: gpa + BigInt(bytes) })
   }
 
-  /** Table descriptors for a chain; the head is the logical one when that is free. */
+  /** Table descriptors for a chain; the head is the logical one when that is free, and none has to keep an order. */
   private takeDescriptors(logical: number, count: number): number[] {
+    if (this.inOrder) {
+      const first = this.nextDescriptor
+      this.nextDescriptor = (first + count) % this.size
+      return Array.from({ length: count }, (_, i) => (first + i) % this.size)
+    }
     const free = (index: number): boolean => this.byPhysical[index] === undefined
     const indexes: number[] = free(logical) ? [logical] : []
     for (let index = 0; index < this.size && indexes.length < count; index++)

@@ -19,6 +19,7 @@ export const runLap = (rig: Rig): void => {
   const { size } = driver.map
   const { wrap } = rig.machine.scope
   const end = beforeWrap(wrap!)
+  const start = driver.availIdx
   collectQuietly(target)
   watch.muted = true
   if (watch.eventIdx) driver.setUsedEvent(wrap! - 1)
@@ -36,9 +37,10 @@ export const runLap = (rig: Rig): void => {
     const pauses = round % LAP_ROUNDS === 0 || driver.availIdx === end
     // A device that is done when the kick returns is looked at now and then: each look is a round trip.
     if (pauses || !can.synchronous || can.step)
-      exactly = awaitUsed(rig, driver.availIdx) && namesEachOnce(rig, driver.availIdx, count, chains)
+      exactly = awaitUsed(rig, driver.availIdx) && namesEachOnce(rig, driver.availIdx, count, start, chains)
     if (pauses) collectQuietly(target)
   }
+  driver.goOnAfter(driver.chains[(driver.availIdx - start + chains - 1) % chains]!)
   for (let logical = 0; logical < chains; logical++) driver.release(logical)
   life.seenIdx = driver.availIdx
   collectQuietly(target)
@@ -64,12 +66,14 @@ const awaitUsed = ({ driver, target, can }: Rig, idx: number): boolean => {
 }
 
 /** Whether the last `count` used entries name the chains that were made available last, each once. */
-const namesEachOnce = ({ driver, target }: Rig, idx: number, count: number, inLap: number): boolean => {
+const namesEachOnce = ({ driver, target }: Rig, idx: number, count: number, start: number, inLap: number): boolean => {
+  // With IN_ORDER one entry may stand for a batch.
+  if (driver.inOrder) return true
   const { rings, map, chains } = driver
   const ring = target.load(rings!.used, used.ring(map.size))
   const view = new DataView(ring.buffer, ring.byteOffset, ring.byteLength)
   const expected = new Set<number>()
-  for (let at = idx - count; at < idx; at++) expected.add(chains[at % inLap]!.physical)
+  for (let at = idx - count; at < idx; at++) expected.add(chains[(at - start) % inLap]!.physical)
   for (let at = idx - count; at < idx; at++) expected.delete(view.getUint32(used.ring(at % map.size), true))
   return expected.size === 0
 }

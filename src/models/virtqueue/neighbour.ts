@@ -29,11 +29,12 @@ export class Neighbour {
     this.target.store(this.answerAt, new Uint8Array(request.writableBytes).fill(0xff))
     const table = new Uint8Array(2 * DESC.bytes)
     const view = new DataView(table.buffer)
+    const head = this.headOf(this.idx)
     encodeDescriptor(view, 0, {
       address: BigInt(buffer),
       length: request.readable.length,
       flags: DESC_FLAG.NEXT,
-      next: 1,
+      next: head + 1,
     })
     encodeDescriptor(view, DESC.bytes, {
       address: BigInt(this.answerAt),
@@ -41,8 +42,8 @@ export class Neighbour {
       flags: DESC_FLAG.WRITE,
       next: 0,
     })
-    this.target.store(desc, table)
-    this.store16(ring + avail.ring(this.idx % this.map.size), 0)
+    this.target.store(desc + DESC.bytes * head, table)
+    this.store16(ring + avail.ring(this.idx % this.map.size), head)
     this.idx = (this.idx + 1) & 0xffff
     this.store16(ring + avail.idx, this.idx)
   }
@@ -56,9 +57,14 @@ export class Neighbour {
     if (idx !== this.idx) return false
     const at = used.ring((this.idx - 1) % this.map.size)
     const status = this.target.load(this.answerAt + request.writableBytes - 1, 1)[0]
-    return view.getUint32(at, true) === 0 && view.getUint32(at + 4, true) <= request.writableBytes && status === 0
+    const head = this.headOf(this.idx - 1)
+    return view.getUint32(at, true) === head && view.getUint32(at + 4, true) <= request.writableBytes && status === 0
   }
 
+  /** Two descriptors a request, in the order of the table, as IN_ORDER wants it. */
+  private headOf(idx: number): number {
+    return (2 * idx) % this.map.size
+  }
   private get answerAt(): Gpa {
     return this.map.neighbourBuffer + 0x400
   }

@@ -133,6 +133,7 @@ export const whatCannotBe = ({ transport, twoQueues, target }: Rig): Record<stri
   // A request reads and writes, so that without a table elsewhere it takes two descriptors of the queue.
   if ((offered & bit(FEATURE.RING_INDIRECT_DESC)) === 0n)
     none.everyChainOutstanding = none.aFullRing = 'the device does not offer indirect descriptors'
+  if ((offered & bit(FEATURE.IN_ORDER)) === 0n) none.aReturnInOrder = 'the device does not offer IN_ORDER'
   if (!twoQueues) none['driver.useNeighbour'] = none['device.serveNeighbour'] = 'the device has one queue'
   const needs: Readonly<Record<string, Control['do']>> = {
     'backend.hold': 'hold',

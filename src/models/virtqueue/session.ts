@@ -79,6 +79,7 @@ export class QueueSession implements Session {
       eventIdx: has(FEATURE.RING_EVENT_IDX),
       indirect: has(FEATURE.RING_INDIRECT_DESC),
       ringReset: has(FEATURE.RING_RESET) && transport.resetQueue !== undefined,
+      inOrder: has(FEATURE.IN_ORDER),
     })
   }
 

@@ -41,6 +41,8 @@ export class Watch {
   private readonly ring: Uint8Array
   private readonly ringView: DataView
   private usedIdx = 0
+  /** Slots of the used ring that were written since the index moved last. */
+  private readonly fresh = new Set<number>()
   private flags = 0
   private availEvent = 0
   private readonly bytesMax: number
@@ -93,6 +95,7 @@ export class Watch {
   /** The rings are fresh. */
   restart(): void {
     this.ring.fill(0)
+    this.fresh.clear()
     this.usedIdx = this.flags = this.availEvent = 0
   }
 
@@ -100,6 +103,7 @@ export class Watch {
   skipTo(usedIdx: number): void {
     const { rings, target } = this.driver
     this.ring.set(target.load(rings!.used, this.ring.length))
+    this.fresh.clear()
     this.usedIdx = usedIdx
     this.flags = this.ringView.getUint16(used.flags, true)
     this.availEvent = this.ringView.getUint16(used.availEvent(this.driver.map.size), true)
@@ -148,6 +152,10 @@ export class Watch {
     let changed = false
     for (let i = 0; i < now.length && !changed; i++) changed = now[i] !== this.ring[i]
     if (!changed) return false
+    for (let slot = 0; slot < this.driver.map.size; slot++) {
+      const [start, end] = [used.ring(slot), used.ring(slot + 1)]
+      if (Buffer.compare(now.subarray(start, end), this.ring.subarray(start, end)) !== 0) this.fresh.add(slot)
+    }
     this.ring.set(now)
     this.tell('used', true, undefined)
     this.usedChanged()
@@ -181,7 +189,10 @@ export class Watch {
     if (gpa >= rings.used) {
       this.tell('used', write, undefined)
       if (!write) return
-      this.ring.set(data, gpa - rings.used)
+      const at = gpa - rings.used
+      this.ring.set(data, at)
+      for (let slot = 0; slot < this.driver.map.size; slot++)
+        if (at < used.ring(slot + 1) && at + data.length > used.ring(slot)) this.fresh.add(slot)
       if (!this.muted) this.usedChanged()
     } else if (gpa >= rings.avail) this.tell('avail', write, undefined)
     else {
@@ -246,34 +257,57 @@ export class Watch {
     const count = (idx - this.usedIdx) & 0xffff
     if (count === 0) return
     // An index that moved further than the ring is long names no entries that could be read.
-    if (count <= size) for (let i = 0; i < count; i++) this.entry((this.usedIdx + i) % size)
+    if (count <= size) for (let i = 0; i < count; ) i += this.entry((this.usedIdx + i) % size, count - i)
     this.usedIdx = idx
+    this.fresh.clear()
     this.sink(this.publish, { count, racing: this.racing })
   }
 
-  private entry(slot: number): void {
+  /** One used entry; returns for how many chains it stands, at most `left`. */
+  private entry(slot: number, left: number): number {
+    const { driver } = this
     const id = this.ringView.getUint32(used.ring(slot), true)
     const len = this.ringView.getUint32(used.ring(slot) + 4, true)
-    const chain = this.driver.byPhysical[id]
+    const chain = driver.byPhysical[id]
     let named = chain?.physical === id ? chain : undefined
+    const batch = driver.inOrder && named !== undefined ? this.batchOf(named, slot, left) : []
+    for (const each of batch) {
+      if (this.shadow !== undefined) this.compareChain(each, this.shadow)
+      this.tellReturn(each, 0, false, `skipped by used.id ${id}`)
+    }
     if (named !== undefined && this.shadow !== undefined) this.compareChain(named, this.shadow)
     // A chain of which not a byte was filled, not even its status, is not the one that came back.
     const former =
-      this.driver.formerHeads.has(id) && (named === undefined || (this.shadow !== undefined && named.filled === 0))
+      driver.formerHeads.has(id) && (named === undefined || (this.shadow !== undefined && named.filled === 0))
     if (former) {
-      this.driver.formerHeads.delete(id)
+      driver.formerHeads.delete(id)
       named = undefined
     }
-    const extra = this.readReturn(named, len)
+    this.tellReturn(named, len, former, `used.id ${id}, used.len ${len}`)
+    return batch.length + 1
+  }
+
+  /**
+   * With IN_ORDER an entry may be about the last chain of a batch: those before it were used completely. The slots that
+   * are skipped are left as they were; a device that writes them as well means each entry by itself.
+   */
+  private batchOf(named: BuiltChain, slot: number, left: number): readonly BuiltChain[] {
+    const before = this.driver.before(named)
+    const isSkip = (_chain: BuiltChain, i: number): boolean => !this.fresh.has((slot + 1 + i) % this.driver.map.size)
+    return before.length < left && before.every(isSkip) ? before : []
+  }
+
+  private tellReturn(chain: BuiltChain | undefined, len: number, former: boolean, note: string): void {
+    const extra = this.readReturn(chain, len)
     const args = {
-      head: named?.logical,
+      head: chain?.logical,
       len: Math.min(len, this.bytesMax),
-      filled: Math.min(named?.filled ?? 0, this.bytesMax),
+      filled: Math.min(chain?.filled ?? 0, this.bytesMax),
       former,
       ...extra,
     }
-    if (named !== undefined) named.at = 'returned'
-    this.sink(this.returned, args, `used.id ${id}, used.len ${len}`)
+    if (chain !== undefined) chain.at = 'returned'
+    this.sink(this.returned, args, note)
   }
 
   /** Without single accesses: what of the buffers of a chain has changed. */
