@@ -277,14 +277,13 @@ const prove = async (
   options: ExamineOptions,
 ): Promise<{ minimality: Minimality; first?: Plan }> => {
   const { tolerated, timeoutMs, interrupted } = options
-  const slot = await options.open({ tolerated, timeoutMs, fingerprint: true })
+  const slot = await options.open({ tolerated, timeoutMs, fingerprint: true, afresh: true })
   try {
-    const { runner } = slot
-    const fresh = runner.target.save!()
+    const fresh = slot.runner.target.save!()
     let commands = 0
     const execute = (candidate: Plan): RunResult => {
       // Whatever the run before left behind would be part of the fingerprint.
-      runner.target.restore!(fresh)
+      slot.runner.target.restore!(fresh)
       const result = slot.run(candidate, 0)
       if (result.trouble !== undefined) throw new NoProof(result.trouble.message)
       commands += result.commands
@@ -293,6 +292,7 @@ const prove = async (
     const until = performance.now() + MINIMALITY_MS
     const proof = proveMinimal({
       plan,
+      machine: options.machine,
       execute,
       same,
       maxExecutions: MINIMALITY_EXECUTIONS,

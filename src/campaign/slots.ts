@@ -21,6 +21,8 @@ export interface SlotOptions {
   readonly graceMs?: number
   readonly timeoutMs: number
   readonly fingerprint?: boolean
+  /** Each run gets a session of its own, so that nothing depends on what the runs before it left in one. */
+  readonly afresh?: boolean
 }
 
 /** One open target. */
@@ -86,8 +88,14 @@ export class Slots {
       throw error
     }
     return {
-      runner,
-      run: (plan, number) => guardedly(pulse, number, group, options.timeoutMs, () => runWith(runner, plan)),
+      get runner() {
+        return runner
+      },
+      run: (plan, number) =>
+        guardedly(pulse, number, group, options.timeoutMs, () => {
+          if (options.afresh === true) runner = newRunner(model, machine, runner.target, pulse, options)
+          return runWith(runner, plan)
+        }),
       close: () => close(runner.target),
     }
   }

@@ -67,7 +67,14 @@ export const readChosen = (machine: ScopedMachine, words: readonly string[]): Ch
 }
 
 const readValue = (type: AnyScalar, text: string, path: string): unknown => {
-  const json = text === 'none' ? null : /^(?:true|false|-?\d+|\[.*\])$/.test(text) ? JSON.parse(text) : text
+  const isName = (type.kind === 'maybe' ? type.of! : type).names?.includes(text) === true
+  const json = isName
+    ? text
+    : text === 'none'
+      ? null
+      : /^(?:true|false|-?\d+|\[.*\])$/.test(text)
+        ? JSON.parse(text)
+        : text
   try {
     return scalarFromJson(type, json, path)
   } catch (error) {

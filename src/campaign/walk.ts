@@ -5,10 +5,9 @@
  * plan has reached is not continued. Each plan is run from the start: on the reference a run of six steps costs a
  * twentieth of saving and restoring its memory, and the guest's side of it needs no saving.
  */
-import { viewOf } from '../kernel/language/index.ts'
-import type { Erased, Machine } from '../kernel/language/machine.ts'
+import type { Machine } from '../kernel/language/machine.ts'
 import type { Plan, PlanStep } from '../kernel/play/plan.ts'
-import { resolve } from '../kernel/play/resolve.ts'
+import { possibleIn } from '../kernel/play/possible.ts'
 import type { RunResult } from '../kernel/play/run.ts'
 import { failuresOf } from './failures.ts'
 import type { FailureKey } from './jobs.ts'
@@ -67,17 +66,6 @@ const pathTo = (node: Node): PlanStep[] => {
   const path: PlanStep[] = []
   for (let at: Node | undefined = node; at?.letter !== undefined; at = at.parent) path.push(at.letter)
   return path.reverse()
-}
-
-/** Says of letters whether they are possible in a state of the judge, just as they are. */
-export const possibleIn = (machine: Machine): ((cells: Int32Array, letter: PlanStep) => boolean) => {
-  const scratch = machine.initial()
-  const state = viewOf(machine.layout, scratch) as Erased
-  return (cells, letter) => {
-    if (letter.do !== 'act') return true
-    scratch.set(cells)
-    return resolve(state, letter.action, letter.args, letter.hostile) === letter.args
-  }
 }
 
 export const walk = async (options: WalkOptions): Promise<Walked> => {

@@ -3,17 +3,21 @@
  * breadth first.
  *
  * The walk is over plans of the values of one trace: its own steps, each as often as one likes and in any order, and
- * rests, the simplest first. So the plan that it meets first is the same for all traces of the same values. Nodes are reached by running their plan from the start, so that host-side bookkeeping is always that of the
- * plan, and are told apart by the fingerprint of the target and the state of the judge. So a proof holds for models
- * whose sessions remember nothing that neither of the two shows.
+ * rests, the simplest first. So the plan that it meets first is the same for all traces of the same values. Nodes are
+ * reached by running their plan from the start, so that host-side bookkeeping is always that of the plan, and are told
+ * apart by the fingerprint of the target, the state of the judge and what the session says that it remembers.
  */
+import type { Machine } from '../language/machine.ts'
 import { type Plan, type PlanStep, sameStep } from '../play/plan.ts'
+import { possibleIn } from '../play/possible.ts'
 import type { RunResult } from '../play/run.ts'
 import { compareSteps, lengthOf, trimmed } from './steps.ts'
 
 export interface MinimalOptions {
   /** A plan that fails, shrunk and literal. */
   readonly plan: Plan
+  /** What the plan is of. With it, steps that are not possible where a plan has led are not run to find that out. */
+  readonly machine?: Machine
   /**
    * Runs of a Runner with the option `fingerprint`, each from the same state of a target that repeats itself exactly:
    * on a fresh instance, unless the start of a session leaves nothing behind of the run before, not even in memory.
@@ -39,8 +43,15 @@ export interface Minimality {
 
 const MAX_EXECUTIONS = 20_000
 
+/** A plan that led to a new state, and where the judge was there. */
+interface Node {
+  readonly path: readonly PlanStep[]
+  readonly cells: Int32Array | undefined
+}
+
 export const proveMinimal = ({
   plan,
+  machine,
   execute,
   same,
   maxExecutions = MAX_EXECUTIONS,
@@ -65,13 +76,15 @@ export const proveMinimal = ({
   if (start === undefined || !repeats) return { minimality: 'unknown', states: 0, executions }
   states.add(start)
 
-  let frontier: PlanStep[][] = [[]]
+  const isPossible = machine === undefined ? undefined : possibleIn(machine)
+  let frontier: Node[] = [{ path: [], cells: atRest.reachedCells }]
   for (let reach = 1; reach <= length; reach++) {
-    const next: PlanStep[][] = []
-    for (const path of frontier)
+    const next: Node[] = []
+    for (const { path, cells } of frontier)
       for (const letter of letters) {
         // The last rest comes by itself.
         if (letter.do === 'settle' && reach === length) continue
+        if (cells !== undefined && isPossible?.(cells, letter) === false) continue
         if (executions >= maxExecutions || interrupted())
           return reach === length
             ? { minimality: 'proved', shortest: length, states: states.size, executions }
@@ -86,7 +99,7 @@ export const proveMinimal = ({
         if (result.skipped > 0 || result.reached === undefined) continue
         if (states.has(result.reached)) continue
         states.add(result.reached)
-        next.push(steps)
+        next.push({ path: steps, cells: result.reachedCells })
       }
     frontier = next
   }
