@@ -20,9 +20,9 @@ REGISTERS = {
     0x020: "driver_features", 0x024: "driver_features_sel", 0x030: "queue_sel", 0x034: "queue_size_max",
     0x038: "queue_size", 0x044: "queue_ready", 0x050: "queue_notify", 0x060: "interrupt_status",
     0x064: "interrupt_ack", 0x070: "status", 0x080: "desc_low", 0x084: "desc_high", 0x090: "avail_low",
-    0x094: "avail_high", 0x0A0: "used_low", 0x0A4: "used_high", 0x100: "capacity",
+    0x094: "avail_high", 0x0A0: "used_low", 0x0A4: "used_high", 0x100: "capacity", 0x104: "capacity_high",
 }  # fmt: skip
-CONSTANTS = {"magic": 0x74726976, "version": 2, "device_id": 2, "capacity": SECTORS}
+CONSTANTS = {"magic": 0x74726976, "version": 2, "device_id": 2, "capacity": SECTORS, "capacity_high": 0}
 EVENT_IDX, VERSION_1 = 1 << 29, 1 << 32
 OFFERED = EVENT_IDX | VERSION_1
 DRIVER_OK, FEATURES_OK, NEEDS_RESET = 4, 8, 64
