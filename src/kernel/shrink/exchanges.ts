@@ -10,6 +10,8 @@ import { type Act, compareSteps, rawOf, replaced, type Steps, without, withRaw }
 
 const REAIMED_MAX = 32
 const SUBSTITUTED_MAX = 12
+/** So many steps at most stay after a costly action. */
+const AFTER_COSTLY = 4
 /** Arguments below this are taken for references, such as "the second request that is held". */
 const REFERENCES = 8
 const AIMS = 4
@@ -97,4 +99,16 @@ export const substituted: Pass = function* (steps, [many = 3, next = 0], means) 
       for (const step of go === 3 ? rests : go === 2 ? [...acts, ...rests] : acts)
         if (compareSteps(step, steps[i]!) < 0 || go > 1)
           yield [{ steps: [...steps.slice(0, i), step, ...without(steps, 0, i + go)] }, [go, i]]
+}
+
+/**
+ * All that a long plan does in the middle goes for one costly action, which does as much as thousands of others: what
+ * takes many steps by its nature, such as an index that wraps, is told in a few. Place: the next one.
+ */
+export const summed: Pass = function* (steps, [next = 0], means) {
+  if (steps.length <= SUBSTITUTED_MAX || steps.some(isCostly)) return
+  const costly = means.actions.filter((action) => action.weight === 0 && !action.hostile)
+  for (let i = next; i < costly.length; i++)
+    for (let after = 0; after <= AFTER_COSTLY; after++)
+      yield [{ steps: [steps[0]!, plain(costly[i]!), ...steps.slice(steps.length - after)] }, [i]]
 }

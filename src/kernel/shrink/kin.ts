@@ -8,6 +8,7 @@ import type { Verdict } from '../judge/verdict.ts'
 import type { Machine } from '../language/machine.ts'
 import type { Plan, PlanStep } from '../play/plan.ts'
 import type { RunResult } from '../play/run.ts'
+import { isCostly } from './removals.ts'
 import { type ShrinkOptions, type Shrunk, shrink } from './shrink.ts'
 import { compareLists, type Steps, trimmed } from './steps.ts'
 
@@ -99,12 +100,12 @@ const least = (others: readonly Kin[], failing: Failing, steps: Steps): Kin | un
   return best
 }
 
-/** Each of its actions is one of the others. */
+/** Each of its actions is one of the others; a costly one is many of them. */
 const isWithin = (fewer: Steps, steps: Steps): boolean => {
   const left = new Map<string, number>()
   for (const step of steps) left.set(nameOf(step), (left.get(nameOf(step)) ?? 0) + 1)
   for (const step of fewer) {
-    if (step.do === 'settle' || step.do === 'step') continue
+    if (step.do === 'settle' || step.do === 'step' || isCostly(step)) continue
     const count = left.get(nameOf(step)) ?? 0
     if (count === 0) return false
     left.set(nameOf(step), count - 1)
