@@ -65,7 +65,9 @@ export interface TargetWalk {
   /** All plans up to this length were done. */
   readonly depth: number
   readonly closed: boolean
+  /** Distinct states of target, session and machine that plans were continued from. */
   readonly states: number
+  /** Plans done. */
   readonly transitions: number
   readonly seconds: number
   readonly statesPerSecond: number
@@ -96,7 +98,7 @@ export const walkTarget = async (options: WalkTargetOptions): Promise<TargetWalk
     let progressAt = start
     const walked = await walk({
       ...{ machine, letters, depth, maxStates },
-      execute: (plan) => ground.execute(plan),
+      execute: (plan, isLast) => ground.execute(plan, !isLast),
       ended: () => {
         if (interrupted?.() === true) return 'interrupted'
         return seconds !== undefined && elapsed() > seconds ? `the time was over after ${seconds} s` : undefined
@@ -178,20 +180,20 @@ class Ground {
     this.unavailable = this.runner(target).unavailable
   }
 
-  private runner(target: Target): Runner {
+  private runner(target: Target, fingerprint = true): Runner {
     const { heartbeat } = this.options
     return new Runner(this.options.model, this.machine, target, {
-      ...{ fingerprint: true, ledger: this.ledger },
+      ...{ fingerprint, ledger: this.ledger },
       ...(heartbeat === undefined ? {} : { heartbeat }),
     })
   }
 
   /** Each plan gets a session of its own: what an old one remembers would count as part of the state. */
-  execute(plan: Plan): RunResult | Promise<RunResult> {
+  execute(plan: Plan, fingerprint: boolean): RunResult | Promise<RunResult> {
     const { target } = this
-    if (target === undefined) return this.reopen().then(() => this.execute(plan))
+    if (target === undefined) return this.reopen().then(() => this.execute(plan, fingerprint))
     this.back(target)
-    const runner = this.runner(target)
+    const runner = this.runner(target, fingerprint)
     const result = runner.run(plan)
     if (runner.target !== target || result.trouble !== undefined) {
       runner.target.close()

@@ -19,15 +19,18 @@ export interface WalkOptions {
   readonly depth: number
   /** Distinct states after which the walk is cut short. */
   readonly maxStates: number
-  /** Does a plan from the initial state, with the option `fingerprint`; the same plan always does the same. */
-  readonly execute: (plan: Plan) => RunResult | Promise<RunResult>
+  /**
+   * Does a plan from the initial state; the same plan always does the same. `isLast`: nothing will be continued from
+   * where it leads to, so that no fingerprint is wanted.
+   */
+  readonly execute: (plan: Plan, isLast: boolean) => RunResult | Promise<RunResult>
   /** Why the walk has to end now, asked between runs. */
   readonly ended?: () => string | undefined
   readonly onRun?: (progress: WalkProgress) => void
 }
 
 export interface WalkProgress {
-  /** Distinct states of target, session and judge so far. */
+  /** Distinct states of target, session and judge that were reached by plans which are not of full length. */
   readonly states: number
   /** Plans done: each adds one letter to a plan that led to a new state. */
   readonly transitions: number
@@ -44,6 +47,7 @@ export interface WalkFailure extends FailureKey {
 }
 
 export interface Walked {
+  /** As in `WalkProgress`. */
   readonly states: number
   readonly transitions: number
   /** All plans up to this length were done. */
@@ -76,8 +80,7 @@ export const walk = async (options: WalkOptions): Promise<Walked> => {
   let transitions = 0
   let next: Node[] = []
   let length = 0
-  /** States that plans of this length were the first to reach, and the last of these. */
-  let fresh = 0
+  /** The last state that was new. */
   let latest: { readonly reached: string; readonly plan: Plan } | undefined
 
   const meet = (result: RunResult, node: Omit<Node, 'cells'>): void => {
@@ -89,8 +92,6 @@ export const walk = async (options: WalkOptions): Promise<Walked> => {
     }
     if (reached === undefined || reachedCells === undefined || known.has(reached)) return
     known.add(reached)
-    fresh++
-    if (length === depth) return
     next.push({ ...node, cells: reachedCells })
   }
   const answer = (done: number, closed: boolean, cutShort?: string): Walked => ({
@@ -98,33 +99,34 @@ export const walk = async (options: WalkOptions): Promise<Walked> => {
     failures: [...found.values()],
   })
 
-  meet(await execute({ steps: [] }), { parent: undefined, letter: undefined })
-  while (fresh > 0 && length < depth) {
+  meet(await execute({ steps: [] }, false), { parent: undefined, letter: undefined })
+  while (next.length > 0 && length < depth) {
     const frontier = next
     next = []
-    fresh = 0
     length++
+    const isLast = length === depth
     for (const [index, node] of frontier.entries()) {
       const path = pathTo(node)
       for (const letter of letters) {
-        if (!isPossible(node.cells, letter)) continue
+        // The last rest comes by itself.
+        if ((isLast && letter.do === 'settle') || !isPossible(node.cells, letter)) continue
         const reason = known.size > maxStates ? `more than ${maxStates} states, the bound of this run` : ended()
         if (reason !== undefined) return answer(length - 1, false, `${reason} among the plans of ${length} steps`)
-        const ran = execute({ steps: [...path, letter] })
+        const ran = execute({ steps: [...path, letter] }, isLast)
         const result = ran instanceof Promise ? await ran : ran
         transitions++
         // What was possible in the state that was seen before is possible again, or the target is not the same.
         if (result.skipped > 0) return answer(length - 1, false, UNREPEATED)
-        const before = fresh
+        const before = next.length
         meet(result, { parent: node, letter })
-        if (fresh > before) latest = { reached: result.reached!, plan: { steps: [...path, letter] } }
+        if (next.length > before) latest = { reached: result.reached!, plan: { steps: [...path, letter] } }
         onRun?.({ states: known.size, transitions, depth: length, waiting: next.length + frontier.length - index })
       }
     }
-    if (latest !== undefined && (await execute(latest.plan)).reached !== latest.reached)
+    if (latest !== undefined && (await execute(latest.plan, false)).reached !== latest.reached)
       return answer(length - 1, false, UNREPEATED)
   }
-  return answer(length, fresh === 0)
+  return answer(length, length < depth)
 }
 
 const UNREPEATED = 'the target does not repeat itself: the same plan led to another state than before'
