@@ -5,12 +5,10 @@
 import { Bits } from '../kernel/language/bits.ts'
 import type { Action, Machine } from '../kernel/language/machine.ts'
 import type { AnyScalar } from '../kernel/language/scalar.ts'
-import type { DrawOptions } from '../kernel/play/draw.ts'
+import { type DrawOptions, HOSTILE } from '../kernel/play/draw.ts'
 import type { Plan, PlanStep } from '../kernel/play/plan.ts'
 import { Random } from '../kernel/play/random.ts'
 
-/** The same share as in drawn plans, so that the arms differ in how they draw and not in what they may do. */
-const HOSTILE = 0.25
 const LENGTH_MAX = 100
 const STEPS_MAX = 24
 
@@ -32,9 +30,11 @@ const blindValue = (type: AnyScalar, random: Random): unknown => {
 
 export class RandomArm {
   private readonly ours: readonly Action[]
+  private readonly hostile: number
   private readonly schedule: readonly ((random: Random) => PlanStep)[]
 
-  constructor(machine: Machine, { played, unavailable, steps, saves }: DrawOptions) {
+  constructor(machine: Machine, { played, unavailable, steps, saves, hostile = HOSTILE }: DrawOptions) {
+    this.hostile = hostile
     this.ours = machine.actions.filter(
       // Weight 0 marks actions that cost a second each; both arms leave them to chosen runs.
       (action) => played.includes(action.actor) && !unavailable?.has(action.name) && action.weight > 0,
@@ -49,7 +49,8 @@ export class RandomArm {
   draw(seed: number): Plan {
     const random = new Random(seed)
     const length = 1 + random.below(LENGTH_MAX)
-    const hostile = random.chance(HOSTILE)
+    // The same share as in drawn plans: the arms differ in how they draw, and not in what they may do.
+    const hostile = random.chance(this.hostile)
     const steps: PlanStep[] = []
     while (steps.length < length) {
       const pick = random.below(this.ours.length + this.schedule.length)

@@ -9,6 +9,10 @@ import type { Walk } from './walk.ts'
 const ATTEMPTS = 3
 /** For so many actions after a breach nothing is undone: first it is to be seen what comes of it. */
 const AFTERMATH = 8
+/** How often it is one that gives the other side more to do. */
+const MORE = 0.7
+/** How often the arguments of an action are drawn in search of some that race. */
+const RACES = 12
 /** How often a duty is broken after another one. */
 const AGAIN = 0.1
 
@@ -38,6 +42,54 @@ export class Chooser {
     return this.any(false, false)
   }
 
+  /** An action for which it matters whether it comes before or after what the other side is about to do. */
+  racing(): Drawn | undefined {
+    const racing: Record<'more' | 'other', Drawn[]> = { more: [], other: [] }
+    for (let i = 0; i < this.ours.length; i++) {
+      if (this.mood.alike[i] === 0) continue
+      const tries = this.ours[i]!.args.length === 0 ? 1 : RACES
+      for (let attempt = 0; attempt < tries; attempt++) {
+        const drawn = this.one(i, false)
+        if (drawn === undefined) break
+        const race = this.walk.races(drawn)
+        if (race === undefined) continue
+        racing[race].push(drawn)
+        break
+      }
+    }
+    const { more, other } = racing
+    // What the other side has to do because of us is lost more easily than what it must not do.
+    const list = other.length === 0 || (more.length > 0 && this.random.chance(MORE)) ? more : other
+    return list.length === 0 ? undefined : this.random.pick(list)
+  }
+
+  /** By number of the action, one that is possible; undefined where it is not. */
+  possible(): (Drawn | undefined)[] {
+    return this.ours.map(({ weight }, i) => (weight > 0 ? this.one(i, false) : undefined))
+  }
+
+  /** The action that leads back toward the marked state most, if one does. */
+  homeward(): Drawn | undefined {
+    let best: Drawn | undefined
+    let least = this.walk.away()
+    for (let i = 0; i < this.ours.length; i++) {
+      // What undoes much leads far away first.
+      if (this.ours[i]!.weight < 1) continue
+      const drawn = this.one(i, false)
+      if (drawn === undefined) continue
+      const away = this.walk.away(drawn)
+      if (away >= least) continue
+      least = away
+      best = drawn
+    }
+    return best
+  }
+
+  /** An action that changes how things are done, and is none of those that carry the machine along. */
+  setting(): Drawn | undefined {
+    return this.pick(this.mood.settings, false)
+  }
+
   /** This action, with arguments drawn anew. */
   again(action: Action, hostile: boolean): Drawn | undefined {
     return this.one(this.ours.indexOf(action), hostile)
@@ -55,9 +107,12 @@ export class Chooser {
     return this.walk.sinceBreach === 0 || this.random.chance(AGAIN)
   }
 
-  /** By weight, each tried once. */
   private any(hostile: boolean, alike: boolean): Drawn | undefined {
-    const weights = hostile ? this.mood.breaks : this.weights(alike)
+    return this.pick(hostile ? this.mood.breaks : this.weights(alike), hostile)
+  }
+
+  /** By these weights, each tried once. */
+  private pick(weights: Float64Array, hostile: boolean): Drawn | undefined {
     const { tried, random } = this
     tried.fill(0)
     for (let total = weights.reduce((sum, weight) => sum + weight, 0); total > 1e-9; ) {

@@ -5,7 +5,7 @@
 import type { Action, Machine } from '../language/machine.ts'
 import { Chooser } from './choose.ts'
 import { CARRIES, moodOf } from './mood.ts'
-import { burst, type Pen, refrain, rounds } from './phrases.ts'
+import { burst, type Pen, refrain, rounds, stepsOf } from './phrases.ts'
 import type { Plan, PlanStep } from './plan.ts'
 import { Random } from './random.ts'
 import { Walk, type WalkOptions } from './walk.ts'
@@ -13,7 +13,7 @@ import { Walk, type WalkOptions } from './walk.ts'
 export interface DrawOptions extends WalkOptions {
   /** Actions that cannot be performed on the target at hand. */
   readonly unavailable?: ReadonlySet<string>
-  /** Share of the plans in which we may break duties. Default a third. */
+  /** Share of the plans in which we may break duties. Default `HOSTILE`. */
   readonly hostile?: number
   /** Whether plans contain `save`. */
   readonly saves?: boolean
@@ -24,11 +24,14 @@ export interface DrawOptions extends WalkOptions {
 }
 
 const MAX_STEPS = 100
-const HOSTILE = 0.33
+/** A third of the plans break duties unless something else is asked for. */
+export const HOSTILE = 0.33
 /** How often an action is left out that changes nothing. */
 const IDLE = 0.9
 /** After so many of them in a row it is time to rest. */
 const IDLE_MAX = 3
+/** How often every action is as likely between two accesses of a device. */
+const ALIKE = 0.7
 /** How often we wait for a target that has nothing to do. */
 const IDLE_REST = 0.1
 /** So many of our actions at most come while a device stands still in the middle of its work. */
@@ -66,7 +69,8 @@ export class Drawer {
     let lone = false
     let idle = 0
     for (let misses = 0; walk.length < mood.length && misses < MISSES_MAX; ) {
-      const drawn = choose.next(hush === 1 && lone)
+      const between = mood.watchful && walk.plan.at(-1)?.do === 'step' && random.chance(ALIKE)
+      const drawn = choose.next(between || (hush === 1 && lone))
       if (drawn === undefined) {
         misses++
         walk.settle()
@@ -98,12 +102,13 @@ export class Drawer {
 }
 
 /** What comes between two of our actions: nothing, a rest, or (then it returns true) some device steps. */
-const rest = ({ walk, mood, random }: Pen): boolean => {
+const rest = (pen: Pen): boolean => {
+  const { walk, mood, random } = pen
   // While the stand-in has nothing to do there is nothing to wait for, or to come in between of.
   if (!walk.busy() && !random.chance(IDLE_REST)) return false
   if (random.chance(mood.settle)) walk.settle()
   else if (mood.stepwise > 0 && random.chance(mood.stepwise)) {
-    walk.step(1 + random.below(random.chance(0.3) ? 4 : random.chance(0.8) ? 24 : 64))
+    walk.step(stepsOf(pen))
     return true
   }
   return false

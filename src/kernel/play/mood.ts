@@ -28,6 +28,8 @@ export interface Mood {
   readonly settle: number
   /** That the device takes a few of its smallest steps. */
   readonly stepwise: number
+  /** Device steps count only where the device shows something, and in between every action is as likely. */
+  readonly watchful: boolean
   /** That an action is done over and over, until it is not possible any more. */
   readonly burst: number
   /** That the last few steps are done over and over. */
@@ -45,6 +47,8 @@ export interface Mood {
   readonly calm: Float64Array
   /** The same where all that may be done is as likely. */
   readonly alike: Float64Array
+  /** The same without the actions that carry the machine along. */
+  readonly settings: Float64Array
   /** Favourite values, by number of the action and of the argument; undefined where every value is as welcome. */
   readonly habits: readonly (readonly unknown[] | undefined)[]
 }
@@ -58,6 +62,10 @@ export const CARRIES = 5
 const FEW = 6
 /** Share of the plans that are made of rounds. */
 const ROUNDS = 0.3
+/** Share of the plans that come in between of single accesses, where the device can be stepped. */
+const WATCHFUL = 0.5
+/** Share of those that are made of rounds: each comes in between one access later. */
+const SWEEPS = 0.7
 /** Share of the duties that a hostile plan spares. */
 const SPARED = 0.6
 /** Where nothing is promised any more, what is seldom done since it undoes much is done that much more often. */
@@ -67,10 +75,12 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
   const { saves, steps, maxSteps, rare } = options
   const hostile = random.chance(options.hostile) && !rare
   // A breach needs something to break, and something to come of it.
-  const rounds = random.chance(ROUNDS) && !rare
-  const longest = rounds ? LENGTHS.at(-1)! : Math.max(random.pick(LENGTHS), hostile ? 30 : 0)
+  const watchful = steps && random.chance(hostile ? WATCHFUL / 2 : WATCHFUL) && !rare
+  const rounds = random.chance(watchful ? SWEEPS : ROUNDS) && !rare
+  const longest = rounds || watchful ? LENGTHS.at(-1)! : Math.max(random.pick(LENGTHS), hostile ? 30 : 0)
   // A costly action deserves that something follows.
-  const drawn = rare ? LENGTHS.at(-1)! : 1 + (longest >> 2) + random.below(longest - (longest >> 2))
+  const drawn =
+    rare || (rounds && watchful) ? LENGTHS.at(-1)! : 1 + (longest >> 2) + random.below(longest - (longest >> 2))
   const weights = new Float64Array(ours.length)
   // Who has few actions does them all or none: they mean little one without the other.
   const whole = new Map<Actor, number>()
@@ -84,14 +94,15 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
   const breaks = Float64Array.from(ours, ({ duties }) =>
     hostile && random.chance(1 - SPARED ** duties.length) ? Math.sqrt(duties.length) : 0,
   )
-  const alike = weights.map((_weight, i) => Number(ours[i]!.weight > 0 && ours[i]!.hostile !== true))
+  const alike = weights.map((_weight, i) => (ours[i]!.hostile ? 0 : Math.min(1, ours[i]!.weight)))
   const ruined = weights.map((weight, i) => (ours[i]!.weight < 1 ? weight * UNDO : weight))
   return {
     length: Math.min(maxSteps, drawn),
     breach: hostile ? random.pick([0.1, 0.2, 0.4]) : 0,
     breaks,
-    settle: random.pick([0.03, 0.15, 0.5]),
-    stepwise: steps ? random.pick([0, 0, 0.3, 0.6, 0.9]) : 0,
+    settle: random.pick(watchful ? [0.03, 0.1] : [0.03, 0.15, 0.5]),
+    stepwise: watchful ? random.pick([0.6, 0.9]) : steps ? random.pick([0, 0, 0.3, 0.6, 0.9]) : 0,
+    watchful,
     burst: random.pick([0, 0.1, 0.3, 0.6]),
     refrain: random.pick([0, 0, 0.1, 0.3]),
     rounds,
@@ -101,6 +112,7 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
     ruined,
     calm: weights.map((weight, i) => (ours[i]!.weight < 1 ? 0 : weight)),
     alike,
+    settings: alike.map((weight, i) => (ours[i]!.weight < CARRIES ? weight : 0)),
     habits: ours.map((action) => habitsOf(action, random)),
   }
 }
@@ -155,7 +167,7 @@ const drawScalar = (type: AnyScalar, random: Random): unknown => {
     default: {
       if (type.cells <= 16) return type.low + random.below(type.cells)
       const shape = random.below(4)
-      if (shape === 0) return type.low + random.below(8)
+      if (shape === 0) return type.low + random.below(1 + random.below(8))
       if (shape === 1) return type.low + type.cells - 1 - random.below(4)
       return type.low + random.below(type.cells)
     }

@@ -8,8 +8,12 @@ import { argsFromJson, argsToJson, type Json } from '../language/state.ts'
 export type PlanStep =
   /** Performs an action that we play. `hostile`: also where that breaks a duty of ours. */
   | { readonly do: 'act'; readonly action: Action; readonly args: Args; readonly hostile: boolean }
-  /** Lets the device take so many of its smallest steps; a target without `step` takes as many as it likes. */
-  | { readonly do: 'step'; readonly count: number }
+  /**
+   * Lets the device take so many of its smallest steps; a target without `step` takes as many as it likes. `seen`: only
+   * steps count in which the device shows something, such as an access to memory, so that no moment between two of
+   * them is longer than another. What was performed is plain steps again.
+   */
+  | { readonly do: 'step'; readonly count: number; readonly seen?: true }
   /** Lets the target work until it rests, then asks whether anything is owed. */
   | { readonly do: 'settle' }
   /** Saves the target and goes on with a fresh instance restored from that. */
@@ -29,7 +33,7 @@ export type PlanStepJson =
       readonly args: { readonly [name: string]: Json }
       readonly hostile?: true
     }
-  | { readonly do: 'step'; readonly count: number }
+  | { readonly do: 'step'; readonly count: number; readonly seen?: true }
   | { readonly do: 'settle' }
   | { readonly do: 'save' }
 

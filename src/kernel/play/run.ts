@@ -58,6 +58,8 @@ export interface RunOptions extends JudgeOptions {
 }
 
 const GRACE_MS = 20
+/** A device that shows nothing for so many steps is not waited for. */
+const UNSEEN_MAX = 64
 /** Looks at a target that works by itself before time is given to it. */
 const TURNS = 3
 /** Rounds of waiting: each doubles, together ten times the grace period. */
@@ -95,8 +97,12 @@ export class Runner {
     this.unperformable = { ...model.unavailable?.(target.describe()), ...this.session.unavailable }
   }
 
+  /** What was seen so far. */
+  private seen = 0
+
   /** Takes what the session saw. After a finding nothing more is judged. */
   private readonly sink: Sink = (action, args, note) => {
+    this.seen++
     if (this.finding !== undefined) return
     this.trace.push(note === undefined ? { by: 'target', action, args } : { by: 'target', action, args, note })
     this.commands++
@@ -201,10 +207,7 @@ export class Runner {
         return true
       }
       case 'step': {
-        this.performed.push(step)
-        this.trace.push({ by: 'schedule', do: 'step', count: step.count })
-        if (this.canStep) for (let i = 0; i < step.count && this.target.step!(this.session.device); i++) this.commands++
-        this.session.collect()
+        this.step(step)
         return true
       }
       case 'settle': {
@@ -218,6 +221,37 @@ export class Runner {
         return true
       }
     }
+  }
+
+  /** After each step the target is looked at, so that steps that are counted otherwise lead to the same. */
+  private step({ count, seen }: PlanStep & { readonly do: 'step' }): void {
+    const performed = this.performed.push({ do: 'step', count }) - 1
+    const traced = this.trace.push({ by: 'schedule', do: 'step', count }) - 1
+    if (!this.canStep) {
+      this.session.collect()
+      return
+    }
+    let taken = 0
+    let unseen = 0
+    for (let left = count; left > 0 && !(seen === true && unseen === UNSEEN_MAX) && !this.found; ) {
+      // It may not survive the next one.
+      this.performed[performed] = { do: 'step', count: taken + 1 }
+      if (!this.target.step!(this.session.device)) break
+      taken++
+      this.commands++
+      const before = this.seen
+      this.session.collect()
+      unseen = this.seen === before ? unseen + 1 : 0
+      if (seen !== true || unseen === 0) left--
+    }
+    if (taken > 0) {
+      this.performed[performed] = { do: 'step', count: taken }
+      this.trace[traced] = { by: 'schedule', do: 'step', count: taken }
+      return
+    }
+    this.session.collect()
+    this.performed.pop()
+    this.trace.splice(traced, 1)
   }
 
   /** A target that works by itself is waited for only while something is expected of it, and at the end of a run. */

@@ -4,11 +4,15 @@
  */
 import type { Action, Actor, Args, Erased, Machine } from '../language/machine.ts'
 import { viewOf } from '../language/views.ts'
+import { Home } from './home.ts'
 import type { Drawn } from './mood.ts'
 import type { PlanStep } from './plan.ts'
 
 /** The stand-in stops here: a machine whose eager choices never end would otherwise never be drawn from. */
 const EAGER_MAX = 256
+/** Device steps that the stand-in takes for one action, and how many of them show something. */
+const STEPS_PER_ACTION = 6
+const SEEN_PER_ACTION = 4
 /** After a costly action so many others come that undo nothing. */
 const USE_OF_COSTLY = 16
 
@@ -16,6 +20,12 @@ export interface WalkOptions {
   readonly played: readonly Actor[]
   /** The target does all of its work while we act, so that plans need not wait for it. */
   readonly synchronous?: boolean
+}
+
+/** Device steps: all of them count, or only those that show something. */
+export interface Steps {
+  readonly count: number
+  readonly seen: boolean
 }
 
 export class Walk {
@@ -27,12 +37,15 @@ export class Walk {
   sinceBreach = 0
   /** So many actions are still to make use of a costly one. */
   afterCostly = 0
+  /** Part of an action that the stand-in has done. */
+  private progress = 0
   private readonly machine: Machine
   private readonly synchronous: boolean
   private readonly theirs: readonly Action[]
   private readonly cells: Int32Array
   private readonly before: Int32Array
   private readonly first: Int32Array
+  private readonly home: Home
 
   constructor(machine: Machine, { played, synchronous = false }: WalkOptions) {
     this.machine = machine
@@ -40,6 +53,7 @@ export class Walk {
     this.first = machine.initial()
     this.cells = this.first.slice()
     this.before = this.first.slice()
+    this.home = new Home(machine.layout)
     this.state = viewOf(machine.layout, this.cells)
     this.theirs = machine.actions.filter((action) => !played.includes(action.actor) && action.eager !== undefined)
   }
@@ -48,7 +62,7 @@ export class Walk {
   restart(): void {
     this.plan = []
     this.cells.set(this.first)
-    this.sinceBreach = this.afterCostly = 0
+    this.sinceBreach = this.afterCostly = this.progress = 0
     this.eager(EAGER_MAX)
   }
 
@@ -80,13 +94,78 @@ export class Walk {
     this.eager(EAGER_MAX)
   }
 
-  step(count: number): void {
-    this.plan.push({ do: 'step', count })
-    this.eager(Math.ceil(count / 6))
+  /** Device steps during which the stand-in does nothing: whatever comes next is drawn as if at the first of them. */
+  moment(count: number): void {
+    this.plan.push({ do: 'step', count, seen: true })
+  }
+
+  step({ count, seen }: Steps): void {
+    this.plan.push(seen ? { do: 'step', count, seen } : { do: 'step', count })
+    this.progress += count / (seen ? SEEN_PER_ACTION : STEPS_PER_ACTION)
+    const whole = seen ? Math.floor(this.progress) : Math.ceil(this.progress)
+    this.progress = Math.max(0, this.progress - whole)
+    this.eager(whole)
   }
 
   save(): void {
     this.plan.push({ do: 'save' })
+  }
+
+  /** The state as it is now. */
+  snapshot(): Int32Array {
+    return this.cells.slice()
+  }
+
+  /** Whether an action leads to this state. */
+  leadsTo({ action, resolved }: Drawn, state: Int32Array): boolean {
+    this.before.set(this.cells)
+    action.effect?.(this.state, resolved)
+    const equal = state.every((cell, i) => cell === this.cells[i])
+    this.cells.set(this.before)
+    return equal
+  }
+
+  /** Remembers the state. */
+  mark(): void {
+    this.home.mark(this.cells)
+  }
+
+  /** How far the state is from the one that was marked; with an action, after its effect. */
+  away(next?: Drawn): number {
+    if (next?.action.effect === undefined) return this.home.away(this.cells)
+    this.before.set(this.cells)
+    next.action.effect(this.state, next.resolved)
+    const away = this.home.away(this.cells)
+    this.cells.set(this.before)
+    return away
+  }
+
+  /**
+   * Whether it matters if an action comes before or after what the stand-in is about to do: `more` where it does more
+   * if the action comes first, `other` where it does less, or something else, or the state is another in the end.
+   */
+  races({ action, resolved }: Drawn): 'more' | 'other' | undefined {
+    const start = this.cells.slice()
+    action.effect?.(this.state, resolved)
+    const first = this.rest()
+    const after = this.cells.slice()
+    this.cells.set(start)
+    const last = this.rest()
+    const stillPossible = action.when === undefined || action.when(this.state, resolved)
+    if (stillPossible) action.effect?.(this.state, resolved)
+    const more = this.rest()
+    const differs = after.some((cell, i) => cell !== this.cells[i])
+    this.cells.set(start)
+    const extra = first.map((times, i) => times - last[i]! - more[i]!)
+    if (extra.some((times) => times > 0)) return 'more'
+    return differs || !stillPossible || extra.some((times) => times < 0) ? 'other' : undefined
+  }
+
+  /** Lets the stand-in come to rest; how often it took each of its actions. */
+  private rest(): number[] {
+    const times = this.theirs.map(() => 0)
+    this.eager(EAGER_MAX, times)
+    return times
   }
 
   /** No duty of the action would be broken. */
@@ -113,14 +192,16 @@ export class Walk {
     return action.duties.find((duty) => (duty.given?.(this.state, args) ?? true) && !duty.holds(this.state, args))
   }
 
-  private eager(bound: number): void {
+  private eager(bound: number, times?: number[]): void {
     for (let taken = 0; taken < bound; ) {
       let moved = false
-      for (const action of this.theirs) {
+      for (let i = 0; i < this.theirs.length; i++) {
+        const action = this.theirs[i]!
         const args = action.eager!(this.state)
         if (args === undefined || (action.when !== undefined && !action.when(this.state, args))) continue
         action.effect?.(this.state, args)
         moved = true
+        if (times !== undefined) times[i]!++
         if (++taken >= bound) return
       }
       if (!moved) return

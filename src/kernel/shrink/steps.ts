@@ -43,7 +43,7 @@ const keyOf = (step: PlanStep): number[] => {
     case 'act':
       return [RANK.act, Number(step.hostile), step.action.index, ...step.action.args.map((_, i) => rawOf(step, i))]
     case 'step':
-      return [RANK.step, step.count]
+      return step.seen === true ? [RANK.step, step.count, 1] : [RANK.step, step.count]
     default:
       return [RANK[step.do]]
   }
