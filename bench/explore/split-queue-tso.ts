@@ -282,8 +282,7 @@ export const splitQueueTso = scoped(
         },
         whatIsTakenIsNotFree: {
           clause,
-          holds: ({ driver, memory }) =>
-            driver.at !== 'take' || !driver.free.has(memory.used.at(driver.seen % size)),
+          holds: ({ driver, memory }) => driver.at !== 'take' || !driver.free.has(memory.used.at(driver.seen % size)),
         },
       },
     }),

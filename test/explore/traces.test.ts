@@ -60,6 +60,7 @@ describe('a counterexample', () => {
         kind: 'invariant',
         clause: 'MBOX-PEND',
         steps: [
+          { action: 'driver.toggleMask', args: {}, changes: [{ path: 'mask', before: false, after: true }] },
           {
             action: 'driver.post',
             args: { page: 0 },
@@ -69,7 +70,6 @@ describe('a counterexample', () => {
               { path: 'posts', before: 0, after: 1 },
             ],
           },
-          { action: 'driver.toggleMask', args: {}, changes: [{ path: 'mask', before: false, after: true }] },
           {
             action: 'device.done',
             args: {},

@@ -3,13 +3,15 @@
  * directly. Each call site sees one function only, so that V8 can inline it; nothing is allocated.
  *
  * The state that is expanded is in the words `w`, which the author's conditions see as `s`. A successor is a copy of
- * them in the words `x`, which an effect writes as `n`, and which then become a row.
+ * them in the words `x`, which an effect writes as `n`, and which then become a row. In all of the text `id` is the
+ * number of the state, `k` that of a choice, `a` its arguments, and `o` where in `rows` the next row goes.
  */
 import type { Action, Actor, Machine } from '../language/index.ts'
-import { type PackedView, packedViewOf, wordName } from '../language/packed-views.ts'
+import { packedViewOf, wordName } from '../language/packed-views.ts'
 import { wordLayoutOf } from '../language/word-layout.ts'
 import type { Choices } from './choices.ts'
-import { generate, repeat } from './source.ts'
+import { type Attempt, dispatchOf } from './dispatch.ts'
+import { generate, pieced, repeat } from './source.ts'
 
 /** What an expander meets on its way. */
 export interface Hearer {
@@ -34,7 +36,7 @@ export interface ExpanderOptions {
   readonly hostile: readonly Actor[]
   /** Where successors are put: the words, then the number of the state that they came from. */
   readonly rows: Int32Array
-  /** Where the choice behind each row is put; then steps that change nothing are rows too. */
+  /** Where the choice behind each row is put. With it, steps that change nothing are rows too. */
   readonly labels?: Int32Array | undefined
   readonly hearer: Hearer
 }
@@ -55,13 +57,219 @@ export interface Expander {
   at(): number
 }
 
-/** Rows that a batch is meant to have. Few enough for the nearest cache, many enough to overlap its misses. */
-export const BATCH_ROWS = 2_048
+/** Rows that a batch is meant to have: few enough for a near cache, many enough to overlap misses of the far one. */
+const BATCH_ROWS = 1_024
 /** Most rows that a batch can have: one more state is expanded as long as there are less than `BATCH_ROWS`. */
 export const rowsMaxOf = (choices: Choices): number => BATCH_ROWS + choices.all.length
 
 /** Up to this many words a state is copied by statements, not by a call. */
-const INLINED_WORDS = 8
+const WORDS_INLINED = 8
+/** Typed arrays of at least so many elements do not move, and optimised code knows where they are. */
+const FIXED = 64
+
+type Names = Readonly<Record<string, unknown>>
+
+class Generator {
+  private readonly machine: Machine
+  private readonly choices: Choices
+  private readonly hostile: readonly Actor[]
+  private readonly labelled: boolean
+  private readonly stride: number
+  private readonly names: Names
+  /** How the text names the words, in order. */
+  private readonly words: readonly string[]
+
+  constructor(options: ExpanderOptions, names: Names) {
+    this.machine = options.machine
+    this.choices = options.choices
+    this.hostile = options.hostile
+    this.labelled = options.labels !== undefined
+    const layout = wordLayoutOf(options.machine.layout)
+    this.stride = layout.words + 1
+    this.words = Array.from({ length: layout.words }, (_, i) => wordName(layout, i))
+    this.names = { ...names, copy: undefined, emit: undefined }
+    const moves = {
+      copy: generate('copy', '', [this.copyText()], names),
+      emit: generate('emit', 'o,id,k', [`${this.emitText()}return o`], names),
+    }
+    this.names = { ...names, ...moves }
+  }
+
+  private each(separator: string, text: (word: string, i: number) => string): string {
+    return this.words.map(text).join(separator)
+  }
+
+  private copyText(): string {
+    return this.each('', (word) => `x.${word}=w.${word};`)
+  }
+
+  private emitText(): string {
+    const words = this.each('', (word, i) => `rows[o+${i}]=x.${word};`)
+    const put = `${words}rows[o+${this.stride - 1}]=id;o=o+${this.stride}|0;`
+    if (this.labelled) return `labels[o/${this.stride}|0]=k;${put}`
+    return `if(${this.each('||', (word) => `x.${word}!==w.${word}`)}){${put}}else still[0]=id;`
+  }
+
+  private mayBreach(action: Action): boolean {
+    return this.hostile.includes(action.actor)
+  }
+
+  /** Text for each duty that is true where it is kept or does not apply. */
+  private kept(action: Action): string[] {
+    return action.duties.map(({ safety, given }, d) => {
+      const applies = given === undefined ? '' : `!given${action.index}_${d}(s,a)||`
+      return `(${safety === true ? '' : '!duty||'}${applies}holds${action.index}_${d}(s,a))`
+    })
+  }
+
+  private condition(action: Action): string {
+    const possible = action.when === undefined ? [] : [`when${action.index}(s,a)`]
+    return [...possible, ...(this.mayBreach(action) ? [] : this.kept(action))].join('&&') || 'true'
+  }
+
+  /** Statements that take choice `k`. */
+  private take(action: Action): string {
+    const { machine } = this
+    const i = action.index
+    const short = this.words.length <= WORDS_INLINED
+    const breaches = this.mayBreach(action) && machine.breach !== undefined ? this.kept(action) : []
+    const changes = action.effect !== undefined || breaches.length > 0 || this.labelled
+    const goals = machine.stepGoals.map((goal, g) =>
+      goal.action === i
+        ? `if(stepGoalOpen[${g}]===1&&stepGoal${g}(s,a)){stepGoalOpen[${g}]=0;hearer.stepGoalReached(${g},id)}`
+        : '',
+    )
+    return [
+      `taken[${i}]++;`,
+      ...goals,
+      ...breaches.map((duty, d) => `const b${d}=!${duty};`),
+      changes || machine.steps.length > 0 ? (short ? this.copyText() : 'copy();') : '',
+      action.effect === undefined ? '' : `effect${i}(n,a);`,
+      machine.steps.length > 0 ? `judge(${JSON.stringify(action.name)},k,id);` : '',
+      ...breaches.map((_, d) => `if(b${d})breach(n,clause${i}_${d});`),
+      changes ? (short ? this.emitText() : 'o=emit(o,id,k);') : 'still[0]=id;',
+    ].join('')
+  }
+
+  /** The step laws, between effect and breach; one that was broken once is not evaluated again. */
+  private judge(): unknown {
+    const { machine } = this
+    const laws = machine.steps.map(
+      ({ safety }, j) =>
+        `if(stepOpen[${j}]===1&&${safety === true ? '' : 'duty&&'}!law${j}(s,n,by)){stepOpen[${j}]=0;hearer.stepBroken(${j},id,k)}`,
+    )
+    const names = {
+      ...this.names,
+      ...numbered(
+        'law',
+        machine.steps.map(({ holds }) => holds),
+      ),
+    }
+    const duty = machine.unspecified === undefined ? 'true' : '!unspecified(n)'
+    return generate('judge', 'by,k,id', laws, names, `const duty=${duty};`)
+  }
+
+  /** What is asked of every distinct state: invariants, and goals that were not reached yet. */
+  check(): unknown {
+    const { invariants, goals } = this.machine
+    const laws = invariants.map(
+      ({ safety }, i) =>
+        `if(lawOpen[${i}]===1&&${safety === true ? '' : 'duty&&'}!law${i}(s)){lawOpen[${i}]=0;hearer.invariantBroken(${i},id)}`,
+    )
+    const reached = goals.map(
+      (_, i) => `if(goalOpen[${i}]===1&&goal${i}(s)){goalOpen[${i}]=0;hearer.goalReached(${i},id)}`,
+    )
+    return generate('check', 'id,duty', [...laws, ...reached], {
+      ...this.names,
+      ...numbered(
+        'law',
+        invariants.map(({ holds }) => holds),
+      ),
+      ...numbered(
+        'goal',
+        goals.map(({ holds }) => holds),
+      ),
+    })
+  }
+
+  /** Tries every choice that can be possible in a state. */
+  tryAll(): unknown {
+    const { machine, choices } = this
+    const names = {
+      ...this.names,
+      ...Object.fromEntries(machine.actions.flatMap(bindings)),
+      ...numbered(
+        'stepGoal',
+        machine.stepGoals.map(({ when }) => when),
+      ),
+      args: choices.all.map(({ args }) => args),
+      breach: machine.breach,
+      judge: this.judge(),
+    }
+    /** Functions that try all choices of an action, or one, or take one that is known to be possible. */
+    const attempts: Record<string, unknown> = {}
+    const call = ({ action, choices: some, certain }: Attempt): string => {
+      const i = action.index
+      const first = choices.starts[i]!
+      const end = choices.starts[i + 1]!
+      const take = `const a=args[k];${certain ? this.take(action) : `if(${this.condition(action)}){${this.take(action)}}`}`
+      if (!certain && some === undefined && end - first > 1) {
+        attempts[`all${i}`] ??= generate(
+          `all${i}`,
+          'o,id,duty',
+          [`for(let k=${first};k<${end};k++){${take}}return o`],
+          names,
+        )
+        return `o=all${i}(o,id,duty);`
+      }
+      const name = `${certain ? 'take' : 'try'}${i}`
+      attempts[name] ??= generate(name, 'o,id,duty,k', [`${take}return o`], names)
+      const ks = some ?? Array.from({ length: end - first }, (_, j) => first + j)
+      return ks.map((k) => `o=${name}(o,id,duty,${k});`).join('')
+    }
+    const statements = dispatchOf({
+      machine,
+      choices,
+      actions: machine.actions.filter((action) => !action.hostile || this.mayBreach(action)),
+      duties: (action) => {
+        if (action.duties.length === 0 || this.mayBreach(action)) return 'never'
+        return machine.unspecified === undefined ? 'always' : 'sometimes'
+      },
+      word: (word) => `w.${this.words[word]!}`,
+      call,
+    })
+    return chained(statements, { ...this.names, ...attempts })
+  }
+
+  expand(): (arena: Int32Array, first: number, end: number) => number {
+    const { stride } = this
+    const load = this.each('', (word, i) => `w.${word}=arena[p+${i}];`)
+    const written = this.each('||', (word, i) => `w.${word}!==arena[p+${i}]`)
+    const names = {
+      ...this.names,
+      load: generate('load', 'arena,p', [load], this.names),
+      written: generate('written', 'arena,p', [`return ${written}`], this.names),
+      check: this.check(),
+      tryAll: this.tryAll(),
+    }
+    const text = `
+let id=first,o=0
+for(;id<last&&o<${BATCH_ROWS * stride};id++){
+  const p=Math.imul(id,${stride})
+  begun[0]=id
+  load(arena,p)
+  const duty=${this.machine.unspecified === undefined ? 'true' : '!unspecified(s)'}
+  check(id,duty)
+  const from=o
+  o=tryAll(o,id,duty)
+  if(o===from&&still[0]!==id)hearer.rested(id,duty)
+  if(written(arena,p))hearer.wroteTo(id)
+}
+filled[0]=o
+return id`
+    return generate('expand', 'arena,first,last', [text], names)
+  }
+}
 
 /** Names of an action's functions in the generated text. */
 const bindings = (action: Action): [string, unknown][] => [
@@ -74,172 +282,43 @@ const bindings = (action: Action): [string, unknown][] => [
   ]),
 ]
 
-/** Text that is true where the duty is kept or does not apply. */
-const kept = (action: Action, d: number): string => {
-  const duty = action.duties[d]!
-  const name = `${action.index}_${d}`
-  const given = duty.given === undefined ? '' : `!given${name}(s,a)||`
-  return `(${duty.safety === true ? '' : '!duty||'}${given}holds${name}(s,a))`
+const numbered = (name: string, values: readonly unknown[]): Names =>
+  Object.fromEntries(values.map((value, i) => [`${name}${i}`, value]))
+
+/** A function that hands its first parameter, the place of the next row, from one piece to the next. */
+const chained = (statements: readonly string[], names: Names): unknown => {
+  const parameters = 'o,id,duty'
+  const pieces = pieced(statements).map((piece, i) =>
+    generate(`choose${i}`, parameters, [`${piece.join('\n')}\nreturn o`], names),
+  )
+  const calls = repeat(pieces.length, '', (i) => `o=choose${i}(${parameters});`)
+  return generate('tryAll', parameters, [`${calls}return o`], numbered('choose', pieces))
 }
 
-export const expanderOf = ({ machine, choices, hostile, rows, labels, hearer }: ExpanderOptions): Expander => {
-  const layout = wordLayoutOf(machine.layout)
-  const stride = layout.words + 1
-  const before: PackedView = packedViewOf(machine.layout)
-  const after: PackedView = packedViewOf(machine.layout)
-  const taken = new Float64Array(machine.actions.length)
-  const lasting = {
-    s: before.state,
-    w: before.words,
-    n: after.state,
-    x: after.words,
-    rows,
-    labels,
-    hearer,
-    taken,
-    /** The state whose last step changed nothing; the state that was begun last; rows so far, in words. */
-    still: new Int32Array(64).fill(-1),
-    begun: new Int32Array(64),
-    end: new Int32Array(64),
-    lawOpen: new Uint8Array(64 + machine.invariants.length).fill(1),
-    goalOpen: new Uint8Array(64 + machine.goals.length).fill(1),
-    stepOpen: new Uint8Array(64 + machine.steps.length).fill(1),
-    stepGoalOpen: new Uint8Array(64 + machine.stepGoals.length).fill(1),
-  }
-  const each = (separator: string, text: (name: string, i: number) => string): string =>
-    repeat(layout.words, separator, (i) => text(wordName(layout, i), i))
-  const short = layout.words <= INLINED_WORDS
-  const copyText = each('', (name) => `x.${name}=w.${name};`)
-  const differs = each('||', (name) => `x.${name}!==w.${name}`)
-  const putText = `${each('', (name, i) => `rows[o+${i}]=x.${name};`)}rows[o+${layout.words}]=id;o=o+${stride}|0;`
-  const emitText =
-    labels === undefined
-      ? `if(${differs}){${putText}}else still[0]=id;`
-      : `labels[o/${stride}|0]=k;still[0]=id;${putText}`
-  const copy = short ? copyText : 'copy();'
-  const emit = short ? emitText : 'o=emit(o,id,k);'
-  const moves = {
-    copy: generate('', [`${copyText}`], lasting),
-    emit: generate('o,id,k', [`${emitText}return o;`], lasting),
-  }
-
-  const judgeSteps = machine.steps.map(
-    ({ safety }, j) =>
-      `if(stepOpen[${j}]===1&&${safety === true ? '' : 'duty&&'}!holds${j}(s,n,by)){stepOpen[${j}]=0;hearer.stepBroken(${j},id,k)}`,
-  )
-  const judge = generate(
-    'by,k,id',
-    judgeSteps,
-    {
-      ...lasting,
-      ...Object.fromEntries(machine.steps.map((law, j) => [`holds${j}`, law.holds])),
-      unspecified: machine.unspecified,
-    },
-    machine.unspecified === undefined ? 'const duty=true;' : 'const duty=!unspecified(n);',
-  )
-
-  /** Text of one action: tries every choice of it, and returns where the next row goes. */
-  const attempt = (action: Action): string => {
-    const i = action.index
-    const mayBreach = hostile.includes(action.actor)
-    const first = choices.starts[i]!
-    const end = choices.starts[i + 1]!
-    const duties = action.duties.map((_, d) => kept(action, d))
-    const possible = action.when === undefined ? [] : [`when${i}(s,a)`]
-    const condition = [...possible, ...(mayBreach ? [] : duties)].join('&&') || 'true'
-    const breachable = mayBreach && machine.breach !== undefined && duties.length > 0
-    const changes = action.effect !== undefined || breachable || labels !== undefined
-    const body = [
-      `taken[${i}]++;`,
-      ...machine.stepGoals.map(({ action }, g) =>
-        action === i
-          ? `if(stepGoalOpen[${g}]===1&&stepGoal${g}(s,a)){stepGoalOpen[${g}]=0;hearer.stepGoalReached(${g},id)}`
-          : '',
-      ),
-      breachable ? duties.map((duty, d) => `const b${d}=!${duty};`).join('') : '',
-      changes || machine.steps.length > 0 ? copy : '',
-      action.effect === undefined ? '' : `effect${i}(n,a);`,
-      machine.steps.length > 0 ? `judge(${JSON.stringify(action.name)},k,id);` : '',
-      breachable ? duties.map((_, d) => `if(b${d})breach(n,clause${i}_${d});`).join('') : '',
-      changes ? emit : 'still[0]=id;',
-    ].join('')
-    const one = `const a=args[k];if(${condition}){${body}}`
-    const all = end - first === 1 ? `const k=${first};${one}` : `for(let k=${first};k<${end};k++){${one}}`
-    return `(o,id,duty)=>{${all}return o}`
-  }
-  const names = {
-    ...lasting,
-    ...moves,
-    ...Object.fromEntries(machine.actions.flatMap(bindings)),
-    ...Object.fromEntries(machine.stepGoals.map(({ when }, g) => [`stepGoal${g}`, when])),
-    args: choices.all.map(({ args }) => args),
-    breach: machine.breach,
-    judge,
-  }
-  const attempts = machine.actions.filter((action) => !action.hostile || hostile.includes(action.actor)).map(attempt)
-  const tryAll = chain(attempts, names)
-
-  const laws = machine.invariants.map(
-    ({ safety }, i) =>
-      `if(lawOpen[${i}]===1&&${safety === true ? '' : 'duty&&'}!law${i}(s)){lawOpen[${i}]=0;hearer.invariantBroken(${i},id)}`,
-  )
-  const goals = machine.goals.map(
-    (_, i) => `if(goalOpen[${i}]===1&&goal${i}(s)){goalOpen[${i}]=0;hearer.goalReached(${i},id)}`,
-  )
-  const check = generate('id,duty', [...laws, ...goals], {
-    ...lasting,
-    ...Object.fromEntries(machine.invariants.map(({ holds }, i) => [`law${i}`, holds])),
-    ...Object.fromEntries(machine.goals.map(({ holds }, i) => [`goal${i}`, holds])),
-  })
-  const visit = `
-let id=first,o=end[0]
-for(;id<last&&o<${BATCH_ROWS * stride};id++){
-  const p=Math.imul(id,${stride})
-  begun[0]=id
-  load(arena,p)
-  const duty=${machine.unspecified === undefined ? 'true' : '!unspecified(s)'}
-  check(id,duty)
-  const from=o
-  o=tryAll(o,id,duty)
-  if(o===from&&still[0]!==id)hearer.rested(id,duty)
-  if(written(arena,p))hearer.wroteTo(id)
-}
-end[0]=o
-return id`
-  const load = generate('arena,p', [each('', (name, i) => `w.${name}=arena[p+${i}];`)], lasting)
-  const written = generate('arena,p', [`return ${each('||', (name, i) => `w.${name}!==arena[p+${i}]`)}`], lasting)
-  const expand = generate<Expander['expand']>('arena,first,last', [visit], {
-    ...lasting,
-    ...{ load, written, check, tryAll, unspecified: machine.unspecified },
-  })
+export const expanderOf = (options: ExpanderOptions): Expander => {
+  const { machine, rows, labels, hearer } = options
+  const before = packedViewOf(machine.layout)
+  const after = packedViewOf(machine.layout)
+  const open = (laws: readonly unknown[]): Uint8Array => new Uint8Array(FIXED + laws.length).fill(1)
+  const taken = new Float64Array(FIXED + machine.actions.length)
+  const filled = new Int32Array(FIXED)
+  const begun = new Int32Array(FIXED)
+  const expand = new Generator(options, {
+    ...{ s: before.state, w: before.words, n: after.state, x: after.words },
+    ...{ rows, labels, hearer, taken, filled, begun, unspecified: machine.unspecified },
+    /** The last state in which a step changed nothing. */
+    still: new Int32Array(FIXED).fill(-1),
+    lawOpen: open(machine.invariants),
+    goalOpen: open(machine.goals),
+    stepOpen: open(machine.steps),
+    stepGoalOpen: open(machine.stepGoals),
+  }).expand()
+  const stride = wordLayoutOf(machine.layout).words + 1
   return {
     state: before.state,
-    taken,
-    expand: (arena, first, last) => {
-      lasting.end[0] = 0
-      return expand(arena, first, last)
-    },
-    count: () => lasting.end[0]! / stride,
-    at: () => lasting.begun[0]!,
+    taken: taken.subarray(0, machine.actions.length),
+    expand,
+    count: () => filled[0]! / stride,
+    at: () => begun[0]!,
   }
-}
-
-/** A function that hands its first parameter, the place of the next row, from one function to the next. */
-const chain = (
-  functions: readonly string[],
-  names: Readonly<Record<string, unknown>>,
-): ((o: number, id: number, duty: boolean) => number) => {
-  const all = Object.fromEntries(
-    functions.map((text, i) => [`act${i}`, (generate('', [`return ${text}`], names) as () => unknown)()]),
-  )
-  const calls = functions.map((_, i) => `o=act${i}(o,id,duty);`)
-  const groups: string[][] = []
-  for (const [i, call] of calls.entries()) {
-    if (i % 64 === 0) groups.push([])
-    groups.at(-1)!.push(call)
-  }
-  const outer = Object.fromEntries(
-    groups.map((group, g) => [`all${g}`, generate('o,id,duty', [`${group.join('')}return o`], all)]),
-  )
-  return generate('o,id,duty', [`${groups.map((_, g) => `o=all${g}(o,id,duty);`).join('')}return o`], outer)
 }

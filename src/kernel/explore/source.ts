@@ -4,7 +4,7 @@
 const PIECE = 8_000
 
 /** Groups texts so that each group stays below `PIECE`. */
-const grouped = (texts: readonly string[]): string[][] => {
+export const pieced = (texts: readonly string[]): string[][] => {
   const groups: string[][] = []
   let length = PIECE
   for (const text of texts) {
@@ -19,19 +19,22 @@ const grouped = (texts: readonly string[]): string[][] => {
 }
 
 /**
- * A function that runs the statements in order. `names` are visible to them as constants; `head` opens every piece, for
+ * A function, called `name` in profiles, that runs the statements in order. `names` are visible to them as constants; `head` opens every piece, for
  * variables that no statement hands to the next.
  */
 export const generate = <F>(
+  name: string,
   parameters: string,
   statements: readonly string[],
   names: Readonly<Record<string, unknown>> = {},
   head = '',
 ): F => {
-  const groups = grouped(statements)
-  const parts = groups.map((group, i) => `const f${i}=(${parameters})=>{${head}\n${group.join('\n')}}`)
+  const groups = pieced(statements)
+  const parts = groups.map((group, i) => `const ${name}_${i}=(${parameters})=>{${head}\n${group.join('\n')}}`)
   const whole =
-    groups.length === 1 ? 'f0' : `(${parameters})=>{${groups.map((_, i) => `f${i}(${parameters})`).join(';')}}`
+    groups.length === 1
+      ? `${name}_0`
+      : `(${parameters})=>{${groups.map((_, i) => `${name}_${i}(${parameters})`).join(';')}}`
   const text = `'use strict';const {${Object.keys(names).join(',')}}=N\n${parts.join('\n')}\nreturn ${whole}`
   return new Function('N', text)(names) as F
 }

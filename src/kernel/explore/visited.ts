@@ -126,6 +126,8 @@ export class PlainVisited implements Visited {
     const next = allocate(length)
     if (next === undefined) return false
     this.slots = next
+    // Written before it is read: a page that is read first is mapped twice.
+    next.fill(0)
     const batch = this.hashes.length - 1
     for (let first = 0; first < this.count; first += batch) {
       const count = Math.min(batch, this.count - first)

@@ -106,7 +106,11 @@ const below = (n: number): Scalar<number> => int(0, bound('below', n, 1, MAX_CEL
 
 const mod = (modulus: number): ModType => {
   bound('mod', modulus, 2, 2 ** 30)
-  const wrap = (value: number): number => ((value % modulus) + modulus) % modulus
+  const last = modulus - 1
+  const wrap =
+    (modulus & last) === 0
+      ? (value: number): number => value & last
+      : (value: number): number => ((value % modulus) + modulus) % modulus
   return {
     kind: 'mod',
     cells: modulus,

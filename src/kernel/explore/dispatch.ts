@@ -1,0 +1,171 @@
+/**
+ * Which actions are worth trying in a state. A guard reads the state through accessors, so it can be asked what it
+ * reads first, and what it says when it knows no more than that: `driver.at` is "wait", so `driver.add` is impossible
+ * whatever else holds. From this a decision tree is made over the fields that guards read first, before the search
+ * begins. It leaves out nothing that is possible, as long as a guard depends on the state and its arguments alone,
+ * which the audit of transitions would find out.
+ */
+import { type Action, type Machine, viewOf } from '../language/index.ts'
+import { type Field, maskOf, wordLayoutOf } from '../language/word-layout.ts'
+import type { Choice, Choices } from './choices.ts'
+
+/** One thing to try, and whether its guard is known to hold. */
+export interface Attempt {
+  readonly action: Action
+  /** Choices to try; undefined: all. */
+  readonly choices: readonly number[] | undefined
+  readonly certain: boolean
+}
+
+export interface DispatchOptions {
+  readonly machine: Machine
+  readonly choices: Choices
+  readonly actions: readonly Action[]
+  /** What has to hold beside `when`: the duties of the action, in some states or in all of them, or nothing. */
+  readonly duties: (action: Action) => 'never' | 'sometimes' | 'always'
+  /** Text of a word of the state. */
+  readonly word: (index: number) => string
+  /** Text of the calls that try something. */
+  readonly call: (attempt: Attempt) => string
+}
+
+/** More values of a field than this are not told apart. */
+const VALUES_MAX = 16
+const DEPTH_MAX = 4
+/** Choices of one action that are told apart. */
+const WAYS_MAX = 16
+/** Guards that are asked, in all. */
+const QUESTIONS_MAX = 20_000
+/** A field is worth asking for when no more than so many times as many guards are left as there were before. */
+const SPREAD = 2
+
+/** What a guard says that knows a few cells: an answer, or the cell that it wants to know next. */
+type Outcome = boolean | { readonly wants: number }
+
+/** Asks guards about states of which only some cells are known. */
+class Oracle {
+  questions = 0
+  private readonly state: object
+  private known: ReadonlyMap<number, number> = new Map()
+
+  constructor(machine: Machine) {
+    const always = new Map(machine.layout.leaves.filter(({ type }) => type.cells === 1).map(({ cell }) => [cell, 0]))
+    const cells = new Proxy([], {
+      get: (_target, key) => {
+        const cell = Number(key)
+        const value = this.known.get(cell) ?? always.get(cell)
+        if (value === undefined) throw new Wants(cell)
+        return value
+      },
+      set: () => {
+        throw new Wants(-1)
+      },
+    })
+    this.state = viewOf(machine.layout, cells as unknown as Int32Array)
+  }
+
+  ask(holds: (s: object) => boolean, known: ReadonlyMap<number, number>): Outcome {
+    this.questions++
+    this.known = known
+    try {
+      return holds(this.state) === true
+    } catch (error) {
+      // What a guard throws by itself is for the search to find and to explain.
+      return { wants: error instanceof Wants ? error.cell : -1 }
+    }
+  }
+}
+
+class Wants extends Error {
+  readonly cell: number
+  constructor(cell: number) {
+    super()
+    this.cell = cell
+  }
+}
+
+/** A choice, or all choices of an action that has too many. */
+interface Item {
+  readonly action: Action
+  readonly choice: number | undefined
+  readonly holds: (s: object) => boolean
+}
+
+/** The condition under which a choice is possible; `duties`: its duties are part of it. */
+const conditionOf =
+  ({ action, args }: Choice, duties: boolean) =>
+  (s: object): boolean =>
+    (action.when === undefined || action.when(s, args)) &&
+    (!duties ||
+      action.duties.every((duty) => (duty.given !== undefined && !duty.given(s, args)) || duty.holds(s, args)))
+
+const itemsOf = (action: Action, choices: Choices, duties: boolean): Item[] => {
+  const first = choices.starts[action.index]!
+  const end = choices.starts[action.index + 1]!
+  const one = (k: number) => conditionOf(choices.all[k]!, duties)
+  if (end - first > WAYS_MAX) {
+    // Impossible only if every way is, which is asked of a few: see `survivors`.
+    return [{ action, choice: undefined, holds: () => true }]
+  }
+  return Array.from({ length: end - first }, (_, i) => ({ action, choice: first + i, holds: one(first + i) }))
+}
+
+/** Statements that make the calls for a state in `w`, and no call for a choice that cannot be possible. */
+export const dispatchOf = ({ machine, choices, actions, duties, word, call }: DispatchOptions): string[] => {
+  const oracle = new Oracle(machine)
+  const fields = new Map(wordLayoutOf(machine.layout).fields.map((field) => [field.cell, field]))
+
+  const callsOf = (items: readonly Item[], certain: boolean): string[] => {
+    const byAction = new Map<Action, Item[]>()
+    for (const item of items) byAction.set(item.action, [...(byAction.get(item.action) ?? []), item])
+    return [...byAction].map(([action, ways]) => {
+      const all = ways.length === choices.starts[action.index + 1]! - choices.starts[action.index]!
+      const some = all || ways[0]!.choice === undefined ? undefined : ways.map(({ choice }) => choice!)
+      return call({ action, choices: some, certain })
+    })
+  }
+
+  const readable = (field: Field | undefined, known: ReadonlyMap<number, number>): field is Field =>
+    field !== undefined &&
+    2 ** field.bits <= VALUES_MAX &&
+    (field.only === undefined || known.get(field.only.tag) === field.only.value)
+
+  const statements = (items: readonly Item[], known: ReadonlyMap<number, number>, depth: number): string[] => {
+    const certain: Item[] = []
+    const open: Item[] = []
+    const byCell = new Map<number, Item[]>()
+    for (const item of items) {
+      const outcome = oracle.questions < QUESTIONS_MAX ? oracle.ask(item.holds, known) : { wants: -1 }
+      if (outcome === false) continue
+      if (outcome === true)
+        (item.choice === undefined || duties(item.action) === 'sometimes' ? open : certain).push(item)
+      else if (depth < DEPTH_MAX && readable(fields.get(outcome.wants), known))
+        byCell.set(outcome.wants, [...(byCell.get(outcome.wants) ?? []), item])
+      else open.push(item)
+    }
+    const texts: string[] = []
+    for (const [cell, group] of byCell) {
+      const { word: index, shift, bits } = fields.get(cell)!
+      const values = machine.layout.leaves.find((leaf) => leaf.cell === cell)!.type.cells
+      const cases = Array.from({ length: values }, (_, value) => {
+        const more = new Map(known).set(cell, value)
+        return { more, left: group.filter((item) => oracle.ask(item.holds, more) !== false) }
+      })
+      const left = cases.reduce((sum, each) => sum + each.left.length, 0)
+      if (left > SPREAD * group.length) {
+        open.push(...group)
+        continue
+      }
+      const text = cases.map(({ more, left }, value) =>
+        left.length === 0 ? '' : `case ${value}:{${statements(left, more, depth + 1).join('')}break}`,
+      )
+      texts.push(`switch(${word(index)}>>>${shift}&${maskOf(bits)}){${text.join('')}}`)
+    }
+    return [...texts, ...callsOf(certain, true), ...callsOf(open, false)]
+  }
+  return statements(
+    actions.flatMap((action) => itemsOf(action, choices, duties(action) === 'always')),
+    new Map(),
+    0,
+  )
+}
