@@ -373,8 +373,8 @@ export class SplitDriver {
     this.put(gpa, Uint8Array.of(value & 0xff, (value >>> 8) & 0xff))
   }
   private put(gpa: Gpa, data: Uint8Array): void {
-    this.shadow?.note(gpa, data)
-    this.target.store(gpa, data)
+    if (this.shadow === undefined) this.target.store(gpa, data)
+    else this.shadow.store(gpa, data)
   }
 }
 

@@ -48,15 +48,24 @@ export class Shadow {
     for (const page of this.pages) page.inUse = false
   }
 
-  /** These bytes are right: the driver wrote them, or a device that may. */
+  /** What the driver writes. The first time in a run its whole page is put in order with it. */
+  store(gpa: Gpa, data: Uint8Array): void {
+    const page = this.pageOf(gpa)
+    if (page === undefined || page.inUse) {
+      this.note(gpa, data)
+      this.target.store(gpa, data)
+      return
+    }
+    page.inUse = true
+    this.note(gpa, data)
+    this.target.store(page.start, Uint8Array.from(page.bytes))
+    if (gpa + data.length > page.start + page.bytes.length) this.target.store(gpa, data)
+  }
+
+  /** These bytes are right: a device that may wrote them. */
   note(gpa: Gpa, data: Uint8Array): void {
     const page = this.pageOf(gpa)
-    if (page === undefined) return
-    if (!page.inUse) {
-      page.bytes.set(this.target.load(page.start, page.bytes.length))
-      page.inUse = true
-    }
-    page.bytes.set(data.subarray(0, page.bytes.length - (gpa - page.start)), gpa - page.start)
+    page?.bytes.set(data.subarray(0, page.bytes.length - (gpa - page.start)), gpa - page.start)
   }
 
   /** Tells each run of bytes that are not what they should be, once. Of pages that are long out of use, one a time. */
