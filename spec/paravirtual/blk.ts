@@ -195,6 +195,7 @@ export const blk = ({ size, sectors, contents, readOnly, kinds, parts, least }: 
       },
       'backend.fail': {
         does: 'The back end lets the next request fail.',
+        weight: 2,
         when: (s) => !s.failing && s.phase === 'running' && !s.chains.some((chain) => outstanding(chain.at)),
         effect: (s) => void (s.failing = true),
       },

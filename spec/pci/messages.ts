@@ -100,7 +100,7 @@ export const messages = (vectors: number) => {
       },
       'driver.maskFunction': {
         args: { on: t.flag },
-        weight: 2,
+        weight: 4,
         when: (s, { on }) => s.hasMessages && isUp(s) && s.functionMask !== on,
         effect(s, { on }) {
           s.functionMask = on
@@ -129,7 +129,7 @@ export const messages = (vectors: number) => {
       'driver.rewrite': {
         does: 'Gives an entry its other address and data.',
         args: { vector },
-        weight: 2,
+        weight: 4,
         when: (s) => s.hasMessages && isReachable(s),
         requires: {
           onlyWhileMasked: { clause: clause('PCI-MSIX-06'), holds: (s, { vector }) => s.entries.at(vector).masked },

@@ -98,6 +98,7 @@ export const registers = () =>
       },
       'driver.setCommand': {
         args: { decode: t.flag, master: t.flag, intxOff: t.flag },
+        weight: 3,
         when: (s) => isUp(s),
         effect(s, { decode, master, intxOff }) {
           s.decode = decode
@@ -218,6 +219,13 @@ export const registers = () =>
         when: (s) => s.resetting,
         effect: (s) => void (s.resetting = false),
         eager: (s) => (s.resetting ? {} : undefined),
+      },
+      'device.answerIdle': {
+        does: 'Whether it did anything when bus mastering came on after a function-level reset, before it was started.',
+        args: { idle: t.flag },
+        requires: {
+          nothingOfBefore: { clause: clause('PCI-FLR-02'), holds: (_s, { idle }) => idle, safety: true },
+        },
       },
       'device.access': {
         does: 'Reads or writes guest memory.',

@@ -19,7 +19,17 @@ export const deviceStatus = scoped(
         features: featureOffer({ windows, values, mmio: mmio === 1 }),
       },
       {
-        shared: ['written', 'resetting', 'overtaken', 'resets', 'agreement', 'needsReset', 'broken', 'accepted'],
+        shared: [
+          'written',
+          'resetting',
+          'overtaken',
+          'resets',
+          'agreement',
+          'needsReset',
+          'broken',
+          'accepted',
+          'strange',
+        ],
         synchronised: ['driver.setStatus', 'driver.reset', 'device.finishReset', 'device.answerStatus'],
       },
     ),

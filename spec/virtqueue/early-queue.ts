@@ -111,10 +111,25 @@ export const earlyQueue = () =>
       },
     },
     owes: {
-      'device.use': {
-        clause: clause('VIO-STAT-17'),
-        when: (s) => s.live && s.kicked && s.queue === 'published' && !s.resetting,
-      },
+      'device.use': [
+        {
+          clause: clause('VIO-STAT-17'),
+          when: (s) => s.live && s.kicked && s.queue === 'published' && !s.resetting,
+        },
+        // A device that agrees to bits that it did not offer has masked them out: all goes on as if they were not there.
+        {
+          clause: clause('HRD-20'),
+          when: (s) =>
+            s.strange &&
+            s.agreement === 'kept' &&
+            !s.needsReset &&
+            s.live &&
+            s.kicked &&
+            s.queue === 'published' &&
+            !s.resetting,
+          safety: true,
+        },
+      ],
       'device.configInterrupt': { clause: clause('VIO-STAT-04'), when: (s) => s.configOwed, safety: true },
     },
     invariants: {

@@ -23,7 +23,7 @@ export const service = ({ size }: { readonly size: number }) =>
       'driver.lap': { when: (s) => !s.held },
       'backend.hold': {
         does: 'The back end keeps every request that reaches it from now on.',
-        weight: 2,
+        weight: 3,
         when: (s) => !s.held && s.phase === 'running',
         effect: (s) => void (s.held = true),
       },

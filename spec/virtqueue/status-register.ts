@@ -17,6 +17,9 @@ const before: Readonly<Record<DriverBit, number | undefined>> = {
   DRIVER_OK: FEATURES_OK,
 }
 
+/** The duty to accept offered bits only. */
+const ONLY_OFFERED = clause('VIO-FEAT-01').id
+
 /** What other parts may borrow. */
 export const statusState = {
   /** Bits that the driver has written since the last reset, FEATURES_OK included even where it was refused. */
@@ -31,6 +34,8 @@ export const statusState = {
   needsReset: t.flag,
   /** The driver broke a duty since the last reset. */
   broken: t.flag,
+  /** All that it broke is that it accepted a bit that was not offered. */
+  strange: t.flag,
 }
 
 export const statusRegister = (mmio: boolean) =>
@@ -102,7 +107,7 @@ export const statusRegister = (mmio: boolean) =>
           s.written = noBits
           s.cleared = undefined
           s.agreement = 'open'
-          s.needsReset = s.overtaken = s.broken = false
+          s.needsReset = s.overtaken = s.broken = s.strange = false
         },
       },
       'device.finishReset': {
@@ -194,7 +199,10 @@ export const statusRegister = (mmio: boolean) =>
     owes: {
       'device.finishReset': { clause: clause('VIO-STAT-05'), when: (s) => s.resetting, safety: true },
     },
-    breach: (s) => void (s.broken = true),
+    breach(s, { id }) {
+      s.strange = id === ONLY_OFFERED && (!s.broken || s.strange)
+      s.broken = true
+    },
     unspecified: (s) => s.broken,
     steps: {
       anAgreementEndsByResetOnly: {

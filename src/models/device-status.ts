@@ -13,7 +13,8 @@ import { arenaOf, VirtioDriver, virtioOf } from './guest/virtio-device.ts'
 
 const VERSION_1 = 1n << BigInt(FEATURE.VERSION_1)
 /** Accepting them changes how rings and kicks look, which is the matter of other machines. */
-const OTHER_FORMATS = (1n << BigInt(FEATURE.RING_PACKED)) | (1n << BigInt(FEATURE.NOTIFICATION_DATA))
+const NOTIFICATION_DATA = 1n << BigInt(FEATURE.NOTIFICATION_DATA)
+const OTHER_FORMATS = (1n << BigInt(FEATURE.RING_PACKED)) | NOTIFICATION_DATA
 const WINDOW_SELECT: Readonly<Record<number, number>> = {
   [FEATURE_WINDOWS.high]: 1,
   [FEATURE_WINDOWS.low]: 0,
@@ -24,7 +25,9 @@ const WATCHED = 4
 /** More returns of one chain than this add nothing. */
 const RETURNS_MAX = 3
 
-const firstMissing = (offered: bigint): bigint => {
+/** A bit that was not offered: one that changes what a kick looks like, so that it shows when it takes effect. */
+const oneMissing = (offered: bigint): bigint => {
+  if ((offered & NOTIFICATION_DATA) === 0n) return NOTIFICATION_DATA
   let bit = VERSION_1 << 1n
   while ((offered & bit) !== 0n) bit <<= 1n
   return bit
@@ -166,7 +169,7 @@ class DeviceStatusSession implements Session {
       case 'withoutVersion':
         return offered & ~VERSION_1
       case 'notOffered':
-        return VERSION_1 | firstMissing(this.#offered)
+        return VERSION_1 | oneMissing(this.#offered)
       default:
         return 0n
     }

@@ -41,6 +41,8 @@ export class PciFunctionSession implements Session {
   #resetting = false
   /** A reset has brought the function to its initial state. */
   #erased = false
+  /** That was a function-level reset. */
+  #afterFunctionReset = false
   #published = false
   #capacity = 0
 
@@ -69,7 +71,7 @@ export class PciFunctionSession implements Session {
   }
 
   start(): void {
-    this.#resetting = this.#erased = false
+    this.#resetting = this.#erased = this.#afterFunctionReset = false
     this.#pci.landmark.bar.base = this.#home
     if (this.#capabilities.hasPower) this.#capabilities.wake()
     this.#driver.restart()
@@ -119,7 +121,7 @@ export class PciFunctionSession implements Session {
       this.#tell('device.answerInspection', { identity: identityIsReadOnly(config), list: listIsSound(config) })
     },
     'driver.resetFunction': () => {
-      this.#resetting = this.#erased = true
+      this.#resetting = this.#erased = this.#afterFunctionReset = true
       this.#capabilities.startReset()
     },
     'driver.setPower': ({ to }) => {
@@ -222,9 +224,18 @@ export class PciFunctionSession implements Session {
     // Before bus mastering comes on, or messages of before would leave.
     if (!this.#erased) this.#messages?.switchOff()
     enableFunction(config, bars)
+    if (this.#afterFunctionReset && this.#published) this.#answerIdle()
     if (this.#erased && this.#messages !== undefined) this.#tell('device.answerFresh', this.#messages.fresh())
-    this.#erased = false
+    this.#erased = this.#afterFunctionReset = false
     this.#bringUp()
+  }
+
+  /** Bus mastering is on, and the device is not started: what was under way before the reset must be gone. */
+  #answerIdle(): void {
+    const { target } = this.#driver
+    target.settle(0)
+    const isAccess = target.events().some((event) => event.kind === 'dma' && event.device === this.device)
+    this.#tell('device.answerIdle', { idle: this.#request.returned() === 0 && !isAccess })
   }
 
   #provoke(): void {
