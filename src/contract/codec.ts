@@ -191,7 +191,8 @@ export class Fields<R extends Props, P extends Props> extends Codec<Decoded<R, P
           if (!present && !Object.hasOwn(required, name)) continue
           const field = all[name]!
           const result = field.validate(present ? u[name] : undefined, t.appendContext(context, name, field, u[name]))
-          if (result._tag === 'Left') errors.push(...result.left)
+          // One by one: a list may hold more mistakes than a call takes arguments.
+          if (result._tag === 'Left') for (const error of result.left) errors.push(error)
           else value[name] = result.right
         }
         return errors.length > 0 ? t.failures(errors) : t.success(value as Decoded<R, P>)

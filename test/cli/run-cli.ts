@@ -3,6 +3,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll } from 'vitest'
+import type { Context } from '../../src/cli/command.ts'
+import { runProgram } from '../../src/cli/program.ts'
+import { styleOf } from '../../src/report/style.ts'
 
 export const root = path.resolve(import.meta.dirname, '../..')
 const main = path.join(root, 'dist/src/cli/main.js')
@@ -53,18 +56,49 @@ export const cli = (args: readonly string[], options: RunOptions = {}): Promise<
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })))
 }
 
+/** The same without a process of its own: starting one takes longer than most of what a command does. */
+export const here = async (args: readonly string[], options: Pick<RunOptions, 'cwd' | 'env'> = {}): Promise<Ran> => {
+  const { cwd: folder = temporary(), env = {} } = options
+  const written = { stdout: '', stderr: '' }
+  const context: Context = {
+    print: (text) => (written.stdout += `${text}\n`),
+    complain: (text) => (written.stderr += `${text}\n`),
+    printJson: (value) => (written.stdout += JSON.stringify(value)),
+    style: styleOf(false),
+    live: false,
+    env,
+    signal: new AbortController().signal,
+    onExit: () => {},
+  }
+  const before = process.cwd()
+  try {
+    process.chdir(folder)
+    return { code: await runProgram(args, context, folder), ...written }
+  } finally {
+    process.chdir(before)
+  }
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: documents of many shapes, looked into by assertions
 type Document = any
 
-/** The one JSON document on standard output. */
-export const json = async (
-  args: readonly string[],
-  options?: RunOptions,
-): Promise<{ code: number | null; value: Document }> => {
-  const { code, stdout, stderr } = await cli([...args, '--json'], options)
+interface Answer {
+  readonly code: number | null
+  readonly value: Document
+}
+
+const documentOf = ({ code, stdout, stderr }: Ran): Answer => {
   try {
     return { code, value: JSON.parse(stdout) }
   } catch {
     throw new Error(`expected JSON, found ${stdout}, exit code ${code}, and on standard error ${stderr}`)
   }
 }
+
+/** The one JSON document on standard output, of a program. */
+export const json = async (args: readonly string[], options?: RunOptions): Promise<Answer> =>
+  documentOf(await cli([...args, '--json'], options))
+
+/** The same without a process of its own. */
+export const hereJson = async (args: readonly string[], options?: Pick<RunOptions, 'cwd' | 'env'>): Promise<Answer> =>
+  documentOf(await here([...args, '--json'], options))

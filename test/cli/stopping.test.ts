@@ -1,57 +1,131 @@
-import { readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { cli, root, temporary } from './run-cli.ts'
+import { cli, here, root, temporary } from './run-cli.ts'
 
-const adapter = path.join(root, 'test/fixtures/adapters/adapter.mjs')
+const LOOK_MS = 50
+/** Of what /proc tells: the signal number of SIGHUP, which Node itself does not listen for, and clock ticks. */
+const SIGHUP_BIT = 1n
+const TICK_MS = 10
+/** Where /proc does not tell, a program is given so many times as long. */
+const SLOWNESS = 3
 
-/** Interrupted once, some time after it has begun to work. */
-const interrupted = (args: readonly string[], cwd = temporary(), afterMs = 1500) =>
-  cli(args, { cwd, onStart: (child) => setTimeout(() => child.kill('SIGINT'), afterMs).unref() })
+/** How long a program has worked since it listens for signals, in ms of CPU; undefined where nobody can tell. */
+const workedMs = (pid: number): number | undefined => {
+  try {
+    const [, mask] = /^SigCgt:\s*(\w+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    if (mask === undefined) return undefined
+    if ((BigInt(`0x${mask}`) & SIGHUP_BIT) === 0n) return 0
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const [user, system] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 13)
+    return (Number(user) + Number(system)) * TICK_MS
+  } catch {
+    return undefined
+  }
+}
 
-describe('Ctrl-C', () => {
-  it('ends an exploration with what was seen up to then', async () => {
-    const { code, stdout } = await interrupted(['explore', 'virtio-blk', '--json'])
+/** A process that has ended and was not waited for is still there. */
+const runs = (pid: number): boolean => {
+  try {
+    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return false
+  }
+}
+
+interface Stop {
+  readonly cwd?: string
+  readonly signal?: NodeJS.Signals
+  readonly env?: Readonly<Record<string, string>>
+  /** A file in `cwd` that has to be there first. */
+  readonly file?: string
+  /** How long it has to have worked, start included; on a busy machine that takes as long as it takes. */
+  readonly cpuMs?: number
+}
+
+/** A program that is stopped once it works. */
+const stopped = (args: readonly string[], { cwd = temporary(), signal = 'SIGINT', env = {}, ...when }: Stop = {}) =>
+  cli(args, {
+    cwd,
+    env,
+    onStart: (child) => {
+      const since = performance.now()
+      const timer = setInterval(() => {
+        const worked = workedMs(child.pid!) ?? (performance.now() - since) / SLOWNESS
+        if (worked <= (when.cpuMs ?? 0)) return
+        if (when.file !== undefined && !existsSync(path.join(cwd, when.file))) return
+        clearInterval(timer)
+        child.kill(signal)
+      }, LOOK_MS)
+      child.on('close', () => clearInterval(timer))
+    },
+  })
+
+// They mostly wait.
+describe.concurrent('a stop', () => {
+  it('ends an exploration with what was seen up to then', async ({ expect }) => {
+    const { code, stdout } = await stopped(['explore', 'virtio-blk', '--json'], { cpuMs: 1600 })
     expect(code).toBe(130)
     const value = JSON.parse(stdout)
     expect(value.result).toBe('cut-short')
     expect(value.states).toBeGreaterThan(0)
   })
 
-  it('ends a campaign with what was seen up to then', async () => {
+  it('ends a campaign with what was seen up to then', async ({ expect }) => {
     const cwd = temporary()
-    const args = ['run', 'split-queue', 'virtio-blk', '--runs', '1000000', '--json', '--reporter', 'json=partial.json']
-    const { code, stdout } = await interrupted(args, cwd, 3000)
+    const reports = ['default', 'json=partial.json'].flatMap((each) => ['--reporter', each])
+    const args = ['run', 'split-queue', 'virtio-blk', '--runs', '1000000', ...reports]
+    const { code } = await stopped(args, { cwd, cpuMs: 2000 })
     expect(code).toBe(130)
-    const value = JSON.parse(stdout)
+    const value = JSON.parse(readFileSync(path.join(cwd, 'partial.json'), 'utf8'))
     expect(value).toMatchObject({ interrupted: true, exit: 130 })
     expect(value.machines[0].runs).toBeGreaterThan(0)
-    expect(readdirSync(cwd)).toContain('partial.json')
     expect(readdirSync(cwd).filter((name) => name.endsWith('.tmp'))).toEqual([])
   })
 
-  it('ends a check of an adapter that never answers', async () => {
-    const target = `stdio:'${process.execPath}' ${adapter} no-handshake`
-    const { code, stdout } = await interrupted(['check', target, '--timeout', '600000', '--json'])
-    expect([code, stdout]).toEqual([130, ''])
+  it.each(['SIGINT', 'SIGHUP', 'SIGTERM'] as const)('by %s leaves neither folder nor process', async (signal) => {
+    const cwd = temporary()
+    const TMPDIR = path.join(cwd, 'tmp')
+    mkdirSync(TMPDIR)
+    // It never answers.
+    const args = ['check', "stdio:sh -c 'echo $$ > here; exec sleep 1000'", '--timeout', '600000']
+    const { code, stdout } = await stopped(args, { cwd, signal, env: { TMPDIR }, file: 'here' })
+    expect([code, stdout]).toEqual([{ SIGINT: 130, SIGHUP: 129, SIGTERM: 143 }[signal], ''])
+    expect(readdirSync(TMPDIR)).toEqual([])
+    const pid = Number(readFileSync(path.join(cwd, 'here'), 'utf8'))
+    expect(runs(pid)).toBe(false)
   })
 
-  it('ends a check of a module that never comes back', async () => {
+  it('ends a check of a module that never comes back', async ({ expect }) => {
     const cwd = temporary()
-    writeFileSync(path.join(cwd, 'spins.mjs'), 'export default () => { for (;;); }')
-    const { code } = await interrupted(['check', 'module:./spins.mjs', '--timeout', '600000'], cwd)
+    const spins =
+      'import { writeFileSync } from "node:fs"; export default () => { writeFileSync("here", ""); for (;;); }'
+    writeFileSync(path.join(cwd, 'spins.mjs'), spins)
+    const { code } = await stopped(['check', 'module:./spins.mjs', '--timeout', '600000'], { cwd, file: 'here' })
     expect(code).toBe(130)
   })
 
-  it('ends a score', async () => {
-    const { code } = await interrupted(['score'])
+  it('ends a score', async ({ expect }) => {
+    const { code } = await stopped(['score'], { cpuMs: 800 })
     expect(code).toBe(130)
   })
 })
 
-it('a reader that has had enough is no error', async () => {
-  const { code, stderr } = await cli(['list', 'clauses'], { onStart: (child) => child.stdout!.destroy() })
-  expect([code, stderr]).toEqual([0, ''])
+describe.concurrent('a reader that has had enough', () => {
+  it('is no error', async ({ expect }) => {
+    const { code, stderr } = await cli(['list', 'clauses'], { onStart: (child) => child.stdout!.destroy() })
+    expect([code, stderr]).toEqual([0, ''])
+  })
+
+  it('makes no campaign conform', async ({ expect }) => {
+    const { code, stderr } = await cli(['run', 'split-queue', '--runs', '1000000'], {
+      onStart: (child) => child.stdout!.destroy(),
+    })
+    expect([code, stderr]).toEqual([130, ''])
+  })
 })
 
 it('no text of a target reaches the terminal as it is', async () => {
@@ -89,7 +163,7 @@ it('no text of a target reaches the terminal as it is', async () => {
     ],
     ['run', 'virtio-blk', '--target', 'module:./evil.mjs', '--runs', '3', '--reporter', 'markdown'],
   ]) {
-    const { stdout, stderr } = await cli(command, { cwd })
+    const { stdout, stderr } = await here(command, { cwd })
     expect(stdout + stderr, command.join(' ')).toContain('evil')
     expect((stdout + stderr).replaceAll('\n', ''), command.join(' ')).not.toMatch(/[\p{Cc}\u202e]/u)
   }

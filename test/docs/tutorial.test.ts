@@ -4,14 +4,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cli, json } from '../cli/run-cli.ts'
+import { here, hereJson } from '../cli/run-cli.ts'
 import { blocksOf, root, textOf } from './pages.ts'
 
 const PAGE = 'docs/tutorial.md'
 const TARGET = 'stdio:python3 device.py'
 const CLAUSE = 'VIO-NTF-03'
 /** Enough to meet the mistake with any of a few seeds; too few for every goal. */
-const RUN = ['run', '--target', TARGET, '--runs', '40']
+const RUN = ['run', '--target', TARGET, '--runs', '30']
 
 const CLASS = '\n\n\nclass Device'
 const END = '\n\n\nif __name__'
@@ -65,21 +65,24 @@ describe.skipIf(without)('the device', { timeout: 60_000 }, () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   beforeAll(async () => {
-    const { code, stderr } = await cli(['init', '--lang', 'python'], at)
+    const { code, stderr } = await here(['init', '--lang', 'python'], at)
     expect([code, stderr]).toEqual([0, ''])
   })
 
   test('is nothing as an empty file, and an adapter after the first step', async () => {
     write('')
-    expect((await cli(['check', TARGET], at)).code).toBe(3)
+    expect((await here(['check', TARGET], at)).code).toBe(3)
     write(blocksOf(PAGE, 'python')[0]!)
-    expect(await json(['check', TARGET], at)).toMatchObject({ code: 0, value: { ok: true } })
+    expect(await hereJson(['check', TARGET], at)).toMatchObject({ code: 0, value: { ok: true } })
   })
 
   test('breaks the clause of the page with its mistake, replays it, and is cured by one line', async () => {
     expect(textOf(PAGE)).toContain(`(${CLAUSE})`)
     write(exchanged(device, right, mistake))
-    const { code, value } = await json([...RUN, 'split-queue', '--max-bugs', '1'], at)
+    const { code, value } = await hereJson(
+      [...RUN, 'split-queue', '--max-bugs', '1', '--shrink', '200', '--no-minimality'],
+      at,
+    )
     expect(code).toBe(1)
     const found = value.machines[0].counterexamples
     expect(found.map((each: { clause: string; law: string }) => [each.clause, each.law])).toEqual([
@@ -87,17 +90,17 @@ describe.skipIf(without)('the device', { timeout: 60_000 }, () => {
     ])
     const [file] = readdirSync(path.join(folder, '.iospec/counterexamples'))
     const replay = ['replay', `.iospec/counterexamples/${file}`, '--target', TARGET]
-    expect(await json(replay, at)).toMatchObject({
+    expect(await hereJson(replay, at)).toMatchObject({
       code: 1,
       value: { reproduced: true, verdict: 'violates', clause: CLAUSE },
     })
     write(device)
-    expect(await json(replay, at)).toMatchObject({ code: 0, value: { reproduced: false, verdict: 'conforms' } })
+    expect(await hereJson(replay, at)).toMatchObject({ code: 0, value: { reproduced: false, verdict: 'conforms' } })
   })
 
   test('conforms in the end', async () => {
     write(device)
-    const { code, value } = await json([...RUN, 'all'], at)
+    const { code, value } = await hereJson([...RUN, 'all'], at)
     // Goals may be missed in so few runs; nothing else may be wrong.
     expect([0, 4]).toContain(code)
     for (const machine of value.machines) {

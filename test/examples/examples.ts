@@ -19,13 +19,18 @@ export interface Example {
   build(directory: string): string
   readonly door: typeof stdioDoor
   readonly wire: typeof openStdioWire | undefined
+  readonly linesMax: number
+  /** Runs of each machine in which the honest device conforms; with the one that laps the ring, or without. */
+  readonly honest: { readonly runs: number; readonly rare: boolean }
 }
 
-export const examples: readonly Example[] = [
-  {
+export const examples = {
+  c: {
     name: 'c',
     needs: 'gcc',
     file: 'virtio-blk-mmio.c',
+    linesMax: 200,
+    honest: { runs: 60, rare: true },
     build(directory) {
       execFileSync('make', ['-s', '-C', directory, 'CC=gcc -Werror'], { stdio: 'pipe' })
       return `'${directory}/build/virtio-blk-mmio'`
@@ -33,30 +38,37 @@ export const examples: readonly Example[] = [
     door: stdioDoor,
     wire: openStdioWire,
   },
-  {
+  python: {
     name: 'python',
     needs: 'python3',
     file: 'virtio_blk_mmio.py',
+    linesMax: 200,
+    // A lap of the ring takes it eight seconds.
+    honest: { runs: 40, rare: false },
     build: (directory) => `python3 '${directory}/virtio_blk_mmio.py'`,
     door: stdioDoor,
     wire: openStdioWire,
   },
-  {
+  typescript: {
     name: 'typescript',
     needs: 'node',
     file: 'virtio-blk-mmio.ts',
     build: (directory) => `${directory}/virtio-blk-mmio.ts`,
     door: moduleDoor,
     wire: undefined,
+    linesMax: 250,
+    honest: { runs: 60, rare: true },
   },
-]
+} as const satisfies Record<string, Example>
 
 /** Why an example cannot run here, if it cannot. */
 export const missing = ({ needs }: Example): string | undefined =>
   spawnSync(needs, ['--version'], { stdio: 'ignore' }).status === 0 ? undefined : `${needs} is not installed`
 
-export const mutationsOf = ({ name }: Example): string[] =>
-  readdirSync(path.join(root, name, 'mutations')).filter((file) => file.endsWith('.patch'))
+export const folderOf = ({ name }: Example): string => path.join(root, name)
+
+export const mutationsOf = (example: Example): string[] =>
+  readdirSync(path.join(folderOf(example), 'mutations')).filter((file) => file.endsWith('.patch'))
 
 /** A copy of an example in a directory of its own, built, perhaps with a mutation applied. */
 export function prepare(
