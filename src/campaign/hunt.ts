@@ -60,7 +60,7 @@ export class Ground {
     }
   }
 
-  private fresh(withFault: boolean): Runner {
+  private fresh(withFault: boolean, fingerprint = false): Runner {
     const { fault, ...plain } = this.options
     const seeded = fault as Fault
     const honest = {
@@ -69,7 +69,7 @@ export class Ground {
       ...plain,
     }
     const target: Target = openReference(withFault ? this.options : honest)
-    return new Runner(this.model, this.machine, target, { fingerprint: true })
+    return new Runner(this.model, this.machine, target, { fingerprint })
   }
 
   /** Fresh machines on both sides: nothing is carried over from what was run before. */
@@ -92,9 +92,11 @@ export class Ground {
   }
 
   /** Runs a plan on a fresh faulty reference. */
-  readonly execute = (plan: Plan): RunResult => {
+  readonly execute = (plan: Plan): RunResult => this.executed(plan, false)
+
+  private executed(plan: Plan, fingerprint: boolean): RunResult {
     this.faulty.target.close()
-    this.faulty = this.fresh(true)
+    this.faulty = this.fresh(true, fingerprint)
     return this.faulty.run(plan)
   }
 
@@ -105,7 +107,9 @@ export class Ground {
 
   /** What a walk over the values of the plan says, if it came to an end. */
   walk(plan: Plan, hit: Failing, maxExecutions: number, interrupted: () => boolean): Minimality {
-    return proveMinimal({ plan, execute: this.execute, same: fails(hit), maxExecutions, interrupted })
+    const execute = (candidate: Plan): RunResult => this.executed(candidate, true)
+    const { machine } = this
+    return proveMinimal({ plan, machine, execute, same: fails(hit), maxExecutions, interrupted })
   }
 
   close(): void {

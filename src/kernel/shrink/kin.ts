@@ -89,13 +89,14 @@ const mayStandFor = (other: Failing, failing: Failing): boolean =>
   other.hardening === failing.hardening &&
   !sameFailing(other, failing)
 
-/** The least plan that does less; or that does as much with lower values, where it breaks the same law by another clause. */
+/** The least plan that does less; or that does as much with lower values, where law or clause is the same. */
 const least = (others: readonly Kin[], failing: Failing, steps: Steps): Kin | undefined => {
   let best: Kin | undefined
   for (const other of others) {
     const { steps: fewer } = other.plan
     if (compareLists(fewer, best?.plan.steps ?? steps) >= 0 || !isWithin(fewer, steps)) continue
-    if (fewer.length < steps.length || other.failing.law === failing.law) best = other
+    const akin = other.failing.law === failing.law || other.failing.clause === failing.clause
+    if (akin || fewer.length < steps.length) best = other
   }
   return best
 }
