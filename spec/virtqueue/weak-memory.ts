@@ -8,100 +8,33 @@
  * The whole set is explored with notifications that order no memory at all. A scope that lacks a barrier has notifications
  * that order everything at both ends, so that what is lost there is lost for want of the barrier alone.
  */
-import { machine, type ReadonlyCells, scoped, t } from '../../src/kernel/language/index.ts'
+import { machine, scoped, t } from '../../src/kernel/language/index.ts'
 import { type ClauseId, clause } from '../clauses/index.ts'
+import { drain, isOutdated, isPending, load } from './memory-location.ts'
+import { checkWeakBounds, clauseUnder, type Place, type WeakBounds, weakScopes } from './weak-memory-barriers.ts'
 import {
-  drain,
-  forgetsLoads,
-  isOutdated,
-  isPending,
-  type Location,
-  load,
-  location,
-  setAll,
-  waitsForLoads,
-  waitsForStores,
-} from './memory-location.ts'
-import {
-  checkWeakBounds,
-  clauseUnder,
-  type Place,
-  strengthOf,
-  type WeakBounds,
-  weakScopes,
-} from './weak-memory-barriers.ts'
+  canBe,
+  DEVICE_WORDS,
+  DRIVER_WORDS,
+  INDEXES,
+  isDrained,
+  loadAfresh,
+  WORDS,
+  weakRing,
+} from './weak-memory-ring.ts'
 
-/** Locations of each slot, and those of the ring as a whole: what one side writes and the other reads. */
-const DRIVER_WORDS = ['address', 'length', 'request', 'entry'] as const
-const DEVICE_WORDS = ['answer', 'used'] as const
-const WORDS = [...DRIVER_WORDS, ...DEVICE_WORDS] as const
-const DRIVER_INDEXES = ['availIdx', 'usedEvent'] as const
-const DEVICE_INDEXES = ['usedIdx', 'availEvent'] as const
-const INDEXES = [...DRIVER_INDEXES, ...DEVICE_INDEXES] as const
-
-type Word = (typeof WORDS)[number]
-type Index = (typeof INDEXES)[number]
-type Slot = { readonly [W in Word]: Location }
-type Ring = { readonly slots: ReadonlyCells<Slot> } & { readonly [I in Index]: Location }
-
-const areInMemory = (ring: Ring, words: readonly Word[], indexes: readonly Index[]): boolean =>
-  indexes.every((index) => !isPending(ring[index])) &&
-  ring.slots.every((slot) => words.every((word) => !isPending(slot[word])))
-
-const loadAll = (ring: Ring, words: readonly Word[], indexes: readonly Index[]): void => {
-  for (const index of indexes) load(ring[index])
-  for (let i = 0; i < ring.slots.length; i++) for (const word of words) load(ring.slots.at(i)[word])
-}
+const early = t.flag
 
 const weakMemoryMachine = (bounds: WeakBounds) => {
-  const { size, wrap, requests, eventIdx } = checkWeakBounds(bounds)
+  const { size, requests, eventIdx } = checkWeakBounds(bounds)
   const ordering = bounds.ordering === 1
-  const number = t.mod(wrap)
-  const at = location(number)
-
-  /** The slot that the request of this number uses, and the numbers of its neighbours in the same slot. */
-  const slotOf = (request: number): number => (request + wrap - 1) % size
-  const previous = (request: number): number => number.plus(request, -size)
-  const following = (request: number): number => number.plus(request, size)
-  const next = (request: number): number => number.plus(request, 1)
-
-  /** A load may have been performed early, with an older value. */
-  const early = t.flag
-  const can = (early: boolean, from: Readonly<Location>): boolean => !early || isOutdated(from)
-
-  const has = (place: Place): boolean => strengthOf(bounds, place) !== 'none'
-  const driverPasses = (place: Place, s: Ring & { readonly driverReads: boolean }): boolean =>
-    !(waitsForLoads(strengthOf(bounds, place)) && s.driverReads) &&
-    (!waitsForStores(strengthOf(bounds, place)) || areInMemory(s, DRIVER_WORDS, DRIVER_INDEXES))
-  const devicePasses = (place: Place, s: Ring & { readonly deviceReads: boolean }): boolean =>
-    !(waitsForLoads(strengthOf(bounds, place)) && s.deviceReads) &&
-    (!waitsForStores(strengthOf(bounds, place)) || areInMemory(s, DEVICE_WORDS, DEVICE_INDEXES))
-  const passDriver = (place: Place, s: Ring): void => {
-    if (forgetsLoads(strengthOf(bounds, place))) loadAll(s, DEVICE_WORDS, DEVICE_INDEXES)
-  }
-  const passDevice = (place: Place, s: Ring): void => {
-    if (forgetsLoads(strengthOf(bounds, place))) loadAll(s, DRIVER_WORDS, DRIVER_INDEXES)
-  }
+  const { state, initial, number, barrier, slotOf, next, previous, following, isWanted, armed } = weakRing(bounds)
   const clauseOf = (own: ClauseId, ...restsOn: Place[]) => clause(clauseUnder(bounds, own, restsOn))
-
-  /** Whether the other side wants to hear of the publication that led to `published`. */
-  const isWanted = (wish: number, published: number): boolean =>
-    eventIdx === 1 ? next(wish) === published : wish === 0
-  /** What a side writes to be told of the publication after `position`. */
-  const armed = (position: number): number => (eventIdx === 1 ? position : 0)
 
   return machine({
     source: 'VIRTIO 1.4',
     state: {
-      // Written by the driver: two words of a descriptor, the buffer that the device reads, the available entry.
-      // Written by the device: the buffer that the driver reads, the used entry.
-      slots: t.array(size, t.record({ address: at, length: at, request: at, entry: at, answer: at, used: at })),
-      availIdx: at,
-      /** `used_event`, or without EVENT_IDX the flags word: 1 asks for silence. */
-      usedEvent: at,
-      usedIdx: at,
-      /** `avail_event`, or the flags word of the used ring. */
-      availEvent: at,
+      ...state,
       /** Notifications that have arrived and were not yet taken. */
       kick: t.flag,
       interrupt: t.flag,
@@ -143,10 +76,7 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
       taken: number,
       deviceReads: t.flag,
     },
-    initial(s) {
-      for (let slot = 0; slot < size; slot++)
-        for (const word of WORDS) setAll(s.slots.at(slot)[word], number.plus(slot + 1, -size))
-    },
+    initial,
     actions: {
       'memory.drainWord': {
         does: 'A store to a word of a slot leaves the store buffer.',
@@ -177,13 +107,13 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         effect(s) {
           const request = next(s.availIdx.stored)
           for (const word of DRIVER_WORDS) s.slots.at(slotOf(request))[word].stored = request
-          s.driver = has('driver-before-index') ? 'wrote' : 'ordered'
+          s.driver = barrier('driver-before-index').stands ? 'wrote' : 'ordered'
         },
       },
       'driver.barrierBeforeIndex': {
-        when: (s) => s.driver === 'wrote' && driverPasses('driver-before-index', s),
+        when: (s) => s.driver === 'wrote' && barrier('driver-before-index').mayPass(s),
         effect(s) {
-          passDriver('driver-before-index', s)
+          barrier('driver-before-index').pass(s)
           s.driver = 'ordered'
         },
       },
@@ -192,13 +122,13 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         when: (s) => s.driver === 'ordered',
         effect(s) {
           s.availIdx.stored++
-          s.driver = has('driver-after-index') ? 'published' : 'exposed'
+          s.driver = barrier('driver-after-index').stands ? 'published' : 'exposed'
         },
       },
       'driver.barrierAfterIndex': {
-        when: (s) => s.driver === 'published' && driverPasses('driver-after-index', s),
+        when: (s) => s.driver === 'published' && barrier('driver-after-index').mayPass(s),
         effect(s) {
-          passDriver('driver-after-index', s)
+          barrier('driver-after-index').pass(s)
           s.driver = 'exposed'
         },
       },
@@ -208,7 +138,7 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         effect: (s) => void (s.driver = isWanted(s.availEvent.seen, s.availIdx.stored) ? 'kicking' : 'idle'),
       },
       'driver.kick': {
-        when: (s) => s.driver === 'kicking' && (!ordering || areInMemory(s, DRIVER_WORDS, DRIVER_INDEXES)),
+        when: (s) => s.driver === 'kicking' && (!ordering || isDrained('driver', s)),
         effect(s) {
           s.kick = true
           s.driver = 'idle'
@@ -220,17 +150,17 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         does: 'Reads `used.idx`; with nothing new there, asks for an interrupt.',
         when: (s) => s.driver === 'idle' && !s.driverSleeps,
         effect(s) {
-          if (s.usedIdx.seen !== s.consumed) s.driver = has('driver-before-entry') ? 'saw' : 'reading'
+          if (s.usedIdx.seen !== s.consumed) s.driver = barrier('driver-before-entry').stands ? 'saw' : 'reading'
           else {
             s.usedEvent.stored = armed(s.consumed)
-            s.driver = has('driver-after-arming') ? 'armed' : 'looking'
+            s.driver = barrier('driver-after-arming').stands ? 'armed' : 'looking'
           }
         },
       },
       'driver.barrierBeforeEntry': {
-        when: (s) => s.driver === 'saw' && driverPasses('driver-before-entry', s),
+        when: (s) => s.driver === 'saw' && barrier('driver-before-entry').mayPass(s),
         effect(s) {
-          passDriver('driver-before-entry', s)
+          barrier('driver-before-entry').pass(s)
           s.driver = 'reading'
         },
       },
@@ -238,7 +168,7 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         does: 'Reads the used entry, and begins to read the buffer.',
         args: { early },
         when: (s, { early }) =>
-          s.driver === 'reading' && !s.driverReads && can(early, s.slots.at(slotOf(next(s.consumed))).used),
+          s.driver === 'reading' && !s.driverReads && canBe(early, s.slots.at(slotOf(next(s.consumed))).used),
         effect(s, { early }) {
           s.consumed++
           if (!early) load(s.slots.at(slotOf(s.consumed)).used)
@@ -249,16 +179,16 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
       'driver.read': {
         does: 'Has read the buffer.',
         args: { early },
-        when: (s, { early }) => s.driverReads && can(early, s.slots.at(slotOf(s.consumed)).answer),
+        when: (s, { early }) => s.driverReads && canBe(early, s.slots.at(slotOf(s.consumed)).answer),
         effect(s, { early }) {
           if (!early) load(s.slots.at(slotOf(s.consumed)).answer)
           s.driverReads = false
         },
       },
       'driver.barrierAfterArming': {
-        when: (s) => s.driver === 'armed' && driverPasses('driver-after-arming', s),
+        when: (s) => s.driver === 'armed' && barrier('driver-after-arming').mayPass(s),
         effect(s) {
-          passDriver('driver-after-arming', s)
+          barrier('driver-after-arming').pass(s)
           s.driver = 'looking'
         },
       },
@@ -266,7 +196,7 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         does: 'Reads `used.idx` once more, and sleeps if there is nothing.',
         when: (s) => s.driver === 'looking',
         effect(s) {
-          s.driverSleeps = !has('driver-second-look') || s.usedIdx.seen === s.consumed
+          s.driverSleeps = !barrier('driver-second-look').stands || s.usedIdx.seen === s.consumed
           s.driver = 'idle'
         },
       },
@@ -275,7 +205,7 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         when: (s) => s.driver === 'idle' && s.interrupt,
         effect(s) {
           s.interrupt = s.driverSleeps = false
-          if (ordering) loadAll(s, DEVICE_WORDS, DEVICE_INDEXES)
+          if (ordering) loadAfresh('driver', s)
           if (eventIdx === 0) s.usedEvent.stored = 1
         },
       },
@@ -285,17 +215,17 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         does: 'Reads `avail.idx`; with nothing new there, asks for a kick.',
         when: (s) => s.device === 'idle' && !s.deviceSleeps,
         effect(s) {
-          if (s.availIdx.seen !== s.taken) s.device = has('device-before-entry') ? 'saw' : 'reading'
+          if (s.availIdx.seen !== s.taken) s.device = barrier('device-before-entry').stands ? 'saw' : 'reading'
           else {
             s.availEvent.stored = armed(s.taken)
-            s.device = has('device-after-arming') ? 'armed' : 'looking'
+            s.device = barrier('device-after-arming').stands ? 'armed' : 'looking'
           }
         },
       },
       'device.barrierBeforeEntry': {
-        when: (s) => s.device === 'saw' && devicePasses('device-before-entry', s),
+        when: (s) => s.device === 'saw' && barrier('device-before-entry').mayPass(s),
         effect(s) {
-          passDevice('device-before-entry', s)
+          barrier('device-before-entry').pass(s)
           s.device = 'reading'
         },
       },
@@ -304,7 +234,8 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         args: { earlyEntry: early, earlyAddress: early, earlyLength: early },
         when(s, { earlyEntry, earlyAddress, earlyLength }) {
           const slot = s.slots.at(slotOf(next(s.taken)))
-          const loads = can(earlyEntry, slot.entry) && can(earlyAddress, slot.address) && can(earlyLength, slot.length)
+          const loads =
+            canBe(earlyEntry, slot.entry) && canBe(earlyAddress, slot.address) && canBe(earlyLength, slot.length)
           return loads && s.device === 'reading' && !s.deviceReads
         },
         effect(s, { earlyEntry, earlyAddress, earlyLength }) {
@@ -315,22 +246,22 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
           if (!earlyLength) load(slot.length)
           for (const word of DEVICE_WORDS) slot[word].stored = s.taken
           s.deviceReads = true
-          s.device = has('device-before-index') ? 'wrote' : 'ordered'
+          s.device = barrier('device-before-index').stands ? 'wrote' : 'ordered'
         },
       },
       'device.read': {
         does: 'Has read the buffer.',
         args: { early },
-        when: (s, { early }) => s.deviceReads && can(early, s.slots.at(slotOf(s.taken)).request),
+        when: (s, { early }) => s.deviceReads && canBe(early, s.slots.at(slotOf(s.taken)).request),
         effect(s, { early }) {
           if (!early) load(s.slots.at(slotOf(s.taken)).request)
           s.deviceReads = false
         },
       },
       'device.barrierAfterArming': {
-        when: (s) => s.device === 'armed' && devicePasses('device-after-arming', s),
+        when: (s) => s.device === 'armed' && barrier('device-after-arming').mayPass(s),
         effect(s) {
-          passDevice('device-after-arming', s)
+          barrier('device-after-arming').pass(s)
           s.device = 'looking'
         },
       },
@@ -338,7 +269,7 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         does: 'Reads `avail.idx` once more, and sleeps if there is nothing.',
         when: (s) => s.device === 'looking',
         effect(s) {
-          s.deviceSleeps = !has('device-second-look') || s.availIdx.seen === s.taken
+          s.deviceSleeps = !barrier('device-second-look').stands || s.availIdx.seen === s.taken
           s.device = 'idle'
         },
       },
@@ -347,16 +278,16 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         when: (s) => s.device === 'idle' && s.kick,
         effect(s) {
           s.kick = s.deviceSleeps = false
-          if (ordering) loadAll(s, DRIVER_WORDS, DRIVER_INDEXES)
+          if (ordering) loadAfresh('device', s)
           if (eventIdx === 0) s.availEvent.stored = 1
         },
       },
 
       // The device returns the chain.
       'device.barrierBeforeIndex': {
-        when: (s) => s.device === 'wrote' && devicePasses('device-before-index', s),
+        when: (s) => s.device === 'wrote' && barrier('device-before-index').mayPass(s),
         effect(s) {
-          passDevice('device-before-index', s)
+          barrier('device-before-index').pass(s)
           s.device = 'ordered'
         },
       },
@@ -365,13 +296,13 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         when: (s) => s.device === 'ordered',
         effect(s) {
           s.usedIdx.stored++
-          s.device = has('device-after-index') ? 'published' : 'exposed'
+          s.device = barrier('device-after-index').stands ? 'published' : 'exposed'
         },
       },
       'device.barrierAfterIndex': {
-        when: (s) => s.device === 'published' && devicePasses('device-after-index', s),
+        when: (s) => s.device === 'published' && barrier('device-after-index').mayPass(s),
         effect(s) {
-          passDevice('device-after-index', s)
+          barrier('device-after-index').pass(s)
           s.device = 'exposed'
         },
       },
@@ -381,7 +312,7 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
         effect: (s) => void (s.device = isWanted(s.usedEvent.seen, s.usedIdx.stored) ? 'interrupting' : 'idle'),
       },
       'device.interrupt': {
-        when: (s) => s.device === 'interrupting' && (!ordering || areInMemory(s, DEVICE_WORDS, DEVICE_INDEXES)),
+        when: (s) => s.device === 'interrupting' && (!ordering || isDrained('device', s)),
         effect(s) {
           s.interrupt = true
           s.device = 'idle'
