@@ -84,7 +84,11 @@ const work: { readonly [K in keyof Jobs]: (job: Jobs[K]) => Promise<Answers[K]['
   },
   async graph(job) {
     const [machine, { graphOf }] = await Promise.all([machineOf(job), import('../kernel/explore/graph.ts')])
-    return graphOf(machine, job.maxStates, job.hostile)
+    const graph = graphOf(machine, job.maxStates, job.hostile)
+    if (graph !== undefined) return graph
+    throw new UsageError(
+      `--dot: ${machine.name} has more than ${job.maxStates} states in this scope, which no picture shows; give --scope smaller bounds`,
+    )
   },
   async simulate(job) {
     const { simulate } = await import('../kernel/simulate/index.ts')

@@ -13,7 +13,7 @@ export const explore = command({
   options: TAKEN,
   examples: [
     'iospec explore notification',
-    'iospec explore split-ring --scope size=2,wrap=4 --goal aFullRing --itf full-ring.itf.json',
+    'iospec explore split-ring --scope size=2,wrap=4 --goal aWrappedIndex --itf wrap.itf.json',
     'iospec explore lifecycle --hostile driver',
     'iospec explore split-queue --simulate 10000000',
     'iospec explore device-status --target reference:virtio-blk --depth 5',

@@ -41,11 +41,13 @@ export const printExploration = (to: Printer, result: Answers['explore']['result
   )
 }
 
-const printGoals = ({ print, style }: Printer, goals: Exploration['goals']): void => {
+const printGoals = ({ print, style }: Printer, goals: Exploration['goals'], inOneLine = false): void => {
   const unreached = Object.entries(goals).filter(([, at]) => at === null)
   const reached = Object.entries(goals).filter(([, at]) => at !== null)
   if (reached.length > 0) print(columns(reached.map(([goal, at]) => [`  goal ${goal}`, `at depth ${at}`])).join('\n'))
-  for (const [goal] of unreached) print(style.yellow(`  goal ${goal} was never reached`))
+  if (inOneLine && unreached.length > 0)
+    print(style.dim(`  goals that no plan reached: ${unreached.map(([goal]) => goal).join(', ')}`))
+  else for (const [goal] of unreached) print(style.yellow(`  goal ${goal} was never reached`))
 }
 
 const printViolations = (to: Printer, violations: readonly Violation[], when: string): void => {
@@ -109,18 +111,17 @@ export const printWalk = (to: Printer, result: TargetWalk, files: readonly (stri
   )
   if (closed) print('no longer plan leads to a new state')
   if (cutShort !== null) print(style.yellow(`cut short: ${cutShort}`))
-  printGoals(to, result.goals)
+  printGoals(to, result.goals, true)
   printLaws(to, result)
   for (const { verdict, law, message } of result.unjudged)
     print(style.yellow(`cannot be judged: ${verdict}, ${law}: ${escapeText(message)}`))
-  for (const [i, { finding, steps, bugId, minimality }] of result.counterexamples.entries()) {
+  for (const [i, { finding, steps, bugId, minimality, replay }] of result.counterexamples.entries()) {
     const what = finding.clause.basis === 'hardening' ? 'hardening' : 'violates'
     print(style.red(`\n${what} ${finding.law} (${finding.clause.id}), bug ${bugId}`))
     print(`  expected  ${escapeText(finding.expected)}`)
     print(`  observed  ${escapeText(finding.observed)}`)
     print(`  steps     ${steps}${minimality === 'proved' ? ', and no shorter plan of these steps breaks it' : ''}`)
-    if (files[i] !== undefined)
-      print(`  replay    iospec replay ${escapeText(files[i])} --target ${escapeText(target.address)}`)
+    if (files[i] !== undefined) print(`  replay    ${escapeText(replay.replace('FILE', files[i]))}`)
   }
   print(`\n${verdictText(style, result)}`)
 }

@@ -4,7 +4,6 @@ import type { ScalarJson } from '../language/scalar.ts'
 import { argsToJson, type Json, stateToJson } from '../language/state.ts'
 import { viewOf } from '../language/views.ts'
 import { choicesOf } from './choices.ts'
-import { ExploreError } from './error.ts'
 import { take } from './retrace.ts'
 
 export interface GraphEdge {
@@ -23,8 +22,12 @@ export interface StateGraph {
   readonly edges: readonly GraphEdge[]
 }
 
-/** Throws an `ExploreError` when there are more states than `maxStates`: nobody could look at them. */
-export const graphOf = (machine: Machine, maxStates: number, hostile: readonly Actor[] = []): StateGraph => {
+/** Undefined when there are more states than `maxStates`: nobody could look at them. */
+export const graphOf = (
+  machine: Machine,
+  maxStates: number,
+  hostile: readonly Actor[] = [],
+): StateGraph | undefined => {
   const { layout } = machine
   const choices = choicesOf(machine).all
   const numbers = new Map<string, number>()
@@ -34,13 +37,11 @@ export const graphOf = (machine: Machine, maxStates: number, hostile: readonly A
     const key = cells.join()
     const known = numbers.get(key)
     if (known !== undefined) return known
-    if (found.length === maxStates)
-      throw new ExploreError(machine, `has more than ${maxStates} states, which no picture shows; narrow the scope`)
     numbers.set(key, found.length)
     return found.push(cells) - 1
   }
   numberOf(machine.initial())
-  for (let from = 0; from < found.length; from++)
+  for (let from = 0; from < found.length && found.length <= maxStates; from++)
     for (const choice of choices) {
       const taken = take(machine, choice, found[from]!, hostile)
       if (taken === undefined) continue
@@ -50,6 +51,7 @@ export const graphOf = (machine: Machine, maxStates: number, hostile: readonly A
         breach: taken.breaches.length > 0,
       })
     }
+  if (found.length > maxStates) return undefined
   const brokenIn = (cells: Int32Array): string[] => {
     const state = viewOf(layout, cells)
     const isFree = machine.unspecified?.(state) === true
