@@ -66,9 +66,9 @@ describe('simulate', () => {
         if (walked.stuck.count > 0) seen.stuck++
         if (hostile.length > 0 && plan.unspecified !== undefined) seen.waived++
       }),
-      { numRuns: 100, seed: 11 },
+      { numRuns: 60, seed: 11 },
     )
-    for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(3)
+    for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(2)
   }, 30_000)
 
   it('draws evenly from what is possible', () => {

@@ -3,7 +3,9 @@ import type { Choice, Choices } from '../explore/choices.ts'
 import type { Actor, Machine } from '../language/index.ts'
 import type { Erased } from '../language/machine.ts'
 import { viewOf } from '../language/views.ts'
-import { Learned, TOO_WIDE } from './learned.ts'
+import { type Group, groupsOf, partsOf, possibleIn } from './groups.ts'
+import { Learned, TOO_WIDE, UNKNOWN } from './learned.ts'
+import { Lists } from './lists.ts'
 import type { Seen } from './seen.ts'
 
 export interface Hearer {
@@ -23,14 +25,6 @@ export interface WalkerOptions {
   readonly seed: number
   readonly seen: Seen | undefined
   readonly hearer: Hearer
-}
-
-/** Choices whose possibility is asked for together, and the tree that knows it. */
-interface Group {
-  readonly root: number
-  readonly choices: readonly number[]
-  /** Asked each time, for the tree would be too large. */
-  direct: boolean
 }
 
 /** A question about a state that is answered by yes or no. */
@@ -65,6 +59,8 @@ export class Walker {
   /** The list that each group has answered. */
   private readonly leaves: Int32Array
   private readonly effects: Int32Array
+  /** Choices whose effect is called each time. */
+  private readonly isWide: Uint8Array
   private readonly actionOf: Int32Array
   /** Choices that are their effect: no law over steps and no breach comes with them. */
   private readonly isPlain: Uint8Array
@@ -75,16 +71,11 @@ export class Walker {
   private stepGoals: number[]
   private readonly openSteps: Set<number>
   private random: number
-  /** Answers of groups: lists of choices, one after the other. */
-  private lists: number[] = []
-  private readonly listAt: number[] = []
-  private readonly listEnd: number[] = []
-  private readonly listNames = new Map<string, number>()
-  /** Answers of effects: what they write where. */
-  private readonly writes: number[] = []
-  private readonly writesAt: number[] = []
-  private readonly writesEnd: number[] = []
-  private readonly writesNames = new Map<string, number>()
+  /** Answers of groups: which of their choices are possible. */
+  private readonly possible = new Lists()
+  /** Answers of effects: cells, each with what is written to it. */
+  private readonly written = new Lists()
+  private readonly isPossible: (k: number, state: Erased) => boolean
 
   constructor(options: WalkerOptions) {
     const { machine, choices, hostile, walkLength, seed, hearer } = options
@@ -100,9 +91,11 @@ export class Walker {
     this.learned = new Learned(machine, this.cells)
     const { learned } = this
     const mine = choices.all.flatMap(({ action }, k) => (!action.hostile || hostile.includes(action.actor) ? [k] : []))
-    this.groups = groupsOf(mine, learned, (k, state) => this.isPossible(k, state))
+    this.isPossible = possibleIn(machine, choices, hostile)
+    this.groups = groupsOf(mine, learned, this.isPossible)
     this.leaves = new Int32Array(mine.length + 1)
     this.effects = Int32Array.from(choices.all, () => learned.root())
+    this.isWide = new Uint8Array(choices.all.length)
     this.actionOf = Int32Array.from(choices.all, ({ action }) => action.index)
     this.isPlain = Uint8Array.from(choices.all, ({ action }) =>
       Number(machine.steps.length === 0 && action.effect !== undefined && !hostile.includes(action.actor)),
@@ -139,18 +132,27 @@ export class Walker {
   run(steps: number): void {
     const { options, path, taken, cells } = this
     const { machine, hearer, seen } = options
-    const { actionOf, isPlain, leaves } = this
+    const { actionOf, isPlain, leaves, learned, effects } = this
+    const { all: lists, at: listAt, end: listEnd } = this.possible
+    const { all: writes, at: writesAt, end: writesEnd } = this.written
     const watchesSteps = machine.steps.length > 0
+    // The look-ups are written out: as calls they cost as much again.
+    let { tree } = learned
     for (let done = 0; done < steps; ) {
       if (this.length === path.length) this.restart()
       let total = 0
-      const { groups, listAt, listEnd } = this
+      const { groups } = this
       for (let g = 0; g < groups.length; g++) {
-        const list = this.listOf(groups[g]!)
-        if (this.groups !== groups) {
+        let at = tree[groups[g]!.root]!
+        while (at > 0) at = tree[at + 1 + cells[tree[at]!]!]!
+        const list = at < 0 ? ~at : this.listOf(groups[g]!)
+        if (at === UNKNOWN) {
+          ;({ tree } = learned)
           // A group was split: all are asked again.
-          total = -1
-          break
+          if (this.groups !== groups) {
+            total = -1
+            break
+          }
         }
         leaves[g] = list
         total += listEnd[list]! - listAt[list]!
@@ -171,15 +173,26 @@ export class Walker {
         drawn -= count
         g++
       }
-      const k = this.lists[listAt[leaves[g]!]! + drawn]!
+      const k = lists[listAt[leaves[g]!]! + drawn]!
       const action = actionOf[k]!
       if (this.stepGoals.length > 0) this.reachSteps(k, action)
       path[this.length++] = k
       taken[action]!++
       if (watchesSteps) this.before.set(cells)
-      if (isPlain[k] === 1) this.apply(k)
-      else this.take(k)
-      this.judge()
+      let at = isPlain[k] === 1 ? tree[effects[k]!]! : UNKNOWN
+      while (at > 0) at = tree[at + 1 + cells[tree[at]!]!]!
+      if (at < 0)
+        for (let i = writesAt[~at]!, end = writesEnd[~at]!; i < end; i += 2) cells[writes[i]!] = writes[i + 1]!
+      else {
+        this.take(k)
+        ;({ tree } = learned)
+      }
+      at = tree[this.calm.root]!
+      while (at > 0) at = tree[at + 1 + cells[tree[at]!]!]!
+      if (at !== YES) {
+        this.judge()
+        ;({ tree } = learned)
+      }
       if (seen !== undefined) seen.add(cells)
       done++
       this.steps++
@@ -216,54 +229,14 @@ export class Walker {
       if (at < 0) return ~at
       const list = this.learned.learn(group.root, (state) => this.listIn(group, state))
       if (list !== TOO_WIDE) return list
-      this.split(group)
+      const parts = partsOf(group, this.learned, this.options.choices)
+      this.groups = this.groups.flatMap((each) => (each === group ? parts : [each]))
     }
     return this.listIn(group, this.state)
   }
 
   private listIn({ choices }: Group, state: Erased): number {
-    const possible = choices.filter((k) => this.isPossible(k, state))
-    return this.numbered(possible, this.listNames, this.lists, this.listAt, this.listEnd)
-  }
-
-  /** Numbers that stand for lists of numbers: the same list has the same one. */
-  private numbered(list: readonly number[], names: Map<string, number>, all: number[], at: number[], end: number[]) {
-    const name = list.join()
-    const known = names.get(name)
-    if (known !== undefined) return known
-    const number = at.length
-    names.set(name, number)
-    at.push(all.length)
-    all.push(...list)
-    end.push(all.length)
-    return number
-  }
-
-  private split(group: Group): void {
-    const { choices } = this.options
-    const byAction = groupBy(group.choices, (k) => choices.all[k]!.action)
-    if (byAction.size === 1) {
-      group.direct = true
-      return
-    }
-    const parts = [...byAction.values()].map(
-      (some): Group => ({ root: this.learned.root(), choices: some, direct: false }),
-    )
-    this.groups = this.groups.flatMap((each) => (each === group ? parts : [each]))
-  }
-
-  private isPossible(k: number, state: Erased): boolean {
-    const { machine, choices, hostile } = this.options
-    const { action, args } = choices.all[k]!
-    if (action.when !== undefined && !action.when(state, args)) return false
-    if (action.duties.length === 0 || hostile.includes(action.actor)) return true
-    const isFree = machine.unspecified?.(state) === true
-    for (const { safety, given, holds } of action.duties) {
-      if (isFree && safety !== true) continue
-      if (given !== undefined && !given(state, args)) continue
-      if (!holds(state, args)) return false
-    }
-    return true
+    return this.possible.numberOf(choices.filter((k) => this.isPossible(k, state)))
   }
 
   /** The effect of a choice, with the laws over the step and what follows from a breach. */
@@ -288,18 +261,18 @@ export class Walker {
   }
 
   private apply(k: number): void {
-    const root = this.effects[k]!
     const { action, args } = this.options.choices.all[k]!
-    if (root !== TOO_WIDE) {
-      let leaf = ~this.lookUp(root)
+    if (this.isWide[k] === 0) {
+      let leaf = ~this.lookUp(this.effects[k]!)
       if (leaf < 0) leaf = this.learnEffect(k)
       if (leaf !== TOO_WIDE) {
-        const { writes, cells } = this
-        const end = this.writesEnd[leaf]!
-        for (let i = this.writesAt[leaf]!; i < end; i += 2) cells[writes[i]!] = writes[i + 1]!
+        const { cells } = this
+        const { all: writes, at, end: ends } = this.written
+        const end = ends[leaf]!
+        for (let i = at[leaf]!; i < end; i += 2) cells[writes[i]!] = writes[i + 1]!
         return
       }
-      this.effects[k] = TOO_WIDE
+      this.isWide[k] = 1
     }
     action.effect!(this.state, args)
   }
@@ -308,7 +281,7 @@ export class Walker {
     const { action, args } = this.options.choices.all[k]!
     return this.learned.learn(this.effects[k]!, (state, writes) => {
       action.effect!(state, args)
-      return this.numbered([...writes].flat(), this.writesNames, this.writes, this.writesAt, this.writesEnd)
+      return this.written.numberOf([...writes].flat())
     })
   }
 
@@ -336,7 +309,6 @@ export class Walker {
 
   /** Invariants and goals; what was broken or reached once is not asked again. */
   private judge(): void {
-    if (this.lookUp(this.calm.root) === YES) return
     if (!this.calm.direct && this.answer(this.calm)) return
     const isFree = this.isFree !== undefined && this.answer(this.isFree)
     for (const each of this.predicates) {
@@ -368,25 +340,4 @@ export class Walker {
     }
     return predicate.holds(this.state)
   }
-}
-
-/** Choices that look at the same cell first are asked about together. */
-const groupsOf = (
-  mine: readonly number[],
-  learned: Learned,
-  isPossible: (k: number, state: Erased) => boolean,
-): Group[] => {
-  const byFirst = groupBy(mine, (k) => learned.firstRead((state) => void isPossible(k, state)))
-  return [...byFirst.values()].map((choices) => ({ root: learned.root(), choices, direct: false }))
-}
-
-const groupBy = <V, K>(values: readonly V[], keyOf: (value: V) => K): Map<K, V[]> => {
-  const groups = new Map<K, V[]>()
-  for (const value of values) {
-    const key = keyOf(value)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [value])
-    else group.push(value)
-  }
-  return groups
 }
