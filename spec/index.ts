@@ -1,5 +1,6 @@
 /** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
+import { mmioInterrupt } from './mmio/interrupt.ts'
 import { configSpace } from './paravirtual/config-space.ts'
 import { blkRequests, virtioBlk } from './paravirtual/virtio-blk.ts'
 import { pciFunction } from './pci/function.ts'
@@ -28,5 +29,6 @@ export const machines: readonly ScopedMachine[] = [
   virtioBlk,
   deviceStatus,
   configSpace,
+  mmioInterrupt,
   pciFunction,
 ]

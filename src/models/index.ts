@@ -2,6 +2,7 @@
 import type { Model } from '../kernel/model.ts'
 import { configSpaceModel } from './config-space.ts'
 import { deviceStatusModel } from './device-status.ts'
+import { mmioInterruptModel } from './mmio-interrupt.ts'
 import { pciFunctionModel } from './pci-function.ts'
 import { splitQueueModel, virtioBlkModel } from './split-queue.ts'
 
@@ -10,5 +11,6 @@ export const models: readonly Model[] = [
   virtioBlkModel,
   deviceStatusModel,
   configSpaceModel,
+  mmioInterruptModel,
   pciFunctionModel,
 ]

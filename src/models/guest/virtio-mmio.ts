@@ -82,9 +82,15 @@ class VirtioMmio implements VirtioTransport {
     return this.#guest.read(place('mmio', this.#base + MMIO.config + offset), width)
   }
   interruptStatus(): number {
-    const causes = this.#read(MMIO.interruptStatus)
-    if (causes !== 0) this.#write(MMIO.interruptAck, causes)
+    const causes = this.causes()
+    if (causes !== 0) this.acknowledge(causes)
     return causes
+  }
+  causes(): number {
+    return this.#read(MMIO.interruptStatus)
+  }
+  acknowledge(causes: number): void {
+    this.#write(MMIO.interruptAck, causes)
   }
 
   /** Nothing to do: the platform places the registers. */

@@ -33,6 +33,9 @@ export interface VirtioTransport {
   readConfig(offset: number, width: 1 | 2 | 4): number
   /** Causes since the last call: a PCI read clears them, on MMIO they are read and acknowledged. */
   interruptStatus(): number
+  /** MMIO alone: causes as they are, and a write that acknowledges some of them. */
+  causes?(): number
+  acknowledge?(causes: number): void
   /** Writes a vector register and returns what it reads back. */
   setConfigVector?(vector: number): number
   setQueueVector?(queue: number, vector: number): number
