@@ -47,6 +47,8 @@ export interface Prepared {
 export interface RunItem {
   readonly run: number
   readonly plan?: readonly PlanStepJson[]
+  /** A goal that the drawn plan is to reach. It is part of the item, so that the same plan can be drawn again alone. */
+  readonly toward?: string
 }
 
 export interface PlayJob {

@@ -15,8 +15,10 @@ import type { ExamineJob, Failure, Prepared, RunItem } from './jobs.ts'
 import { emptyTally, type Tally } from './tally.ts'
 import type { CounterexampleSummary, DeviationSeen, Listener, MachineResult, Unjudged } from './types.ts'
 
-const BLOCKS = [100, 100, 200, 400, 800] as const
+const BLOCKS = [40, 30, 30, 100, 100, 200, 400, 800] as const
 const BLOCK_MAX = 1600
+/** One run in so many is led toward a goal, as long as some were not reached. */
+const LED_EVERY = 2
 /** So many failures of a law that came to a bug that was known already end the search for others of that law. */
 const REPEATS_MAX = 2
 const UNJUDGED_SHOWN = 20
@@ -112,11 +114,27 @@ export class MachineCampaign {
       await this.block(corpus)
       for (let from = 0, block = 0; from < runs && this.ended === undefined; block++) {
         const to = Math.min(runs, from + (BLOCKS[block] ?? BLOCK_MAX))
-        await this.block(Array.from({ length: to - from }, (_, i) => ({ run: from + i })))
+        await this.block(this.items(from, to))
         from = to
       }
     }
     return this.result()
+  }
+
+  /** Blocks are the same for any number of workers, and so are the goals that were reached before one begins. */
+  private items(from: number, to: number): RunItem[] {
+    const missed = from === 0 ? [] : this.missed
+    return Array.from({ length: to - from }, (_, i) => {
+      const run = from + i
+      if (missed.length === 0 || run % LED_EVERY > 0) return { run }
+      return { run, toward: missed[(run / LED_EVERY) % missed.length]! }
+    })
+  }
+
+  /** Goals that were not reached though they can be. */
+  private get missed(): string[] {
+    const { goals, unreachable } = this.prepared
+    return goals.filter((name, i) => this.tally.goals[i] === 0 && !(name in unreachable))
   }
 
   private async block(items: readonly RunItem[]): Promise<void> {
@@ -331,7 +349,7 @@ export class MachineCampaign {
   private result(): MachineResult {
     const { prepared, tally } = this
     const goals = Object.fromEntries(prepared.goals.map((name, i) => [name, tally.goals[i]!]))
-    const missed = prepared.goals.filter((name) => goals[name] === 0 && !(name in prepared.unreachable))
+    const { missed } = this
     const counterexamples = [...this.summaries.values()]
     const { verdict, reason } = this.judge(missed, counterexamples)
     return {

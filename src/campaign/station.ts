@@ -55,9 +55,9 @@ export class Station {
     return this.drawer !== undefined
   }
 
-  planOf({ run, plan }: RunItem): Plan {
+  planOf({ run, plan, toward }: RunItem): Plan {
     if (plan !== undefined) return planFromJson(this.machine, plan)
-    return this.drawer!.draw(runSeed(this.options.seed, this.machine.name, run), run % RARE_EVERY === RARE_AT)
+    return this.drawer!.draw(runSeed(this.options.seed, this.machine.name, run), run % RARE_EVERY === RARE_AT, toward)
   }
 }
 

@@ -26,6 +26,11 @@ export interface DrawOptions extends WalkOptions {
 const MAX_STEPS = 100
 /** A third of the plans break duties unless something else is asked for. */
 export const HOSTILE = 0.33
+/** Plans that are drawn in search of a goal, and how many of them are to have the costly actions. */
+const ATTEMPTS = 48
+const COSTLY_ATTEMPTS = 8
+/** The same of plans that are drawn in search of a goal: some are only reached in that way. */
+const HOSTILE_TOWARD = 0.5
 /** How often an action is left out that changes nothing. */
 const IDLE = 0.9
 /** After so many of them in a row it is time to rest. */
@@ -54,15 +59,34 @@ export class Drawer {
     this.walk = new Walk(machine, options)
   }
 
-  /** A plan; the same seed gives the same plan. `rare` also draws the costly actions, those of weight 0. */
-  draw(seed: number, rare = false): Plan {
+  /**
+   * A plan; the same seed gives the same plan. `rare` also draws the costly actions, those of weight 0. `toward` names a
+   * goal: of many plans the first is taken that reaches it on the walk; without one, it is the plan that it would be
+   * without a goal.
+   */
+  draw(seed: number, rare = false, toward?: string): Plan {
+    if (toward !== undefined) {
+      const seeds = new Random(seed)
+      const costly = this.ours.some(({ weight }) => weight === 0) ? COSTLY_ATTEMPTS : 0
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        // What is costly comes where nothing else leads there.
+        const plan = this.once(seeds.bits(), attempt >= ATTEMPTS - costly, toward)
+        if (this.walk.arrived) return plan
+      }
+    }
+    return this.once(seed, rare)
+  }
+
+  private once(seed: number, rare: boolean, toward?: string): Plan {
     const { hostile = HOSTILE, saves = false, steps = false, maxSteps = MAX_STEPS } = this.options
     const { walk } = this
     const random = new Random(seed)
-    const mood = moodOf(this.ours, random, { hostile, saves, steps, maxSteps, rare })
+    walk.restart(toward)
+    const wanted = walk.wanted
+    const share = toward === undefined || hostile === 0 ? hostile : Math.max(hostile, HOSTILE_TOWARD)
+    const mood = moodOf(this.ours, random, { hostile: share, saves, steps, maxSteps, rare, wanted })
     const choose = new Chooser(this.ours, walk, mood, random)
     const pen: Pen = { walk, choose, mood, random, steps }
-    walk.restart()
     if (mood.rounds) rounds(pen)
     let hush = 0
     // In a moment that may be the right one, every action is as likely.

@@ -15,6 +15,8 @@ export interface MoodOptions {
   readonly maxSteps: number
   /** The plan is to have the costly actions as well, those of weight 0. */
   readonly rare: boolean
+  /** The action of the step that the plan is led to: there is no plan without it. */
+  readonly wanted?: Action | undefined
 }
 
 /** The chances are those of each step. */
@@ -22,7 +24,7 @@ export interface Mood {
   readonly length: number
   /** That a duty is broken. */
   readonly breach: number
-  /** By number of the action, how often its duties are broken: more often where there are more, and not those of every action. */
+  /** By number of the action, how often its duties are broken: one action as often as another, and not those of every one. */
   readonly breaks: Float64Array
   /** That everything rests before we go on. */
   readonly settle: number
@@ -66,13 +68,13 @@ const ROUNDS = 0.3
 const WATCHFUL = 0.5
 /** Share of those that are made of rounds: each comes in between one access later. */
 const SWEEPS = 0.7
-/** Share of the duties that a hostile plan spares. */
-const SPARED = 0.6
+/** Share of the actions whose duties a hostile plan keeps. */
+const SPARED = 0.4
 /** Where nothing is promised any more, what is seldom done since it undoes much is done that much more often. */
 const UNDO = 8
 
 export const moodOf = (ours: readonly Action[], random: Random, options: MoodOptions): Mood => {
-  const { saves, steps, maxSteps, rare } = options
+  const { saves, steps, maxSteps, rare, wanted } = options
   const hostile = random.chance(options.hostile) && !rare
   // A breach needs something to break, and something to come of it.
   const watchful = steps && random.chance(hostile ? WATCHFUL / 2 : WATCHFUL) && !rare
@@ -90,10 +92,12 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
   for (let i = 0; i < ours.length; i++) {
     const present = whole.get(ours[i]!.actor)
     weights[i] = weightOf(ours[i]!, random, hostile, rare, present)
+    if (ours[i] === wanted && !(wanted?.hostile && !hostile)) weights[i] = Math.max(weights[i]!, ours[i]!.weight)
   }
-  const breaks = Float64Array.from(ours, ({ duties }) =>
-    hostile && random.chance(1 - SPARED ** duties.length) ? Math.sqrt(duties.length) : 0,
-  )
+  const breaks = Float64Array.from(ours, (action) => {
+    const spared = random.chance(SPARED) && action !== wanted
+    return hostile && action.duties.length > 0 && !spared ? 1 : 0
+  })
   const alike = weights.map((_weight, i) => (ours[i]!.hostile ? 0 : Math.min(1, ours[i]!.weight)))
   const ruined = weights.map((weight, i) => (ours[i]!.weight < 1 ? weight * UNDO : weight))
   return {

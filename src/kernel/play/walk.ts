@@ -22,6 +22,15 @@ export interface WalkOptions {
   readonly synchronous?: boolean
 }
 
+/** A state or a step that a machine has among its goals. */
+type Goal = Machine['goals'][number] | Machine['stepGoals'][number]
+
+const goalOf = (machine: Machine, name: string): Goal => {
+  const goal = [...machine.goals, ...machine.stepGoals].find((one) => one.name === name)
+  if (goal === undefined) throw new RangeError(`${machine.name}: no goal is called ${JSON.stringify(name)}`)
+  return goal
+}
+
 /** Device steps: all of them count, or only those that show something. */
 export interface Steps {
   readonly count: number
@@ -37,6 +46,10 @@ export class Walk {
   sinceBreach = 0
   /** So many actions are still to make use of a costly one. */
   afterCostly = 0
+  /** The goal that the plan is to reach; undefined where it may go anywhere. */
+  private goal: Goal | undefined
+  /** Steps of the plan when it was reached. */
+  private reachedAt = Number.POSITIVE_INFINITY
   /** Part of an action that the stand-in has done. */
   private progress = 0
   private readonly machine: Machine
@@ -58,12 +71,24 @@ export class Walk {
     this.theirs = machine.actions.filter((action) => !played.includes(action.actor) && action.eager !== undefined)
   }
 
-  /** Back to the initial state, with an empty plan. A run begins when the target is at rest. */
-  restart(): void {
+  /** Back to the initial state, with an empty plan. A run begins when the target is at rest. `toward`: name of a goal. */
+  restart(toward?: string): void {
     this.plan = []
+    this.goal = toward === undefined ? undefined : goalOf(this.machine, toward)
+    this.reachedAt = Number.POSITIVE_INFINITY
     this.cells.set(this.first)
     this.sinceBreach = this.afterCostly = this.progress = 0
     this.eager(EAGER_MAX)
+  }
+
+  /** Every step that led to the goal is still part of the plan. */
+  get arrived(): boolean {
+    return this.reachedAt <= this.plan.length
+  }
+
+  /** The action of the step that is sought; undefined where it is a state, or nothing. */
+  get wanted(): Action | undefined {
+    return this.goal !== undefined && 'action' in this.goal ? this.machine.actions[this.goal.action] : undefined
   }
 
   get length(): number {
@@ -75,11 +100,13 @@ export class Walk {
     this.plan.push({ do: 'act', action, args, hostile })
     this.before.set(this.cells)
     const broken = hostile ? this.broken(action, resolved) : undefined
+    const met = this.meets(action, resolved)
     action.effect?.(this.state, resolved)
     if (broken !== undefined) this.machine.breach?.(this.state, broken.clause)
+    this.look()
     this.sinceBreach = this.machine.unspecified?.(this.state) === true ? this.sinceBreach + 1 : 0
     this.afterCostly = action.weight === 0 ? USE_OF_COSTLY : Math.max(0, this.afterCostly - 1)
-    const counts = hostile || action.effect === undefined || this.differs()
+    const counts = met || hostile || action.effect === undefined || this.differs()
     if (this.synchronous) this.eager(EAGER_MAX)
     return counts
   }
@@ -182,6 +209,21 @@ export class Walk {
     return false
   }
 
+  /** The action is the step that is sought. */
+  private meets(action: Action, args: Args): boolean {
+    const { goal } = this
+    if (goal === undefined || !('action' in goal) || goal.action !== action.index) return false
+    if (!goal.when(this.state, args)) return false
+    this.reachedAt = Math.min(this.reachedAt, this.plan.length)
+    return true
+  }
+
+  /** Whether the state is the one that is sought. */
+  private look(): void {
+    if (this.goal === undefined || 'action' in this.goal || !this.goal.holds(this.state)) return
+    this.reachedAt = Math.min(this.reachedAt, this.plan.length)
+  }
+
   private differs(): boolean {
     for (let i = 0; i < this.cells.length; i++) if (this.cells[i] !== this.before[i]) return true
     return false
@@ -199,7 +241,9 @@ export class Walk {
         const action = this.theirs[i]!
         const args = action.eager!(this.state)
         if (args === undefined || (action.when !== undefined && !action.when(this.state, args))) continue
+        this.meets(action, args)
         action.effect?.(this.state, args)
+        this.look()
         moved = true
         if (times !== undefined) times[i]!++
         if (++taken >= bound) return
