@@ -129,6 +129,10 @@ export class Learned {
 }
 
 /** A function of the author that does not answer by the state alone. */
-export class Impure extends Error {
+class Impure extends Error {
   override readonly name = 'Impure'
+
+  constructor() {
+    super('a function of the machine read other fields than before, where all that it had read was the same')
+  }
 }
