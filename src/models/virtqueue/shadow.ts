@@ -58,14 +58,17 @@ export class Shadow {
     }
     page.inUse = true
     this.note(gpa, data)
-    this.target.store(page.start, Uint8Array.from(page.bytes))
+    this.target.store(page.start, new Uint8Array(page.bytes))
     if (gpa + data.length > page.start + page.bytes.length) this.target.store(gpa, data)
   }
 
   /** These bytes are right: a device that may wrote them. */
   note(gpa: Gpa, data: Uint8Array): void {
     const page = this.pageOf(gpa)
-    page?.bytes.set(data.subarray(0, page.bytes.length - (gpa - page.start)), gpa - page.start)
+    if (page === undefined) return
+    const at = gpa - page.start
+    const room = page.bytes.length - at
+    page.bytes.set(data.length > room ? data.subarray(0, room) : data, at)
   }
 
   /** Tells each run of bytes that are not what they should be, once. Of pages that are long out of use, one a time. */

@@ -327,7 +327,7 @@ export class Watch {
       }
       const expected = chain.request.readable.subarray(at, at + segment.bytes)
       at += segment.bytes
-      if (bytes.some((byte, i) => byte !== expected[i])) this.tell('readable', true, chain.logical)
+      if (Buffer.compare(bytes, expected) !== 0) this.tell('readable', true, chain.logical)
     }
     // Data may hold the byte that marks what is unwritten; where most of it changed, all of it was written.
     chain.filled = changed > writable / 2 ? writable : changed

@@ -34,6 +34,8 @@ const TURNS_AWAKE = 6
 const SLEEP_MS_FIRST = 0.1
 const SLEEP_MS_MAX = 5
 const PIECE_BYTES = 65536
+/** Not cleared: every byte of it is read into before it is given away. */
+const newPiece = (): ArrayBufferLike => Buffer.allocUnsafeSlow(PIECE_BYTES).buffer
 
 export class QemuTarget implements Target {
   readonly #process: QemuProcess
@@ -49,7 +51,7 @@ export class QemuTarget implements Target {
   readonly #msix: number | undefined
   #events: TargetEvent[] = []
   /** Where `load` puts what it reads, and how much of it is given away. */
-  #piece = new ArrayBuffer(PIECE_BYTES)
+  #piece = newPiece()
   #pieceUsed = 0
 
   constructor(process: QemuProcess, machine: Machine, options: QemuOptions) {
@@ -260,7 +262,7 @@ export class QemuTarget implements Target {
   #fresh(bytes: number): Uint8Array {
     if (bytes > PIECE_BYTES / 4) return new Uint8Array(bytes)
     if (this.#pieceUsed + bytes > PIECE_BYTES) {
-      this.#piece = new ArrayBuffer(PIECE_BYTES)
+      this.#piece = newPiece()
       this.#pieceUsed = 0
     }
     const start = this.#pieceUsed
