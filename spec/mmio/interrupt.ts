@@ -20,6 +20,9 @@ export const mmioInterrupt = scoped('mmio-interrupt', { explored: {}, played: {}
       /** Events of which the device need not tell, or may tell once more. */
       possible: causes,
       level: t.flag,
+      /** A chain is available; a read of InterruptStatus is under way. */
+      submitted: t.flag,
+      asked: t.flag,
     },
     actions: {
       'driver.start': {
@@ -34,6 +37,7 @@ export const mmioInterrupt = scoped('mmio-interrupt', { explored: {}, played: {}
         when: (s) => s.phase === 'running',
         effect(s) {
           s.phase = 'reset'
+          s.submitted = false
           s.causes = s.possible = noBits
         },
       },
@@ -41,11 +45,16 @@ export const mmioInterrupt = scoped('mmio-interrupt', { explored: {}, played: {}
         does: 'Makes a chain available and kicks; it asks to be told.',
         weight: 6,
         when: (s) => s.phase === 'running',
+        effect: (s) => void (s.submitted = true),
       },
       'device.serve': {
         does: 'Returns a chain.',
         when: (s) => s.phase === 'running',
-        effect: (s) => void (s.causes = s.causes.with(QUEUE)),
+        effect(s) {
+          s.submitted = false
+          s.causes = s.causes.with(QUEUE)
+        },
+        eager: (s) => (s.submitted ? {} : undefined),
       },
       'backend.resize': {
         does: 'Gives the medium another capacity. To tell of it is a recommendation, 5.2.5.2.',
@@ -56,10 +65,12 @@ export const mmioInterrupt = scoped('mmio-interrupt', { explored: {}, played: {}
       'driver.readStatus': {
         does: 'Reads InterruptStatus.',
         weight: 8,
-        effect: () => undefined,
+        when: (s) => !s.asked,
+        effect: (s) => void (s.asked = true),
       },
       'device.answerStatus': {
         args: { bits: causes },
+        when: (s) => s.asked,
         requires: {
           keepsItsCauses: {
             clause: clause('VIO-MMIO-01'),
@@ -70,18 +81,20 @@ export const mmioInterrupt = scoped('mmio-interrupt', { explored: {}, played: {}
             given: (s) => s.phase === 'reset',
             holds: (_s, { bits }) => bits.isEmpty,
           },
+          // Beside a true cause the other bit is a notification that announces nothing, which is allowed.
           onlyWhatHappened: {
             clause: clause('VIO-MMIO-07'),
-            given: (s) => s.phase === 'running',
-            holds: (s, { bits }) => all(s).contains(bits),
+            given: (s) => s.phase === 'running' && all(s).isEmpty,
+            holds: (_s, { bits }) => bits.isEmpty,
           },
         },
         // What was told once has to be acknowledged like the rest.
         effect(s, { bits }) {
+          s.asked = false
           s.causes = bits
           if (bits.has(CONFIG)) s.possible = s.possible.without(CONFIG)
         },
-        eager: (s) => ({ bits: s.causes }),
+        eager: (s) => (s.asked ? { bits: all(s) } : undefined),
       },
       'driver.acknowledge': {
         does: 'Writes InterruptACK.',
