@@ -18,7 +18,7 @@ export const SUMMARY = 'Executable specifications for virtual I/O devices, and a
 export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] = [
   [EXIT.conforms, 'conforms'],
   [EXIT.violation, 'a clause is violated'],
-  [EXIT.usage, 'the command line, a configuration or a file cannot be used'],
+  [EXIT.usage, 'the command line, a configuration, a file or the address of a target cannot be used'],
   [EXIT.target, 'the target or its adapter broke'],
   [EXIT.inconclusive, 'inconclusive: a goal was not reached, or the work was cut short'],
   [EXIT.interrupted, 'interrupted; what there is up to then was written'],

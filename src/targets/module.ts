@@ -40,7 +40,9 @@ export async function loadDefault(file: string): Promise<unknown> {
   try {
     if (/\.[cm]?tsx?$/.test(full)) {
       const { createJiti } = await import('jiti')
-      return await createJiti(import.meta.url, { moduleCache: false }).import(full, { default: true })
+      // No cache on disk: it would lie in a folder that others can write to, and what lies there is run.
+      const jiti = createJiti(import.meta.url, { moduleCache: false, fsCache: false })
+      return await jiti.import(full, { default: true })
     }
     return ((await import(pathToFileURL(full).href)) as { default?: unknown }).default
   } catch (error) {

@@ -74,7 +74,8 @@ const campaignInChild = (target: string): ChildProcess => {
   return spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-describe('Ctrl-C', () => {
+// They mostly wait.
+describe.concurrent('Ctrl-C', () => {
   it.each(['honest', 'spins', 'blocks'])(
     'ends a campaign on a target that is %s, with what there is',
     async (target) => {

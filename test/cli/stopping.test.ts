@@ -65,7 +65,7 @@ const stopped = (args: readonly string[], { cwd = temporary(), signal = 'SIGINT'
   })
 
 // They mostly wait.
-describe.concurrent('a stop', () => {
+describe.concurrent('a stop', { timeout: 60_000 }, () => {
   it('ends an exploration with what was seen up to then', async ({ expect }) => {
     const { code, stdout } = await stopped(['explore', 'virtio-blk', '--json'], { cpuMs: 1600 })
     expect(code).toBe(130)
@@ -114,7 +114,7 @@ describe.concurrent('a stop', () => {
   })
 })
 
-describe.concurrent('a reader that has had enough', () => {
+describe.concurrent('a reader that has had enough', { timeout: 60_000 }, () => {
   it('is no error', async ({ expect }) => {
     const { code, stderr } = await cli(['list', 'clauses'], { onStart: (child) => child.stdout!.destroy() })
     expect([code, stderr]).toEqual([0, ''])

@@ -11,7 +11,7 @@ const PAGE = 'docs/tutorial.md'
 const TARGET = 'stdio:python3 device.py'
 const CLAUSE = 'VIO-NTF-03'
 /** Enough to meet the mistake with any of a few seeds; too few for every goal. */
-const RUN = ['run', '--target', TARGET, '--runs', '30']
+const RUN = ['run', '--target', TARGET, '--runs']
 
 const CLASS = '\n\n\nclass Device'
 const END = '\n\n\nif __name__'
@@ -80,7 +80,7 @@ describe.skipIf(without)('the device', { timeout: 60_000 }, () => {
     expect(textOf(PAGE)).toContain(`(${CLAUSE})`)
     write(exchanged(device, right, mistake))
     const { code, value } = await hereJson(
-      [...RUN, 'split-queue', '--max-bugs', '1', '--shrink', '200', '--no-minimality'],
+      [...RUN, '30', 'split-queue', '--max-bugs', '1', '--shrink', '200', '--no-minimality'],
       at,
     )
     expect(code).toBe(1)
@@ -100,7 +100,7 @@ describe.skipIf(without)('the device', { timeout: 60_000 }, () => {
 
   test('conforms in the end', async () => {
     write(device)
-    const { code, value } = await hereJson([...RUN, 'all'], at)
+    const { code, value } = await hereJson([...RUN, '20', 'all'], at)
     // Goals may be missed in so few runs; nothing else may be wrong.
     expect([0, 4]).toContain(code)
     for (const machine of value.machines) {

@@ -44,7 +44,7 @@ export const examples = {
     file: 'virtio_blk_mmio.py',
     linesMax: 200,
     // A lap of the ring takes it eight seconds.
-    honest: { runs: 40, rare: false },
+    honest: { runs: 25, rare: false },
     build: (directory) => `python3 '${directory}/virtio_blk_mmio.py'`,
     door: stdioDoor,
     wire: openStdioWire,
