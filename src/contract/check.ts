@@ -44,14 +44,18 @@ export async function checkTarget(open: () => Promise<Target>, raw?: OpenRaw): P
   for (const [name, check] of CHECKS) {
     try {
       target ??= await open()
-      results.push(outcome(name, await check(target, open)))
     } catch (error) {
       if (error instanceof TargetError && error.reason === 'address') throw error
+      // There is nothing to be looked at, in lines neither.
+      return [...results, { name, verdict: 'broken', detail: told(error) }]
+    }
+    try {
+      results.push(outcome(name, await check(target, open)))
+    } catch (error) {
       results.push({ name, verdict: 'broken', detail: told(error) })
       // Whatever it is in now, the next check begins with a fresh one.
       closeQuietly(target)
       target = undefined
-      if (error instanceof TargetError && error.reason === 'start') break
     }
   }
   closeQuietly(target)

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { TargetError } from '../../src/contract/target.ts'
+import { type Target, TargetError } from '../../src/contract/target.ts'
+import { openTarget } from '../../src/targets/index.ts'
 import { moduleDoor } from '../../src/targets/module.ts'
 
 const directory = mkdtempSync(path.join(tmpdir(), 'iospec-module-'))
@@ -74,3 +75,52 @@ test.each([
     /announces can\.save, found no method save, restore/,
   ],
 ])('%s: says what is wrong', async (text, message) => expect(await why(written(text))).toMatch(message))
+
+/** What a call of a target comes to that is opened as a campaign opens it, and what the next call does. */
+const calls = async (changes: string, call: (target: Target) => unknown) => {
+  const file = written(`import { memory } from HONEST; export default () => memory({ ${changes} })`)
+  const target = await openTarget(`module:${file}`, { directory, timeoutMs: 1000 })
+  const attempt = (): TargetError => {
+    try {
+      call(target)
+    } catch (error) {
+      if (error instanceof TargetError) return error
+      throw error
+    }
+    throw new Error('it answered')
+  }
+  const { reason, message } = attempt()
+  let goesOn = true
+  try {
+    target.settle(1)
+  } catch {
+    goesOn = false
+  }
+  return { reason, message, goesOn }
+}
+
+const read = (target: Target) => target.read({ space: 'mmio', address: 0 }, 2)
+test.each<[changes: string, call: (target: Target) => unknown, found: Partial<Awaited<ReturnType<typeof calls>>>]>([
+  ['read() { throw new Error("no") }', read, { reason: 'dead', message: 'read() threw Error: no', goesOn: false }],
+  ['read() { throw null }', read, { reason: 'dead', message: 'read() threw null' }],
+  // The device has no part in these: an adapter that refuses goes on.
+  [
+    'load() { throw new RangeError("outside") }',
+    (target) => target.load(0, 1),
+    { reason: 'refused', message: 'load() threw RangeError: outside', goesOn: true },
+  ],
+  ['events() { throw "no" }', (target) => target.events(), { reason: 'refused', message: 'events() threw "no"' }],
+  [
+    'read: async () => 0n',
+    read,
+    {
+      reason: 'protocol',
+      message: 'read(): expected a bigint that fits the width, found a promise: only opening is asynchronous',
+      goesOn: false,
+    },
+  ],
+  ['read: () => 7', read, { reason: 'protocol', message: 'read(): expected a bigint that fits the width, found 7' }],
+  ['read: () => 0x1_0000n', read, { message: 'read(): expected a bigint that fits the width, found 65536n' }],
+  ['load: () => new Uint8Array(3)', (target) => target.load(0, 4), { reason: 'protocol' }],
+  ['events: () => [{}]', (target) => target.events(), { message: 'events(): expected a list of events, found [{}]' }],
+])('%s is no answer', async (changes, call, found) => expect(await calls(changes, call)).toMatchObject(found))
