@@ -10,8 +10,6 @@ import { lifecycleState } from '../virtqueue/lifecycle.ts'
 import { queueState } from '../virtqueue/queue.ts'
 
 export interface BlkBounds {
-  readonly parts: number
-  readonly least: number
   readonly size: number
   /** Sectors of the medium that requests use. */
   readonly sectors: number
@@ -43,11 +41,6 @@ export const orderState = {
 
 /** Requests that reach past the capacity. */
 const PAST_THE_END: ReadonlySet<Kind> = new Set<Kind>(['readOverEnd', 'readAtEnd', 'writeAtEnd', 'beyond'])
-/** Requests whose answer has data, which can be cut. The others write the status byte alone. */
-const HAS_DATA: ReadonlySet<Kind> = new Set<Kind>([
-  ...(['read', 'getId'] as const),
-  ...(['readLast', 'readOverEnd', 'readAtEnd', 'beyond'] as const),
-])
 /** Requests that a working device carries out. */
 const PLAIN: ReadonlySet<Kind> = new Set<Kind>(['read', 'write', 'flush', 'getId', 'readLast'])
 /** Those of them that a device may not support. */
@@ -68,7 +61,7 @@ const sound = (
   { head }: { readonly head: number | undefined },
 ): boolean => head !== undefined && s.requests.at(head).sound && outstanding(s.chains.at(head).at)
 
-export const blk = ({ size, sectors, contents, readOnly, kinds, parts, least }: BlkBounds) => {
+export const blk = ({ size, sectors, contents, readOnly, kinds }: BlkBounds) => {
   const head = t.id('head', size)
   const sector = t.below(sectors)
   const content = t.below(contents)
@@ -90,12 +83,9 @@ export const blk = ({ size, sectors, contents, readOnly, kinds, parts, least }: 
     },
     actions: {
       'driver.add': {
-        args: { head, request, sector, content, defect, writable: t.int(least, parts) },
-        // Only data can be cut. Content 0 is never written.
-        when: (_s, { request, writable, content }) =>
-          KINDS.indexOf(request) < kinds &&
-          (HAS_DATA.has(request) || writable === 1) &&
-          (request !== 'write' || content > 0),
+        args: { head, request, sector, content, defect },
+        // Content 0 is never written. Where the status alone is written, one descriptor is, however many are asked for.
+        when: (_s, { request, content }) => KINDS.indexOf(request) < kinds && (request !== 'write' || content > 0),
         effect(s, { head, request, sector, content, defect }) {
           const it = s.requests.at(head)
           it.is = request

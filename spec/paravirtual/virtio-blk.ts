@@ -35,7 +35,7 @@ const wellBuilt = () =>
 export const blkRequests = scoped(
   'blk-requests',
   {
-    explored: { size: 2, parts: 1, least: 1, sectors: 1, contents: 2, readOnly: 0, kinds: 3, choosy: 0, picky: 0 },
+    explored: { size: 2, sectors: 1, contents: 2, readOnly: 0, kinds: 3, choosy: 0, picky: 0 },
     played: { ...played, sectors: 4, contents: 8, readOnly: 0, kinds: 10 },
   },
   (bounds: BlkBounds & { readonly choosy: number; readonly picky: number }) =>

@@ -23,6 +23,10 @@ const found = (target: Description, fits: (device: DeviceDescription) => boolean
 const isDrivable = (device: DeviceDescription): boolean => plainRequest(device.kind) !== undefined
 const isBlk = (device: DeviceDescription): boolean => device.kind === 'virtio-blk'
 
+const isReadOnly = ({ facts }: DeviceDescription): boolean => facts?.readOnly === true || facts?.readonly === true
+
+const READ_ONLY = 'the medium is read-only'
+const unwritten = { aSectorWithTwoPossibleContents: READ_ONLY, aReadBackOfAWrite: READ_ONLY }
 const NO_MSIX = 'the device has no MSI-X that can be seen'
 const NO_HOLD = 'the target has no control "hold"'
 const IN_KICKS = 'the device works inside kicks only, and so asks for each of them'
@@ -65,11 +69,12 @@ export const virtioBlkModel: Model = {
   played: PLAYED,
   notApplicable: (target) => (find(target, isBlk) === undefined ? 'it has no virtio-blk device' : undefined),
   scope(target) {
-    const facts = found(target, isBlk).facts ?? {}
-    const readOnly = facts.readOnly === true || facts.readonly === true ? 1 : 0
-    return { scope: 'played', bounds: readOnly === 1 ? { readOnly } : {} }
+    return { scope: 'played', bounds: isReadOnly(found(target, isBlk)) ? { readOnly: 1 } : {} }
   },
-  unreachableGoals: (target) => unreachableOf(target, found(target, isBlk)),
+  unreachableGoals(target) {
+    const device = found(target, isBlk)
+    return { ...unreachableOf(target, device), ...(isReadOnly(device) && unwritten) }
+  },
   open(target, machine, sink) {
     return new QueueSession(target, found(target.describe(), isBlk), machine, blkKind(machine), sink)
   },

@@ -13,6 +13,8 @@ const LAP_MS = 2_000
 /** Looks at the used ring before the target is asked to settle, and rounds between looks at events. */
 const LAP_SPINS = 64
 const LAP_ROUNDS = 16
+/** So many rounds wait for their back end first: what a device mistakes each time its back end is full adds up. */
+const JAMS = 24
 
 export const runLap = (rig: Rig): void => {
   const { driver, watch, transport, target, can, life } = rig
@@ -29,11 +31,20 @@ export const runLap = (rig: Rig): void => {
   for (let logical = 0; logical < chains; logical++)
     driver.add(logical, rig.kind.quick, { readable: 1, writable: 1, via, place: 0, defect: 'none' })
   driver.repeat(chains)
+  const { controls } = target.describe().can
+  // Where the target is another process, holding the back end costs more than it may show.
+  const canJam = can.synchronous && controls.includes('hold') && controls.includes('release')
   let exactly = true
   for (let round = 1; driver.availIdx < end && exactly; round++) {
     const count = Math.min(chains, end - driver.availIdx)
     driver.setAvailIdx(driver.availIdx + count)
+    const jams = round <= JAMS && canJam
+    if (jams) target.control!(rig.device, { do: 'hold' })
     transport.kick(0)
+    if (jams) {
+      target.settle(0)
+      target.control!(rig.device, { do: 'release', order: 'fifo' })
+    }
     const pauses = round % LAP_ROUNDS === 0 || driver.availIdx === end
     // A device that is done when the kick returns is looked at now and then: each look is a round trip.
     if (pauses || !can.synchronous || can.step)
