@@ -11,7 +11,7 @@ import { packedViewOf, wordName } from '../language/packed-views.ts'
 import { wordLayoutOf } from '../language/word-layout.ts'
 import type { Choices } from './choices.ts'
 import { type Attempt, dispatchOf } from './dispatch.ts'
-import { generate, pieced, repeat } from './source.ts'
+import { generate, grouped, pieced, repeat } from './source.ts'
 
 /** What an expander meets on its way. */
 export interface Hearer {
@@ -64,6 +64,11 @@ export const rowsMaxOf = (choices: Choices): number => BATCH_ROWS + choices.all.
 
 /** Up to this many words a state is copied by statements, not by a call. */
 const WORDS_INLINED = 8
+/**
+ * Source of the author's functions, in characters, that one loop calls: what an engine inlines into one function is
+ * bounded, and what is left out then costs a call for each field that it reads.
+ */
+const INLINED_SOURCE = 500
 /** Typed arrays of at least so many elements do not move, and optimised code knows where they are. */
 const FIXED = 64
 
@@ -169,17 +174,35 @@ class Generator {
     return generate('judge', 'by,k,id', laws, names, `const duty=${duty};`)
   }
 
-  /** What is asked of every distinct state: invariants, and goals that were not reached yet. */
+  /** Text of a loop over states that are shown as `s`, one after the other. */
+  private loop(condition: string, body: string): string {
+    const load = this.each('', (word, i) => `w.${word}=arena[p+${i}];`)
+    const written = this.each('||', (word, i) => `w.${word}!==arena[p+${i}]`)
+    const duty = this.machine.unspecified === undefined ? 'true' : '!unspecified(s)'
+    return `for(;id<last${condition};id++){
+const p=Math.imul(id,${this.stride})
+begun[0]=id
+${load}
+const duty=${duty}
+${body}
+if(${written})hearer.wroteTo(id)
+}`
+  }
+
+  /** What is asked of every distinct state, in loops of their own: invariants, and goals that were not reached yet. */
   check(): unknown {
     const { invariants, goals } = this.machine
-    const laws = invariants.map(
-      ({ safety }, i) =>
-        `if(lawOpen[${i}]===1&&${safety === true ? '' : 'duty&&'}!law${i}(s)){lawOpen[${i}]=0;hearer.invariantBroken(${i},id)}`,
-    )
-    const reached = goals.map(
-      (_, i) => `if(goalOpen[${i}]===1&&goal${i}(s)){goalOpen[${i}]=0;hearer.goalReached(${i},id)}`,
-    )
-    return generate('check', 'id,duty', [...laws, ...reached], {
+    const laws = invariants.map(({ safety, holds }, i) => ({
+      holds,
+      open: `lawOpen[${i}]`,
+      text: `if(lawOpen[${i}]===1&&${safety === true ? '' : 'duty&&'}!law${i}(s)){lawOpen[${i}]=0;hearer.invariantBroken(${i},id)}`,
+    }))
+    const reached = goals.map(({ holds }, i) => ({
+      holds,
+      open: `goalOpen[${i}]`,
+      text: `if(goalOpen[${i}]===1&&goal${i}(s)){goalOpen[${i}]=0;hearer.goalReached(${i},id)}`,
+    }))
+    const names = {
       ...this.names,
       ...numbered(
         'law',
@@ -189,7 +212,15 @@ class Generator {
         'goal',
         goals.map(({ holds }) => holds),
       ),
+    }
+    const groups = grouped([...laws, ...reached], ({ holds }) => holds.toString().length, INLINED_SOURCE)
+    const loops = groups.map((group, g) => {
+      const anyOpen = group.map(({ open }) => open).join('|')
+      const body = this.loop('', group.map(({ text }) => text).join('\n'))
+      return generate(`check${g}`, 'arena,id,last', [`if((${anyOpen})!==0)${body}`], names)
     })
+    const calls = repeat(loops.length, '', (i) => `check${i}(arena,first,last);`)
+    return generate('check', 'arena,first,last', [calls], numbered('check', loops))
   }
 
   /** Tries every choice that can be possible in a state. */
@@ -241,33 +272,16 @@ class Generator {
     return chained(statements, { ...this.names, ...attempts })
   }
 
-  expand(): (arena: Int32Array, first: number, end: number) => number {
-    const { stride } = this
-    const load = this.each('', (word, i) => `w.${word}=arena[p+${i}];`)
-    const written = this.each('||', (word, i) => `w.${word}!==arena[p+${i}]`)
-    const names = {
+  /** Tries everything in one state after another, as long as there is room. */
+  expand(): unknown {
+    const text = `const from=o
+o=tryAll(o,id,duty)
+if(o===from&&still[0]!==id)hearer.rested(id,duty)`
+    const loop = this.loop(`&&o<${BATCH_ROWS * this.stride}`, text)
+    return generate('expand', 'arena,id,last', [`let o=0;${loop}filled[0]=o;return id`], {
       ...this.names,
-      load: generate('load', 'arena,p', [load], this.names),
-      written: generate('written', 'arena,p', [`return ${written}`], this.names),
-      check: this.check(),
       tryAll: this.tryAll(),
-    }
-    const text = `
-let id=first,o=0
-for(;id<last&&o<${BATCH_ROWS * stride};id++){
-  const p=Math.imul(id,${stride})
-  begun[0]=id
-  load(arena,p)
-  const duty=${this.machine.unspecified === undefined ? 'true' : '!unspecified(s)'}
-  check(id,duty)
-  const from=o
-  o=tryAll(o,id,duty)
-  if(o===from&&still[0]!==id)hearer.rested(id,duty)
-  if(written(arena,p))hearer.wroteTo(id)
-}
-filled[0]=o
-return id`
-    return generate('expand', 'arena,first,last', [text], names)
+    })
   }
 }
 
@@ -303,7 +317,7 @@ export const expanderOf = (options: ExpanderOptions): Expander => {
   const taken = new Float64Array(FIXED + machine.actions.length)
   const filled = new Int32Array(FIXED)
   const begun = new Int32Array(FIXED)
-  const expand = new Generator(options, {
+  const generator = new Generator(options, {
     ...{ s: before.state, w: before.words, n: after.state, x: after.words },
     ...{ rows, labels, hearer, taken, filled, begun, unspecified: machine.unspecified },
     /** The last state in which a step changed nothing. */
@@ -312,12 +326,18 @@ export const expanderOf = (options: ExpanderOptions): Expander => {
     goalOpen: open(machine.goals),
     stepOpen: open(machine.steps),
     stepGoalOpen: open(machine.stepGoals),
-  }).expand()
+  })
+  const check = generator.check() as (arena: Int32Array, first: number, end: number) => void
+  const expand = generator.expand() as (arena: Int32Array, first: number, end: number) => number
   const stride = wordLayoutOf(machine.layout).words + 1
   return {
     state: before.state,
     taken: taken.subarray(0, machine.actions.length),
-    expand,
+    expand(arena, first, end) {
+      const next = expand(arena, first, end)
+      check(arena, first, next)
+      return next
+    },
     count: () => filled[0]! / stride,
     at: () => begun[0]!,
   }

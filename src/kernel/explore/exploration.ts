@@ -2,6 +2,7 @@
 import type { Actor } from '../language/index.ts'
 import type { ScalarJson } from '../language/scalar.ts'
 import type { Change, Json } from '../language/state.ts'
+import type { Choice } from './choices.ts'
 
 export interface ExploreOptions {
   /** Distinct states after which the run is cut short. Default and maximum: `MAX_STATES`. */
@@ -10,10 +11,25 @@ export interface ExploreOptions {
   readonly memoryBytes?: number
   /** Actors that may break their duties and take their `hostile` actions. Default: nobody. */
   readonly hostile?: readonly Actor[]
+  /** States whose fast reading is held against the plain one, at a thousand times the cost. Default: a sample. */
+  readonly audit?: 'sample' | 'all'
+  /** Told every transition, batch by batch; costs about a third more. */
+  readonly onEdges?: (edges: Edges) => void
   /** Called about ten times a second. */
   readonly onProgress?: (progress: Progress) => void
   /** Asked after every batch of states; true ends the run as `cut-short`. */
   readonly interrupted?: () => boolean
+}
+
+/** Transitions, those that lead back to the same state included; arrays are used again for the next ones. */
+export interface Edges {
+  readonly count: number
+  /** Numbers of states, in the order in which they were found: the initial one is 0. */
+  readonly from: Int32Array
+  readonly to: Int32Array
+  /** What was done, by its place in `choices`. */
+  readonly by: Int32Array
+  readonly choices: readonly Choice[]
 }
 
 export interface Progress {

@@ -6,6 +6,7 @@ import { totalmem } from 'node:os'
 import { ACTORS, type Actor, type Machine } from '../language/index.ts'
 import { stateToJson } from '../language/state.ts'
 import { type WordLayout, wordLayoutOf } from '../language/word-layout.ts'
+import { Auditor, everyState, sample } from './audit.ts'
 import { type Choices, choicesOf } from './choices.ts'
 import { ExploreError, nameOf } from './error.ts'
 import { type Expander, expanderOf, rowsMaxOf } from './expand.ts'
@@ -13,7 +14,6 @@ import type { Exploration, ExploreOptions, Progress, Step, Violation } from './e
 import { diagnose, stepOf, take } from './retrace.ts'
 import { MAX_STATES, PlainVisited, type Visited } from './visited.ts'
 
-const BATCH = 512
 const PROGRESS_MS = 100
 const GIB = 2 ** 30
 
@@ -46,6 +46,13 @@ class Search {
   private readonly layout: WordLayout
   private readonly states: Visited
   private readonly expander: Expander
+  private readonly auditor: Auditor
+  /** The states to be audited, in order, and the next of them. */
+  private readonly audited: Iterator<number>
+  private auditAt: number | undefined
+  private auditing = false
+  /** Where edges are collected, when somebody wants them. */
+  private readonly edges: { readonly from: Int32Array; readonly to: Int32Array; readonly by: Int32Array } | undefined
   private readonly startedAt = performance.now()
   private readonly findings: Finding[] = []
   /** Of the goals that are states, then of those that are steps. */
@@ -70,17 +77,23 @@ class Search {
     this.states = new PlainVisited({ words: this.layout.words, rowsMax, maxStates, memoryBytes })
     this.goalDepths = [...machine.goals, ...machine.stepGoals].map(() => null)
     this.owed = machine.owes.map(() => false)
+    this.auditor = new Auditor(machine, this.choices, this.hostile)
+    this.audited = (options.audit === 'all' ? everyState : sample)(this.choices)
+    this.auditAt = this.audited.next().value
+    const numbers = (): Int32Array => new Int32Array(rowsMax)
+    this.edges = options.onEdges && { from: numbers(), to: numbers(), by: numbers() }
     this.expander = expanderOf({
       machine,
       choices: this.choices,
       hostile: this.hostile,
       rows: this.states.rows,
+      labels: this.edges?.by,
       hearer: {
         invariantBroken: (law, id) => this.note('invariant', machine.invariants[law]!, id),
         goalReached: (goal) => void (this.goalDepths[goal] = this.depth),
         stepBroken: (law, id, choice) => this.note('step', machine.steps[law]!, id, choice),
         stepGoalReached: (goal) => void (this.goalDepths[machine.goals.length + goal] = this.depth + 1),
-        rested: (id, duty) => this.rest(id, duty),
+        rested: (id, duty) => this.auditing || this.rest(id, duty),
         wroteTo: (id) => this.refuseWrite(id),
       },
     })
@@ -89,8 +102,7 @@ class Search {
   run(): Exploration {
     this.layout.pack(this.machine.initial(), this.states.rows, 0)
     this.states.rows[this.layout.words] = -1
-    this.states.insert(1)
-    const cutShort = this.search()
+    const cutShort = this.states.insert(1) ? this.search() : this.whyFull()
     return this.report(cutShort)
   }
 
@@ -104,8 +116,11 @@ class Search {
         this.levelEnd = states.count
       }
       // A batch stays within its level, so that the levels are those of a search state by state.
-      this.id = this.expand(Math.min(this.id + BATCH, this.levelEnd))
-      if (!states.insert(this.expander.count())) return this.whyFull()
+      const first = this.id
+      this.id = this.expand(first, this.levelEnd)
+      if (!states.insert(this.expander.count(), this.edges?.to)) return this.whyFull()
+      this.tellEdges()
+      this.audit(first, this.id)
       if (this.options.interrupted?.() === true) return `interrupted after ${this.id} of ${states.count} known states`
       if (this.options.onProgress !== undefined && performance.now() >= progressAt) {
         this.options.onProgress(this.progress())
@@ -115,12 +130,41 @@ class Search {
     return undefined
   }
 
-  private expand(end: number): number {
+  private expand(first: number, end: number): number {
     try {
-      return this.expander.expand(this.states.arena, this.id, end)
+      return this.expander.expand(this.states.arena, first, end)
     } catch (error) {
       if (error instanceof ExploreError) throw error
       throw this.explain(error, this.expander.at())
+    }
+  }
+
+  private tellEdges(): void {
+    const { states, edges, choices } = this
+    if (edges === undefined) return
+    const count = this.expander.count()
+    for (let row = 0; row < count; row++) edges.from[row] = states.rows[(row + 1) * states.stride - 1]!
+    this.options.onEdges?.({ ...edges, count, choices: choices.all })
+  }
+
+  /** Expands those of the states `first` to `end - 1` that are to be audited a second time, for itself alone. */
+  private audit(first: number, end: number): void {
+    const { states, expander } = this
+    for (; this.auditAt !== undefined && this.auditAt < end; this.auditAt = this.audited.next().value) {
+      const id = this.auditAt
+      if (id < first) continue
+      const at = id * states.stride
+      const before = expander.taken.slice()
+      this.auditing = true
+      this.expand(id, id + 1)
+      this.auditing = false
+      const taken = Array.from(expander.taken, (count, action) => count - before[action]!)
+      expander.taken.set(before)
+      const rowAt = (from: Int32Array, place: number): string => from.subarray(place, place + this.layout.words).join()
+      const itself = rowAt(states.arena, at)
+      const successors = Array.from({ length: expander.count() }, (_, row) => rowAt(states.rows, row * states.stride))
+      const reading = { taken, successors: successors.filter((row) => row !== itself) }
+      this.auditor.audit(states.arena, at, reading, expander.state)
     }
   }
 

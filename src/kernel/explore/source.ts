@@ -3,24 +3,27 @@
 /** Source length, in characters, that a generated function stays below unless one statement is longer. */
 const PIECE = 8_000
 
-/** Groups texts so that each group stays below `PIECE`. */
-export const pieced = (texts: readonly string[]): string[][] => {
-  const groups: string[][] = []
-  let length = PIECE
-  for (const text of texts) {
-    if (length + text.length >= PIECE) {
+/** Groups things so that the sizes of a group add up to less than `most`, unless there is one only. */
+export const grouped = <T>(things: readonly T[], sizeOf: (thing: T) => number, most: number): T[][] => {
+  const groups: T[][] = []
+  let size = most
+  for (const thing of things) {
+    if (size + sizeOf(thing) >= most) {
       groups.push([])
-      length = 0
+      size = 0
     }
-    groups.at(-1)!.push(text)
-    length += text.length
+    groups.at(-1)!.push(thing)
+    size += sizeOf(thing)
   }
   return groups
 }
 
+/** Groups texts so that each group stays below `PIECE`. */
+export const pieced = (texts: readonly string[]): string[][] => grouped(texts, (text) => text.length, PIECE)
+
 /**
- * A function, called `name` in profiles, that runs the statements in order. `names` are visible to them as constants; `head` opens every piece, for
- * variables that no statement hands to the next.
+ * A function, called `name` in profiles, that runs the statements in order. `names` are visible to them as constants;
+ * `head` opens every piece, for variables that no statement hands to the next.
  */
 export const generate = <F>(
   name: string,

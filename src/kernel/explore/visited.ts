@@ -41,7 +41,9 @@ const ARENA_MAX = 2 ** 31 - 1
 /** The most states of one word that one exploration can hold. */
 export const MAX_STATES = 2 ** 30
 const FIRST_CAPACITY = 2 ** 13
-const FIRST_SLOTS = 2 ** 14
+const FIRST_SLOTS = 2 ** 15
+/** A table below this grows faster: what it takes is little anyhow, and each growth costs a look at all states. */
+const SMALL_SLOTS = 2 ** 24
 /** The arena grows by so much, and then to all it may have: what is not touched takes no memory. */
 const FIRST_GROWTH = 32
 /** Part of the slots that may be taken before the table grows, and when it cannot grow any more. */
@@ -55,7 +57,7 @@ export class PlainVisited implements Visited {
   count = 0
   full: 'states' | 'memory' | undefined
   arena: Int32Array
-  private slots: Int32Array = new Int32Array(FIRST_SLOTS)
+  private slots: Int32Array
   private readonly hashes: Int32Array
   private readonly kernel: Kernel
   private readonly maxStates: number
@@ -68,6 +70,9 @@ export class PlainVisited implements Visited {
     this.memoryBytes = memoryBytes
     this.rows = new Int32Array(rowsMax * this.stride)
     this.hashes = new Int32Array(rowsMax + 1)
+    // A quarter of little memory, so that a small bound still is one on states.
+    const least = 2 ** Math.max(4, Math.floor(Math.log2(memoryBytes / (4 * INT))))
+    this.slots = new Int32Array(Math.min(FIRST_SLOTS, least))
     this.arena = new Int32Array(Math.min(FIRST_CAPACITY, this.maxStates) * this.stride)
   }
 
@@ -96,7 +101,10 @@ export class PlainVisited implements Visited {
   /** Grows what has to grow for `n` more states; how many states there may be now. */
   private makeRoom(n: number): number {
     const wanted = Math.min(this.count + n, this.maxStates)
-    while (wanted > this.slots.length * LOAD && (this.growSlots(4) || this.growSlots(2)));
+    while (
+      wanted > this.slots.length * LOAD &&
+      (this.growSlots(this.slots.length < SMALL_SLOTS ? 8 : 4) || this.growSlots(2))
+    );
     if (wanted * this.stride > this.arena.length) this.growArena(wanted)
     const room = Math.floor((this.memoryBytes - this.slots.byteLength) / (this.stride * INT))
     return Math.max(

@@ -1,8 +1,12 @@
-/** An immutable set of small whole numbers: what `t.set(n)` looks like to authors. Underneath it is one bit mask. */
+/**
+ * An immutable set of small whole numbers: what `t.set(n)` looks like to authors. Underneath it is one bit mask. Sets are
+ * compared by `equals`: two objects may be the same set.
+ */
 export class Bits {
   readonly mask: number
 
-  private constructor(mask: number) {
+  /** Of a mask that is known to be one: see `of` and `from` for others. */
+  constructor(mask: number) {
     this.mask = mask
   }
 
@@ -10,19 +14,19 @@ export class Bits {
     return ((this.mask >>> member) & 1) === 1
   }
   with(member: number): Bits {
-    return Bits.of(this.mask | (1 << member))
+    return new Bits(this.mask | (1 << member))
   }
   without(member: number): Bits {
-    return Bits.of(this.mask & ~(1 << member))
+    return new Bits(this.mask & ~(1 << member))
   }
   union(other: Bits): Bits {
-    return Bits.of(this.mask | other.mask)
+    return new Bits(this.mask | other.mask)
   }
   minus(other: Bits): Bits {
-    return Bits.of(this.mask & ~other.mask)
+    return new Bits(this.mask & ~other.mask)
   }
   and(other: Bits): Bits {
-    return Bits.of(this.mask & other.mask)
+    return new Bits(this.mask & other.mask)
   }
   contains(other: Bits): boolean {
     return (other.mask & ~this.mask) === 0

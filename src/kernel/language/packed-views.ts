@@ -9,7 +9,7 @@
 import { Bits } from './bits.ts'
 import type { Layout, Node } from './layout.ts'
 import { type AnyScalar, encodeScalar } from './scalar.ts'
-import { maskOf, type Place, type WordLayout, wordLayoutOf } from './word-layout.ts'
+import { bitsFor, maskOf, type Place, type WordLayout, wordLayoutOf } from './word-layout.ts'
 
 /** The words of a state, by name: see `wordName`. */
 export type Words = { [word: string]: number }
@@ -40,6 +40,10 @@ interface Text {
   readonly before: string
   readonly text: string
 }
+
+/** Text of a word's bits beside the `width` from `shift` on. */
+const cleared = (width: number, shift: string): string =>
+  Number.isInteger(Number(shift)) ? String(~(maskOf(width) << Number(shift))) : `~(${maskOf(width)}<<${shift})`
 
 /** Writes the text of accessors. `x` stands for the words, `i` for the number of an element among all of its column. */
 class Accessors {
@@ -82,7 +86,7 @@ class Accessors {
     const from = whole ? 0 : offset
     if (width === 0) return ''
     const into = (word: string, shift: string): string =>
-      width === 32 ? `${word}=r;` : `${word}=${word}&~(${maskOf(width)}<<${shift})|r<<${shift};`
+      width === 32 ? `${word}=r;` : `${word}=${word}&${cleared(width, shift)}|${shift === '0' ? 'r' : `r<<${shift}`};`
     if (column.count === 1) return into(this.word(column.words[0]!), `${column.shift + from}`)
     if (column.words.length === 1)
       return `const z=i*${column.bits}+${column.shift + from};${into(this.word(column.words[0]!), 'z')}`
@@ -98,7 +102,7 @@ class Accessors {
       case 'enum':
         return `${this.constant(type.names)}[${raw}]`
       case 'set':
-        return `bits(${raw})`
+        return `new Bits(${raw})`
       case 'maybe':
         return `(r=>r===0?undefined:${this.decoded(type.of!, '(r-1)')})(${raw})`
       default:
@@ -115,25 +119,28 @@ class Accessors {
       : `${before}return ${this.decoded(type, raw)};`
   }
 
-  /** Statements that set `r` to the raw number of the variable `v`, or throw. */
+  /** Statements that set `r` to the raw number of `v`, or throw. Short: what they take is taken from inlining. */
   encoded(type: AnyScalar, path: string, v: string, r: string): string {
-    const refuse = `${r}=encode(${this.constant(type)},${v},${JSON.stringify(path)})`
+    const slow = `${r}=${this.constant((value: unknown) => encodeScalar(type, value, path))}(${v})`
+    const mask = maskOf(bitsFor(type.cells))
     switch (type.kind) {
       case 'flag':
-        return `if(${v}===true)${r}=1;else if(${v}===false)${r}=0;else ${refuse};`
+        return `if(${v}===true)${r}=1;else if(${v}!==false)${slow};`
       case 'enum':
-        return `switch(${v}){${type.names!.map((name, raw) => `case ${JSON.stringify(name)}:${r}=${raw};break;`).join('')}default:${refuse}}`
+        return `switch(${v}){${type.names!.map((name, raw) => `case ${JSON.stringify(name)}:${r}=${raw};break;`).join('')}default:${slow}}`
       case 'set':
-        return `if(${v} instanceof Bits&&(${v}.mask&~${maskOf(type.members!)})===0)${r}=${v}.mask;else ${refuse};`
+        return `${r}=${v} instanceof Bits?${v}.mask:-1;if((${r}&${~mask})!==0)${slow};`
       case 'maybe':
-        return `if(${v}===undefined)${r}=0;else{${this.encoded(type.of!, path, v, r)}${r}=${r}+1|0}`
+        return `if(${v}!==undefined){${this.encoded(type.of!, path, v, r)}${r}=${r}+1|0}`
       case 'mod':
-        return (type.cells & (type.cells - 1)) === 0
-          ? `if((${v}|0)===${v})${r}=${v}&${type.cells - 1};else ${refuse};`
-          : `if((${v}|0)===${v}&&${v}>=0&&${v}<${type.cells})${r}=${v};else ${refuse};`
+        return mask === type.cells - 1
+          ? `${r}=${v}&${mask};if((${v}|0)!==${v})${slow};`
+          : `${r}=${v}&${mask};if(${r}!==${v}||${r}>=${type.cells})${slow};`
       default: {
-        if (type.low === 0) return `if((${v}|0)===${v}&&${v}>=0&&${v}<${type.cells})${r}=${v};else ${refuse};`
-        return `${r}=${v}-(${type.low});if((${r}|0)!==${r}||${r}<0||${r}>=${type.cells})${refuse};`
+        const above = mask === type.cells - 1 ? '' : `||${r}>=${type.cells}`
+        return type.low === 0
+          ? `${r}=${v}&${mask};if(${r}!==${v}${above})${slow};`
+          : `${r}=${v}-(${type.low})&${mask};if(${r}!==${v}-(${type.low})${above})${slow};`
       }
     }
   }
@@ -155,7 +162,7 @@ class Accessors {
       })
       return `case ${JSON.stringify(name)}:r=${value};${parts.join('')}break;`
     })
-    return `${this.clear(node)}let r=0;switch(v.is){${cases.join('')}default:encode(${this.constant(node.tag)},v.is,${JSON.stringify(`${node.path}.is`)})}${this.put(tag, true)}`
+    return `${this.clear(node)}let r=0;switch(v.is){${cases.join('')}default:${this.constant((is: unknown) => encodeScalar(node.tag, is, `${node.path}.is`))}(v.is)}${this.put(tag, true)}`
   }
 
   /** Statements that give every field that does not share the bits of the tag its first value. */
@@ -284,7 +291,7 @@ const classesOf = (layout: Layout): Classes => {
     }
   }
   visit(layout.root, false)
-  const names = { Bits, bits: Bits.of, encode: encodeScalar }
+  const names = { Bits }
   const constants = Object.fromEntries(a.constants.map((constant, i) => [`C${i}`, constant]))
   const text = `'use strict';const {${Object.keys({ ...names, ...constants }).join(',')}}=N
 return {words:${wordsSource(words.words)},views:[${sources.join(',\n')}]}`
