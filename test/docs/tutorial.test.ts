@@ -10,8 +10,11 @@ import { blocksOf, root, textOf } from './pages.ts'
 const PAGE = 'docs/tutorial.md'
 const TARGET = 'stdio:python3 device.py'
 const CLAUSE = 'VIO-NTF-03'
-/** Enough to meet the mistake with any of a few seeds; too few for every goal. */
-const RUN = ['run', '--target', TARGET, '--runs']
+/** Run 11 laps the ring, which takes Python eight seconds; too few for every goal. */
+const RUNS = 11
+/** The mistake is met with three of four seeds. */
+const SEEDS = ['1', '2', '3', '4']
+const RUN = ['run', '--target', TARGET, '--runs', String(RUNS)]
 
 const CLASS = '\n\n\nclass Device'
 const END = '\n\n\nif __name__'
@@ -79,10 +82,11 @@ describe.skipIf(without)('the device', { timeout: 60_000 }, () => {
   test('breaks the clause of the page with its mistake, replays it, and is cured by one line', async () => {
     expect(textOf(PAGE)).toContain(`(${CLAUSE})`)
     write(exchanged(device, right, mistake))
-    const { code, value } = await hereJson(
-      [...RUN, '30', 'split-queue', '--max-bugs', '1', '--shrink', '200', '--no-minimality'],
-      at,
-    )
+    const short = ['--max-bugs', '1', '--shrink', '200', '--no-minimality']
+    let answer: Awaited<ReturnType<typeof hereJson>> | undefined
+    for (const seed of SEEDS)
+      if (answer?.code !== 1) answer = await hereJson([...RUN, 'split-queue', ...short, '--seed', seed], at)
+    const { code, value } = answer!
     expect(code).toBe(1)
     const found = value.machines[0].counterexamples
     expect(found.map((each: { clause: string; law: string }) => [each.clause, each.law])).toEqual([
@@ -100,7 +104,7 @@ describe.skipIf(without)('the device', { timeout: 60_000 }, () => {
 
   test('conforms in the end', async () => {
     write(device)
-    const { code, value } = await hereJson([...RUN, '20', 'all'], at)
+    const { code, value } = await hereJson([...RUN, 'all'], at)
     // Goals may be missed in so few runs; nothing else may be wrong.
     expect([0, 4]).toContain(code)
     for (const machine of value.machines) {

@@ -20,8 +20,9 @@ export interface Example {
   readonly door: typeof stdioDoor
   readonly wire: typeof openStdioWire | undefined
   readonly linesMax: number
-  /** Runs of each machine in which the honest device conforms; with the one that laps the ring, or without. */
-  readonly honest: { readonly runs: number; readonly rare: boolean }
+  /** Runs of each machine in which the honest device conforms; with one that laps the ring, or without. */
+  readonly honest: { readonly runs: number; readonly laps: boolean }
+  readonly shrinkExecutions: number
 }
 
 export const examples = {
@@ -30,7 +31,8 @@ export const examples = {
     needs: 'gcc',
     file: 'virtio-blk-mmio.c',
     linesMax: 200,
-    honest: { runs: 60, rare: true },
+    honest: { runs: 60, laps: true },
+    shrinkExecutions: 100,
     build(directory) {
       execFileSync('make', ['-s', '-C', directory, 'CC=gcc -Werror'], { stdio: 'pipe' })
       return `'${directory}/build/virtio-blk-mmio'`
@@ -44,7 +46,8 @@ export const examples = {
     file: 'virtio_blk_mmio.py',
     linesMax: 200,
     // A lap of the ring takes it eight seconds.
-    honest: { runs: 25, rare: false },
+    honest: { runs: 25, laps: false },
+    shrinkExecutions: 40,
     build: (directory) => `python3 '${directory}/virtio_blk_mmio.py'`,
     door: stdioDoor,
     wire: openStdioWire,
@@ -57,7 +60,8 @@ export const examples = {
     door: moduleDoor,
     wire: undefined,
     linesMax: 250,
-    honest: { runs: 60, rare: true },
+    honest: { runs: 60, laps: true },
+    shrinkExecutions: 100,
   },
 } as const satisfies Record<string, Example>
 
