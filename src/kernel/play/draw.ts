@@ -5,9 +5,11 @@
 import type { Action, Machine } from '../language/machine.ts'
 import { Chooser } from './choose.ts'
 import { CARRIES, moodOf } from './mood.ts'
-import { burst, type Pen, refrain, rounds, stepsOf } from './phrases.ts'
+import { burst, type Pen, refrain, stepsOf } from './phrases.ts'
 import type { Plan, PlanStep } from './plan.ts'
 import { Random } from './random.ts'
+import { rounds } from './rounds.ts'
+import { sweep } from './sweep.ts'
 import { Walk, type WalkOptions } from './walk.ts'
 
 export interface DrawOptions extends WalkOptions {
@@ -87,7 +89,7 @@ export class Drawer {
     const mood = moodOf(this.ours, random, { hostile: share, saves, steps, maxSteps, rare, wanted })
     const choose = new Chooser(this.ours, walk, mood, random)
     const pen: Pen = { walk, choose, mood, random, steps }
-    if (mood.rounds) rounds(pen)
+    if (mood.rounds) (mood.watchful ? sweep : rounds)(pen)
     let hush = 0
     // In a moment that may be the right one, every action is as likely.
     let lone = false
@@ -129,7 +131,7 @@ export class Drawer {
 const rest = (pen: Pen): boolean => {
   const { walk, mood, random } = pen
   // While the stand-in has nothing to do there is nothing to wait for, or to come in between of.
-  if (!walk.busy() && !random.chance(IDLE_REST)) return false
+  if (!walk.busy && !random.chance(IDLE_REST)) return false
   if (random.chance(mood.settle)) walk.settle()
   else if (mood.stepwise > 0 && random.chance(mood.stepwise)) {
     walk.step(stepsOf(pen))

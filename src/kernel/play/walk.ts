@@ -1,15 +1,15 @@
 /**
- * The machine as a plan leads it while it is drawn: what we do happens at once, and a stand-in of the other side (the
- * `eager` choices of the machine) moves things along where the plan gives it time.
+ * The machine as a plan leads it while it is drawn: what we do happens at once, and a stand-in of the other side moves
+ * things along where the plan gives it time.
  */
 import type { Action, Actor, Args, Erased, Machine } from '../language/machine.ts'
 import { viewOf } from '../language/views.ts'
 import { Home } from './home.ts'
 import type { Drawn } from './mood.ts'
 import type { PlanStep } from './plan.ts'
+import { Search } from './search.ts'
+import { EAGER_MAX, StandIn, type Witness } from './stand-in.ts'
 
-/** The stand-in stops here: a machine whose eager choices never end would otherwise never be drawn from. */
-const EAGER_MAX = 256
 /** Device steps that the stand-in takes for one action, and how many of them show something. */
 const STEPS_PER_ACTION = 6
 const SEEN_PER_ACTION = 4
@@ -20,15 +20,6 @@ export interface WalkOptions {
   readonly played: readonly Actor[]
   /** The target does all of its work while we act, so that plans need not wait for it. */
   readonly synchronous?: boolean
-}
-
-/** A state or a step that a machine has among its goals. */
-type Goal = Machine['goals'][number] | Machine['stepGoals'][number]
-
-const goalOf = (machine: Machine, name: string): Goal => {
-  const goal = [...machine.goals, ...machine.stepGoals].find((one) => one.name === name)
-  if (goal === undefined) throw new RangeError(`${machine.name}: no goal is called ${JSON.stringify(name)}`)
-  return goal
 }
 
 /** Device steps: all of them count, or only those that show something. */
@@ -46,15 +37,14 @@ export class Walk {
   sinceBreach = 0
   /** So many actions are still to make use of a costly one. */
   afterCostly = 0
-  /** The goal that the plan is to reach; undefined where it may go anywhere. */
-  private goal: Goal | undefined
-  /** Steps of the plan when it was reached. */
-  private reachedAt = Number.POSITIVE_INFINITY
+  /** For the goal that the plan is led to; undefined where it may go anywhere. */
+  private search: Search | undefined
   /** Part of an action that the stand-in has done. */
   private progress = 0
   private readonly machine: Machine
   private readonly synchronous: boolean
-  private readonly theirs: readonly Action[]
+  private readonly standIn: StandIn
+  private readonly witness: Witness
   private readonly cells: Int32Array
   private readonly before: Int32Array
   private readonly first: Int32Array
@@ -68,27 +58,30 @@ export class Walk {
     this.before = this.first.slice()
     this.home = new Home(machine.layout)
     this.state = viewOf(machine.layout, this.cells)
-    this.theirs = machine.actions.filter((action) => !played.includes(action.actor) && action.eager !== undefined)
+    this.standIn = new StandIn(machine, played, this.state, this.cells)
+    this.witness = {
+      before: (action, args) => void this.search?.meets(action, args, this.plan.length),
+      after: () => this.search?.look(this.plan.length),
+    }
   }
 
   /** Back to the initial state, with an empty plan. A run begins when the target is at rest. `toward`: name of a goal. */
   restart(toward?: string): void {
     this.plan = []
-    this.goal = toward === undefined ? undefined : goalOf(this.machine, toward)
-    this.reachedAt = Number.POSITIVE_INFINITY
+    this.search = toward === undefined ? undefined : new Search(this.machine, toward, this.state)
     this.cells.set(this.first)
     this.sinceBreach = this.afterCostly = this.progress = 0
     this.eager(EAGER_MAX)
   }
 
-  /** Every step that led to the goal is still part of the plan. */
+  /** The plan leads to the goal. */
   get arrived(): boolean {
-    return this.reachedAt <= this.plan.length
+    return this.search?.arrived(this.plan.length) ?? false
   }
 
   /** The action of the step that is sought; undefined where it is a state, or nothing. */
   get wanted(): Action | undefined {
-    return this.goal !== undefined && 'action' in this.goal ? this.machine.actions[this.goal.action] : undefined
+    return this.search?.wanted
   }
 
   get length(): number {
@@ -100,15 +93,20 @@ export class Walk {
     this.plan.push({ do: 'act', action, args, hostile })
     this.before.set(this.cells)
     const broken = hostile ? this.broken(action, resolved) : undefined
-    const met = this.meets(action, resolved)
+    const met = this.search?.meets(action, resolved, this.plan.length) === true
     action.effect?.(this.state, resolved)
     if (broken !== undefined) this.machine.breach?.(this.state, broken.clause)
-    this.look()
+    this.search?.look(this.plan.length)
     this.sinceBreach = this.machine.unspecified?.(this.state) === true ? this.sinceBreach + 1 : 0
     this.afterCostly = action.weight === 0 ? USE_OF_COSTLY : Math.max(0, this.afterCostly - 1)
     const counts = met || hostile || action.effect === undefined || this.differs()
     if (this.synchronous) this.eager(EAGER_MAX)
     return counts
+  }
+
+  /** Leaves the plan with so many steps at most. */
+  cut(steps: number): void {
+    this.plan.length = Math.min(this.plan.length, steps)
   }
 
   /** Takes the last step out of the plan; what came of it stays. */
@@ -167,32 +165,9 @@ export class Walk {
     return away
   }
 
-  /**
-   * Whether it matters if an action comes before or after what the stand-in is about to do: `more` where it does more
-   * if the action comes first, `other` where it does less, or something else, or the state is another in the end.
-   */
-  races({ action, resolved }: Drawn): 'more' | 'other' | undefined {
-    const start = this.cells.slice()
-    action.effect?.(this.state, resolved)
-    const first = this.rest()
-    const after = this.cells.slice()
-    this.cells.set(start)
-    const last = this.rest()
-    const stillPossible = action.when === undefined || action.when(this.state, resolved)
-    if (stillPossible) action.effect?.(this.state, resolved)
-    const more = this.rest()
-    const differs = after.some((cell, i) => cell !== this.cells[i])
-    this.cells.set(start)
-    const extra = first.map((times, i) => times - last[i]! - more[i]!)
-    if (extra.some((times) => times > 0)) return 'more'
-    return differs || !stillPossible || extra.some((times) => times < 0) ? 'other' : undefined
-  }
-
-  /** Lets the stand-in come to rest; how often it took each of its actions. */
-  private rest(): number[] {
-    const times = this.theirs.map(() => 0)
-    this.eager(EAGER_MAX, times)
-    return times
+  /** Whether it matters if an action comes before or after what the stand-in is about to do. */
+  races(next: Drawn): 'more' | 'other' | undefined {
+    return this.standIn.races(next)
   }
 
   /** No duty of the action would be broken. */
@@ -201,27 +176,8 @@ export class Walk {
   }
 
   /** The stand-in has something to do. */
-  busy(): boolean {
-    for (const action of this.theirs) {
-      const args = action.eager!(this.state)
-      if (args !== undefined && (action.when === undefined || action.when(this.state, args))) return true
-    }
-    return false
-  }
-
-  /** The action is the step that is sought. */
-  private meets(action: Action, args: Args): boolean {
-    const { goal } = this
-    if (goal === undefined || !('action' in goal) || goal.action !== action.index) return false
-    if (!goal.when(this.state, args)) return false
-    this.reachedAt = Math.min(this.reachedAt, this.plan.length)
-    return true
-  }
-
-  /** Whether the state is the one that is sought. */
-  private look(): void {
-    if (this.goal === undefined || 'action' in this.goal || !this.goal.holds(this.state)) return
-    this.reachedAt = Math.min(this.reachedAt, this.plan.length)
+  get busy(): boolean {
+    return this.standIn.busy
   }
 
   private differs(): boolean {
@@ -234,21 +190,7 @@ export class Walk {
     return action.duties.find((duty) => (duty.given?.(this.state, args) ?? true) && !duty.holds(this.state, args))
   }
 
-  private eager(bound: number, times?: number[]): void {
-    for (let taken = 0; taken < bound; ) {
-      let moved = false
-      for (let i = 0; i < this.theirs.length; i++) {
-        const action = this.theirs[i]!
-        const args = action.eager!(this.state)
-        if (args === undefined || (action.when !== undefined && !action.when(this.state, args))) continue
-        this.meets(action, args)
-        action.effect?.(this.state, args)
-        this.look()
-        moved = true
-        if (times !== undefined) times[i]!++
-        if (++taken >= bound) return
-      }
-      if (!moved) return
-    }
+  private eager(bound: number): void {
+    this.standIn.work(bound, this.search === undefined ? undefined : this.witness)
   }
 }
