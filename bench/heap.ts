@@ -1,5 +1,5 @@
 /**
- * `node dist/bench/heap.js [runs]`: what a long campaign keeps in memory. After a collection the heap at the last run is
+ * `node dist/bench/heap.js [runs] [machine…]`: what a long campaign keeps in memory. After a collection the heap at the last run is
  * compared with that at run 10,000; anything that grows with the runs shows. Takes some minutes, so `npm run bench`
  * leaves it out.
  */
@@ -42,8 +42,9 @@ const campaign = async (model: Model, runs: number): Promise<readonly [early: nu
   return [early, late]
 }
 
-const runs = Number(process.argv[2] ?? RUNS)
-for (const name of MACHINES) {
+const [given = RUNS, ...named] = process.argv.slice(2)
+const runs = Number(given)
+for (const name of named.length > 0 ? named : MACHINES) {
   const [early, late] = await campaign(models.find(({ machine }) => machine.name === name)!, runs)
   const mb = (bytes: number): string => (bytes / 2 ** 20).toFixed(1)
   const growth = 100 * (late / early - 1)
