@@ -29,7 +29,7 @@ export const line = (config: boolean) => {
       },
       'driver.submit': {
         does: 'Makes the device return one buffer, beside configuration changes.',
-        weight: 3,
+        weight: 5,
         when: (s) => config && isReachable(s),
         effect(s) {
           if (s.enabled || !s.master || s.stalled) s.unsure = true

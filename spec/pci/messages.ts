@@ -110,7 +110,7 @@ export const messages = (vectors: number) => {
       },
       'driver.mask': {
         args: { vector },
-        weight: 3,
+        weight: 5,
         when: (s, { vector }) => s.hasMessages && isReachable(s) && !s.entries.at(vector).masked,
         effect(s, { vector }) {
           s.entries.at(vector).masked = true
@@ -129,7 +129,7 @@ export const messages = (vectors: number) => {
       'driver.rewrite': {
         does: 'Gives an entry its other address and data.',
         args: { vector },
-        weight: 4,
+        weight: 5,
         when: (s) => s.hasMessages && isReachable(s),
         requires: {
           onlyWhileMasked: { clause: clause('PCI-MSIX-06'), holds: (s, { vector }) => s.entries.at(vector).masked },
