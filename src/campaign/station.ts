@@ -123,7 +123,7 @@ export const preparedOf = (
   const unreachable: Record<string, string> = {}
   for (const { name } of machine.goals) if (unavailable[name] !== undefined) unreachable[name] = unavailable[name]
   for (const { name, action } of machine.stepGoals) {
-    const reason = unavailable[machine.actions[action]!.name]
+    const reason = unavailable[name] ?? unavailable[machine.actions[action]!.name]
     if (reason !== undefined) unreachable[name] = reason
   }
   if (notApplicable === undefined) Object.assign(unreachable, model.unreachableGoals?.(description))
