@@ -1,13 +1,20 @@
-/** `npm run bench`: every benchmark that this machine can run. Nothing here gates a test. */
+/**
+ * `npm run bench`: every benchmark that this machine can run; `npm run bench -- explore large`: one of them, with its
+ * arguments. Nothing here gates a test.
+ */
 import { run as core } from './core.ts'
+import { run as explore } from './explore.ts'
 import { run as qemu } from './qemu.ts'
 import { run as v86 } from './v86.ts'
 
+const [only, ...rest] = process.argv.slice(2)
 for (const [name, run] of [
   ['core', core],
+  ['explore', () => explore(rest)],
   ['v86', v86],
   ['qemu', qemu],
 ] as const) {
+  if (only !== undefined && only !== name) continue
   console.log(`\n${name}`)
   try {
     await run()
