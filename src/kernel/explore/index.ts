@@ -1,4 +1,4 @@
 /** Exhaustive search of a machine within one scope. */
 export { ExploreError, type ExploreFault } from './error.ts'
-export type { Exploration, ExploreOptions, Progress, Step, Violation } from './exploration.ts'
+export type { Edges, Exploration, ExploreOptions, Progress, Step, Violation } from './exploration.ts'
 export { explore } from './explore.ts'

@@ -160,9 +160,9 @@ class Accessors {
         const at = `const f=v[${JSON.stringify(fieldName)}];let q=0;${this.encoded(field.type, field.path, 'f', 'q')}`
         return place.column === tag.column ? `{${at}r|=q<<${place.offset};}` : `{${at}const r=q;${this.put(place)}}`
       })
-      return `case ${JSON.stringify(name)}:r=${value};${parts.join('')}break;`
+      return `case ${JSON.stringify(name)}:${this.clear(node)}r=${value};${parts.join('')}break;`
     })
-    return `${this.clear(node)}let r=0;switch(v.is){${cases.join('')}default:${this.constant((is: unknown) => encodeScalar(node.tag, is, `${node.path}.is`))}(v.is)}${this.put(tag, true)}`
+    return `let r=0;switch(v.is){${cases.join('')}default:${this.constant((is: unknown) => encodeScalar(node.tag, is, `${node.path}.is`))}(v.is)}${this.put(tag, true)}`
   }
 
   /** Statements that give every field that does not share the bits of the tag its first value. */

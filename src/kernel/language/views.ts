@@ -41,8 +41,11 @@ class ViewCells extends CellsBase<object> {
     this.check(index)
     return this.elements[index]!
   }
-  override set(index: number): void {
-    throw new TypeError(`${this.path}[${index}]: a record is written field by field, or emptied with clear()`)
+  override set(index: number, value: object): void {
+    const element = this.at(index) as { $assign?: (value: object) => void }
+    if (element.$assign === undefined)
+      throw new TypeError(`${this.path}[${index}]: a record is written field by field, or emptied with clear()`)
+    element.$assign(value)
   }
 }
 

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest'
+import { splitQueueTso } from '../../bench/explore/split-queue-tso.ts'
+import { type Edges, explore } from '../../src/kernel/explore/index.ts'
+import { type Clause, compile, type Erased, type ErasedBody, machine, t } from '../../src/kernel/language/index.ts'
+import { both } from './compare.ts'
+import { mailbox } from './machines/mailbox.ts'
+import { twoPhaseCommit } from './machines/two-phase-commit.ts'
+
+describe('the reference model', () => {
+  it('has the states, transitions and depth that SPIN finds', () => {
+    expect(explore(splitQueueTso.at('explored'))).toMatchObject({
+      ...{ states: 143_328, transitions: 297_384, depth: 294, result: 'holds', stuck: { count: 0 } },
+    })
+  })
+})
+
+describe('the fast reading of a state', () => {
+  const odd = (over: object): ErasedBody =>
+    ({
+      ...machine({
+        source: 'ODD',
+        state: { n: t.below(50), seen: t.set(3), kept: t.set(3) },
+        actions: { 'device.count': { when: (s) => s.n < 40, effect: (s) => void s.n++ } },
+        final: (s) => s.n >= 40,
+      }),
+      ...over,
+    }) as ErasedBody
+  const run = (over: object) => explore(compile('odd', odd(over), 'small', {}))
+
+  it('is refused where it differs from the plain one: a guard that remembers', () => {
+    let asked = 0
+    const actions = {
+      'device.count': { when: (s: Erased) => s.n < 40 && asked++ % 3 < 2, effect: (s: Erased) => s.n++ },
+    }
+    expect(() => run({ actions })).toThrow(/device\.count is possible in \d ways, and was taken in \d/)
+  })
+
+  it('is refused where it differs from the plain one: an effect that remembers, a law that compares sets by ===', () => {
+    let taken = 0
+    const effect = (s: Erased) => void (s.n = s.n + 1 + (taken++ % 2))
+    expect(() => run({ actions: { 'device.count': { when: (s: Erased) => s.n < 40, effect } } })).toThrow(
+      'an effect leads to another state',
+    )
+    const same = { clause: { id: 'SAME' } as Clause, holds: (s: Erased) => s.seen === s.kept }
+    expect(() => run({ invariants: { same } })).toThrow('same is judged otherwise')
+  })
+
+  it('leaves out no choice in any state, hostile or not, whatever guards read first', () => {
+    const guards = machine({
+      source: 'GUARDS',
+      state: {
+        at: t.oneOf('a', 'b', 'c'),
+        box: t.variant({ empty: {}, full: { of: t.below(3), hot: t.flag } }),
+        left: t.array(3, t.flag),
+        count: t.mod(300),
+      },
+      actions: {
+        'driver.fill': {
+          args: { of: t.below(3), hot: t.flag },
+          when: (s, { of }) => s.at === 'a' && s.box.is === 'empty' && !s.left.at(of),
+          effect: (s, { of, hot }) => void (s.box = { is: 'full', of, hot }),
+        },
+        'driver.turn': {
+          when: (s) => s.at !== 'b' || s.box.is === 'full' || s.count % 7 !== 3 || s.left.at(0),
+          requires: { cool: { clause: { id: 'COOL' } as Clause, holds: (s) => s.box.is === 'empty' || !s.box.hot } },
+          effect: (s) => void (s.at = s.at === 'a' ? 'b' : s.at === 'b' ? 'c' : 'a'),
+        },
+        'device.empty': {
+          when: (s) => s.box.is === 'full' && s.at === (s.box.hot ? 'c' : 'b'),
+          effect(s) {
+            if (s.box.is === 'full') s.left.set(s.box.of, true)
+            s.box = { is: 'empty' }
+            s.count++
+          },
+        },
+        'device.wipe': {
+          when: (s) => s.left.every((gone) => gone),
+          effect: (s) => s.left.fill(false),
+        },
+      },
+      final: () => true,
+    })
+    const compiled = compile('guards', guards, 'small', {})
+    for (const hostile of [[], ['driver'] as const]) {
+      const { fast, naive } = both(compiled, hostile, { maxStates: 100_000 })
+      expect(fast).toEqual(naive)
+      expect(fast.states).toBeGreaterThan(1000)
+    }
+  })
+})
+
+describe('edges', () => {
+  it('are all transitions, each with what was done and where it leads', () => {
+    for (const compiled of [twoPhaseCommit.at('explored'), mailbox().at('explored')]) {
+      const taken: Record<string, number> = Object.fromEntries(compiled.actions.map(({ name }) => [name, 0]))
+      const depths = [0]
+      let loops = 0
+      const onEdges = ({ count, from, to, by, choices }: Edges): void => {
+        for (let i = 0; i < count; i++) {
+          taken[choices[by[i]!]!.action.name]!++
+          depths[to[i]!] ??= depths[from[i]!]! + 1
+          expect(depths[to[i]!]).toBeLessThanOrEqual(depths[from[i]!]! + 1)
+          if (from[i] === to[i]) loops++
+        }
+      }
+      const told = explore(compiled, { onEdges })
+      expect(taken).toEqual(told.actions)
+      expect(depths.length).toBe(told.states)
+      expect(Math.max(...depths)).toBe(told.depth)
+      expect(loops).toBeGreaterThan(0)
+      expect(told.transitions).toBe(explore(compiled).transitions)
+    }
+  })
+})
