@@ -15,6 +15,8 @@ export interface ExploreOptions {
   readonly audit?: 'sample' | 'all'
   /** Told every transition, batch by batch; costs about a third more. */
   readonly onEdges?: (edges: Edges) => void
+  /** Whether what has to come in the end is judged too. Default: it is. */
+  readonly liveness?: boolean
   /** Called about ten times a second. */
   readonly onProgress?: (progress: Progress) => void
   /** Asked after every batch of states; true ends the run as `cut-short`. */
@@ -55,11 +57,16 @@ export interface Step {
 /** A law that some reachable state or transition breaks, with a shortest way there. */
 export interface Violation {
   readonly name: string
-  /** `obligation`: something is owed in a state in which nothing can happen any more. */
-  readonly kind: 'invariant' | 'step' | 'obligation'
+  /**
+   * `obligation`: something is owed in a state in which nothing can happen any more. `leads-to`: something that has to
+   * come, an obligation or a `leadsTo` law, need not come on a path on which everybody who is fair gets his turn.
+   */
+  readonly kind: 'invariant' | 'step' | 'obligation' | 'leads-to'
   readonly clause: string | undefined
   /** From the initial state; empty when the initial state itself is at fault. */
   readonly steps: readonly Step[]
+  /** Of `leads-to`: the steps from this one on go round for ever. Equal to their number: it stays as it is for ever. */
+  readonly loopFrom?: number
   /** The state after the last step. */
   readonly state: Json
 }
@@ -78,6 +85,8 @@ export interface Exploration {
   readonly result: 'holds' | 'violated' | 'cut-short'
   /** Why not everything was seen. Present also beside `violated`. */
   readonly cutShort?: string
+  /** Of what has to come in the end: whether it was decided. A run that was cut short decides nothing of it. */
+  readonly liveness: 'decided' | 'undecided' | 'not-asked'
   /** One for each broken law. */
   readonly violations: readonly Violation[]
   /** States without a transition that the machine does not call final, and a shortest way to the first. */

@@ -11,6 +11,7 @@ import { type Choices, choicesOf } from './choices.ts'
 import { ExploreError, nameOf } from './error.ts'
 import { type Expander, expanderOf, rowsMaxOf } from './expand.ts'
 import type { Exploration, ExploreOptions, Progress, Step, Violation } from './exploration.ts'
+import { type Liveness, livenessOf } from './liveness/liveness.ts'
 import { diagnose, stepOf, take } from './retrace.ts'
 import { MAX_STATES, PlainVisited, type Visited } from './visited.ts'
 
@@ -64,6 +65,9 @@ class Search {
   private id = 0
   private depth = 0
   private levelEnd = 1
+  /** The first state of each level. */
+  private readonly levels = [0]
+  private readonly memoryBytes: number
 
   constructor(machine: Machine, options: ExploreOptions) {
     this.machine = machine
@@ -72,8 +76,9 @@ class Search {
     this.choices = choicesOf(machine)
     this.layout = wordLayoutOf(machine.layout)
     const maxStates = atLeastOne('maxStates', options.maxStates ?? MAX_STATES)
-    const memoryBytes = atLeastOne('memoryBytes', options.memoryBytes ?? Math.min(8 * GIB, Math.floor(totalmem() / 2)))
+    this.memoryBytes = atLeastOne('memoryBytes', options.memoryBytes ?? Math.min(8 * GIB, Math.floor(totalmem() / 2)))
     const rowsMax = rowsMaxOf(this.choices)
+    const { memoryBytes } = this
     this.states = new PlainVisited({ words: this.layout.words, rowsMax, maxStates, memoryBytes })
     this.goalDepths = [...machine.goals, ...machine.stepGoals].map(() => null)
     this.owed = machine.owes.map(() => false)
@@ -103,7 +108,22 @@ class Search {
     this.layout.pack(this.machine.initial(), this.states.rows, 0)
     this.states.rows[this.layout.words] = -1
     const cutShort = this.states.insert(1) ? this.search() : this.whyFull()
-    return this.report(cutShort)
+    const isAsked = this.options.liveness !== false
+    const liveness = isAsked && cutShort === undefined ? this.liveness() : undefined
+    return this.report(cutShort ?? liveness?.undecided, isAsked, liveness)
+  }
+
+  /** What has to come in the end; known only when all states are. */
+  private liveness(): Liveness {
+    const { machine, hostile, states, levels, memoryBytes } = this
+    return livenessOf({
+      ...{ machine, hostile, states, levels, memoryBytes },
+      broken: new Set(this.owed.flatMap((isBroken, i) => (isBroken ? [i] : []))),
+      interrupted: () => this.options.interrupted?.() === true,
+      explain: (error, id) => this.explain(error, id),
+      cellsOf: (id) => this.cellsOf(id),
+      wayTo: (id) => this.wayTo(id),
+    })
   }
 
   /** Expands states in the order in which they were found; says why when it does not get to the end. */
@@ -113,6 +133,7 @@ class Search {
     while (this.id < states.count) {
       if (this.id === this.levelEnd) {
         this.depth++
+        this.levels.push(this.levelEnd)
         this.levelEnd = states.count
       }
       // A batch stays within its level, so that the levels are those of a search state by state.
@@ -279,8 +300,9 @@ class Search {
     return (performance.now() - this.startedAt) / 1000
   }
 
-  private report(cutShort: string | undefined): Exploration {
+  private report(cutShort: string | undefined, isAsked: boolean, liveness: Liveness | undefined): Exploration {
     const { machine, states } = this
+    const violations = [...this.findings.map((finding) => this.violationOf(finding)), ...(liveness?.violations ?? [])]
     const seconds = this.seconds()
     const stuck = this.firstStuck === undefined ? {} : { steps: this.wayTo(this.firstStuck).steps }
     return {
@@ -290,9 +312,10 @@ class Search {
       transitions: this.transitions(),
       depth: states.count > this.levelEnd ? this.depth + 1 : this.depth,
       seconds,
-      result: this.findings.length > 0 ? 'violated' : cutShort === undefined ? 'holds' : 'cut-short',
+      result: violations.length > 0 ? 'violated' : cutShort === undefined ? 'holds' : 'cut-short',
       ...(cutShort === undefined ? {} : { cutShort }),
-      violations: this.findings.map((finding) => this.violationOf(finding)),
+      liveness: !isAsked ? 'not-asked' : cutShort === undefined ? 'decided' : 'undecided',
+      violations,
       stuck: { count: this.stuckCount, ...stuck },
       goals: Object.fromEntries(
         [...machine.goals, ...machine.stepGoals].map((goal, i) => [goal.name, this.goalDepths[i] ?? null]),

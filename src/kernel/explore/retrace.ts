@@ -83,6 +83,7 @@ export const diagnose = (
   for (const goal of machine.goals) evaluate(`goal ${goal.name}`, () => goal.holds(state))
   for (const choice of choices) take(machine, choice, cells, hostile)
   for (const owed of machine.owes) evaluate(`obligation ${owed.name}`, () => owed.when(state))
+  for (const { name, from, to } of machine.leadsTo) evaluate(`leadsTo ${name}`, () => [from(state), to(state)])
   evaluate('final', () => machine.final?.(state))
   throw new ExploreError(
     machine,

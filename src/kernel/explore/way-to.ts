@@ -1,11 +1,12 @@
 /** A shortest way to a goal: the search for a way to break the law that it is never reached. */
-import type { Actor, Clause, Machine } from '../language/index.ts'
+import type { Clause, Machine } from '../language/index.ts'
 import type { Erased } from '../language/machine.ts'
 import { encodeScalar, type ScalarJson, scalarFromJson } from '../language/scalar.ts'
 import { viewOf } from '../language/views.ts'
 import { type Choice, choicesOf } from './choices.ts'
 import type { Exploration, ExploreOptions, Step } from './exploration.ts'
 import { explore } from './explore.ts'
+import { isPossible } from './possible.ts'
 import { stepOf, take } from './retrace.ts'
 
 export interface WayTo {
@@ -39,7 +40,7 @@ export const wayTo = (machine: Machine, goal: string, options: ExploreOptions = 
   }
   const hunted: Machine = {
     ...machine,
-    ...{ owes: [], goals: [], stepGoals: [], steps: [] },
+    ...{ owes: [], leadsTo: [], goals: [], stepGoals: [], steps: [] },
     invariants: [{ name: goal, clause: { id: goal } as Clause, safety: true, holds }],
   }
   const { violations, states, depth, cutShort } = explore(hunted, {
@@ -52,18 +53,6 @@ export const wayTo = (machine: Machine, goal: string, options: ExploreOptions = 
   const cells = cellsAlong(machine, way).at(-1)!
   const last = lastIn(viewOf(machine.layout, cells) as Erased)!
   return { goal, steps: [...way, stepOf(machine, last, cells, take(machine, last, cells, hostile)!)], searched }
-}
-
-const isPossible = (machine: Machine, { action, args }: Choice, s: Erased, hostile: readonly Actor[]): boolean => {
-  const mayBreach = hostile.includes(action.actor)
-  if ((action.hostile && !mayBreach) || !(action.when?.(s, args) ?? true)) return false
-  const isFree = machine.unspecified?.(s) === true
-  return (
-    mayBreach ||
-    action.duties.every(
-      ({ safety, given, holds }) => (isFree && safety !== true) || !(given?.(s, args) ?? true) || holds(s, args),
-    )
-  )
 }
 
 /** A step, as far as it says what the state is after it. */

@@ -158,6 +158,8 @@ export const compose = (parts: Readonly<Record<string, ErasedBody>>, seams: Seam
     initial: eachOf(bodies.map((body) => body.initial)),
     actions: Object.fromEntries([...byAction].map(([name, of]) => [name, joint(name, of)])),
     owes,
+    leadsTo: union(list, (body) => body.leadsTo),
+    fair: [...new Set(bodies.flatMap((body) => body.fair ?? []))],
     invariants: union(list, (body) => body.invariants),
     steps: union(list, (body) => body.steps),
     goals: union(list, (body) => body.goals),

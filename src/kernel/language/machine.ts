@@ -60,6 +60,14 @@ export interface Obligation<S> {
   readonly safety?: true
 }
 
+/** On every fair path, a state where `from` holds is followed by one where `to` holds, or is one itself. */
+export interface LeadsTo<S> {
+  readonly clause: Clause
+  readonly from: (s: S) => boolean
+  readonly to: (s: S) => boolean
+  readonly safety?: true
+}
+
 export interface Law<S> {
   readonly clause: Clause
   readonly holds: (s: S) => boolean
@@ -93,6 +101,13 @@ export interface Body<F extends Fields, B extends Fields, A> {
   readonly owes?: {
     readonly [action: ActionName]: Obligation<Seen<StateOf<F & B>>> | readonly Obligation<Seen<StateOf<F & B>>>[]
   }
+  /** What comes of what, sooner or later: `aSleepingDriverWakes`. */
+  readonly leadsTo?: { readonly [name: string]: LeadsTo<Seen<StateOf<F & B>>> }
+  /**
+   * Who does not stay idle for ever, beside those who owe and beside the memory: an action that is possible without end
+   * is taken at some time; an actor, as a process, does something at some time.
+   */
+  readonly fair?: readonly (ActionName | Actor)[]
   readonly invariants?: { readonly [name: string]: Law<Seen<StateOf<F & B>>> }
   readonly steps?: { readonly [name: string]: StepLaw<Seen<StateOf<F & B>>> }
   /** States to be reached, or steps to be taken, without which a run has proved nothing. */
@@ -162,6 +177,9 @@ export interface Machine {
   readonly layout: Layout
   readonly actions: readonly Action[]
   readonly owes: readonly (Obligation<Erased> & { readonly name: string; readonly actor: Actor })[]
+  readonly leadsTo: readonly (LeadsTo<Erased> & { readonly name: string })[]
+  /** Actions that are weakly fair, those of a process together: the ones that the author names, and all of the memory. */
+  readonly fair: readonly { readonly name: string; readonly actions: readonly number[] }[]
   readonly invariants: readonly (Law<Erased> & { readonly name: string })[]
   readonly steps: readonly (StepLaw<Erased> & { readonly name: string })[]
   /** Goals that are states. */
@@ -186,6 +204,17 @@ const actorOf = (name: string, machineName: string): Actor => {
   if (!ACTORS.includes(actor))
     throw new TypeError(`${machineName}: action ${name}: expected an actor (${ACTORS.join(', ')}) before the dot`)
   return actor
+}
+
+/** What the author names, and each action of the memory by itself. */
+const fairOf = (machineName: string, named: readonly string[], actions: readonly Action[]): Machine['fair'] => {
+  const memory = actions.filter(({ actor }) => actor === 'memory').map(({ name }) => name)
+  return [...new Set([...named, ...memory])].map((name) => {
+    const meant = actions.filter((action) => action.name === name || action.actor === name)
+    if (meant.length === 0)
+      throw new TypeError(`${machineName}: fair: expected an action, or an actor that has any, found ${name}`)
+    return { name, actions: meant.map(({ index }) => index) }
+  })
 }
 
 const entries = <V>(record: { readonly [name: string]: V } | undefined): [string, V][] => Object.entries(record ?? {})
@@ -244,6 +273,8 @@ export const compile = (
       ([owed, text]) =>
         [text].flat().map((one) => ({ name: owed, actor: actorOf(owed, name), ...(one as Obligation<Erased>) })),
     ),
+    leadsTo: entries(body.leadsTo).map(([law, text]) => ({ name: law, ...text })),
+    fair: fairOf(name, body.fair ?? [], actions),
     invariants: entries(body.invariants).map(([law, text]) => ({ name: law, ...text })),
     steps: entries(body.steps).map(([law, text]) => ({ name: law, ...text })),
     goals: entries(body.goals).flatMap(([goal, text]) =>

@@ -56,7 +56,12 @@ export interface MachinePlan {
   readonly actions: readonly ActionPlan[]
   readonly invariants: readonly LawPlan[]
   readonly steps: readonly LawPlan[]
-  readonly owes: readonly LawPlan[]
+  /** Number of the action that is owed; none: one that the machine does not have. */
+  readonly owes: readonly (LawPlan & { readonly on: number | undefined })[]
+  readonly leadsTo: readonly { readonly from: TestPlan; readonly to: TestPlan; readonly safety: boolean }[]
+  /** Numbers of actions. */
+  readonly fair: readonly number[]
+  readonly fairDriver: boolean
   readonly goals: readonly LawPlan[]
   readonly stepGoals: readonly { readonly on: number; readonly when: TestPlan | undefined }[]
   readonly breach: WritePlan | undefined
@@ -181,6 +186,12 @@ export const buildMachine = (plan: MachinePlan): Machine => {
 
   const actionNames = plan.actions.map(({ byDriver }, i) => `${byDriver ? 'driver' : 'device'}.a${i}`)
 
+  const owedNames: string[] = []
+  for (const [i, { on }] of plan.owes.entries()) {
+    const name = on === undefined ? undefined : actionNames[on % actionNames.length]!
+    owedNames.push(name === undefined || owedNames.includes(name) ? `device.owed${i}` : name)
+  }
+
   const body = {
     source: 'random',
     state: Object.fromEntries(plan.fields.map((field, i) => [`f${i}`, typeOf(field)])),
@@ -208,11 +219,16 @@ export const buildMachine = (plan: MachinePlan): Machine => {
       ]),
     ),
     owes: Object.fromEntries(
-      plan.owes.map((law, i) => [
-        `device.owed${i}`,
-        { clause: clause(`O-${i}`), when: either(law), ...safe(law.safety) },
-      ]),
+      plan.owes.map((law, i) => [owedNames[i]!, { clause: clause(`O-${i}`), when: either(law), ...safe(law.safety) }]),
     ),
+    leadsTo: numbered(plan.leadsTo, 'comes', ({ from, to, safety }, i) => ({
+      ...{ clause: clause(`L-${i}`), from: test(from), to: test(to) },
+      ...safe(safety),
+    })),
+    fair: [
+      ...plan.fair.map((n) => actionNames[n % actionNames.length]!),
+      ...(plan.fairDriver && plan.actions.some(({ byDriver }) => byDriver) ? ['driver'] : []),
+    ],
     invariants: numbered(plan.invariants, 'law', (law, i) => ({
       clause: clause(`I-${i}`),
       holds: either(law),
@@ -284,7 +300,10 @@ export const machinePlan: fc.Arbitrary<MachinePlan> = fc.record({
   actions: fc.array(action, { minLength: 1, maxLength: 6, size: 'max' }),
   invariants: few(law),
   steps: few(law),
-  owes: few(law),
+  owes: few(fc.record({ one: test, other: test, safety: fc.boolean(), on: perhaps(number) })),
+  leadsTo: few(fc.record({ from: test, to: test, safety: fc.boolean() })),
+  fair: few(number),
+  fairDriver: fc.boolean(),
   goals: few(law),
   stepGoals: few(fc.record({ on: number, when: perhaps(test) })),
   breach: perhaps(write),

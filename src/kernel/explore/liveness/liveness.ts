@@ -1,0 +1,192 @@
+/**
+ * What has to come in the end, on every fair path, judged when all states are known.
+ *
+ * An obligation can only be broken where it stands in some state in which its action is not possible: elsewhere the one
+ * who owes it can take it without end, and is fair. Few machines have such states, so most runs end there. For the rest,
+ * and for `leadsTo` laws, the transitions between the states in which it is open are taken again; a component of these
+ * is a trap when everybody who is fair acts within it, or cannot act somewhere in it.
+ */
+import type { Actor, Machine } from '../../language/index.ts'
+import { stateToJson } from '../../language/state.ts'
+import { type Choices, choicesOf } from '../choices.ts'
+import type { Step, Violation } from '../exploration.ts'
+import { isPossible } from '../possible.ts'
+import { stepOf, take } from '../retrace.ts'
+import type { Visited } from '../visited.ts'
+import type { Part } from './components.ts'
+import { type Expectation, fairnessOf, lawsOf, obligationsOf } from './expectation.ts'
+import { Demands } from './fair.ts'
+import { type Hop, loopFrom } from './lasso.ts'
+import { everywhere, type Onset, onsetOf } from './onset.ts'
+import { Reader } from './reader.ts'
+import { transitionsOf } from './transitions.ts'
+
+/** A search that came to its end. */
+export interface Searched {
+  readonly machine: Machine
+  readonly hostile: readonly Actor[]
+  readonly states: Visited
+  /** First state of each level. */
+  readonly levels: readonly number[]
+  /** Indexes of obligations that are known to be broken. */
+  readonly broken: ReadonlySet<number>
+  readonly memoryBytes: number
+  interrupted(): boolean
+  /** Makes an error that names the function of the author that threw this one in a state. */
+  explain(error: unknown, id: number): unknown
+  cellsOf(id: number): Int32Array
+  /** A shortest way to a state, with the state itself. */
+  wayTo(id: number): { readonly steps: readonly Step[]; readonly cells: Int32Array }
+}
+
+export interface Liveness {
+  readonly violations: readonly Violation[]
+  /** Why not everything was decided. */
+  readonly undecided?: string
+}
+
+class Interrupted extends Error {}
+
+class Judge {
+  private readonly searched: Searched
+  private readonly choices: Choices
+  private readonly reader: Reader
+
+  constructor(searched: Searched) {
+    this.searched = searched
+    this.choices = choicesOf(searched.machine)
+    this.reader = new Reader(searched.machine, searched.states, { pause: this.pause, explain: searched.explain })
+  }
+
+  private readonly pause = (): void => {
+    if (this.searched.interrupted()) throw new Interrupted()
+  }
+
+  judge(): Liveness {
+    const { machine, hostile, states, broken, memoryBytes } = this.searched
+    const open = [
+      ...obligationsOf(machine).filter((owed, i) => !broken.has(i) && this.isEverBarred(owed)),
+      ...lawsOf(machine),
+    ].map((expectation) => ({ expectation, marks: this.reader.marks(expectation.pending) }))
+    if (open.length === 0) return { violations: [] }
+    const marks =
+      open.length === 1 ? open[0]!.marks : open[0]!.marks.map((_, id) => +open.some((one) => one.marks[id] === 1))
+    // Beside the transitions: marks, the numbers of components, places and ways to where a law begins.
+    const besides = states.count * (2 + open.length + 3 * Int32Array.BYTES_PER_ELEMENT)
+    const bytesMax = memoryBytes - states.bytes - besides
+    const transitions = transitionsOf({
+      ...{ machine, choices: this.choices, hostile, states, marks },
+      bytesMax,
+      pause: this.pause,
+    })
+    if (transitions === undefined)
+      return {
+        violations: [],
+        undecided: `the transitions of ${states.count} states need more than ${memoryBytes} bytes`,
+      }
+    const violations = open.flatMap(({ expectation, marks: pending }) => {
+      this.pause()
+      const found = this.find(expectation, { transitions, marks: pending, without: expectation.metBy })
+      return found === undefined ? [] : [found]
+    })
+    return { violations }
+  }
+
+  /** There is a state in which the obligation stands and its action is not possible. */
+  private isEverBarred({ pending, metBy }: Expectation): boolean {
+    const { machine, hostile } = this.searched
+    const { all, starts } = this.choices
+    const ways = metBy === undefined ? [] : all.slice(starts[metBy], starts[metBy + 1])
+    // The way that was possible last is asked first.
+    let last = ways[0]
+    let isFound = false
+    this.reader.marks((s) => {
+      if (isFound || !pending(s)) return false
+      if (last !== undefined && isPossible(machine, last, s, hostile)) return false
+      last = ways.find((way) => isPossible(machine, way, s, hostile))
+      isFound = last === undefined
+      return isFound
+    })
+    return isFound
+  }
+
+  private find(expectation: Expectation, part: Part): Violation | undefined {
+    const { machine, levels } = this.searched
+    const { begins } = expectation
+    const onset = begins === undefined ? everywhere(part.marks) : onsetOf(part, this.reader.marks(begins), levels)
+    const within = { ...part, marks: onset.marks }
+    const demands = new Demands(fairnessOf(machine), machine.actions.length, this.reader, within)
+    const { rest, entry, componentOf } = demands.trap(onset.placeOf)
+    const ways = [
+      ...(rest === undefined ? [] : [this.wayTo(rest, onset, within)]),
+      ...(entry === undefined || entry === rest
+        ? []
+        : [this.goOn(this.wayTo(entry, onset, within), loopFrom(entry, within, demands, componentOf))]),
+    ]
+    // A rest is plainer than a way round.
+    const [first, second] = ways
+    const best =
+      first !== undefined && second !== undefined && second.steps.length < first.steps.length ? second : first
+    return best && this.violationOf(expectation, best)
+  }
+
+  private violationOf({ name, clause }: Expectation, { steps, loopFrom, cells }: Way): Violation {
+    const { layout } = this.searched.machine
+    return { name, kind: 'leads-to', clause: clause.id, steps, loopFrom, state: stateToJson(layout, cells) }
+  }
+
+  /** To a state, through one in which the law begins; what comes after it goes round. */
+  private wayTo(id: number, onset: Onset, part: Part): Way {
+    const [start, ...rest] = onset.wayTo(id)
+    const { steps, cells } = this.searched.wayTo(start!)
+    const hops = rest.map((to, i) => this.hop(i === 0 ? start! : rest[i - 1]!, to, part))
+    const way = this.goOn({ steps, cells, loopFrom: steps.length }, hops)
+    return { ...way, loopFrom: way.steps.length }
+  }
+
+  private hop(from: number, to: number, { transitions, without = -1 }: Part): Hop {
+    const { starts, by } = transitions
+    let edge = starts[from]!
+    while (transitions.to[edge] !== to || by[edge] === without) edge++
+    return { from, to, by: by[edge]! }
+  }
+
+  private goOn(way: Way, hops: readonly Hop[]): Way {
+    const steps = [...way.steps]
+    let { cells } = way
+    for (const { to, by } of hops) {
+      const wanted = this.searched.cellsOf(to)
+      steps.push(this.stepTo(cells, wanted, by))
+      cells = wanted
+    }
+    return { steps, cells, loopFrom: way.loopFrom }
+  }
+
+  /** The first choice of an action that leads from one state to the other. */
+  private stepTo(before: Int32Array, wanted: Int32Array, action: number): Step {
+    const { machine, hostile } = this.searched
+    const { all, starts } = this.choices
+    for (const choice of all.slice(starts[action], starts[action + 1])) {
+      const taken = take(machine, choice, before, hostile)
+      if (taken?.after.every((value, cell) => value === wanted[cell]) === true)
+        return stepOf(machine, choice, before, taken)
+    }
+    throw new Error(`explore: ${machine.name}: a transition of ${machine.actions[action]!.name} was not found again`)
+  }
+}
+
+interface Way {
+  readonly steps: readonly Step[]
+  /** After the last step. */
+  readonly cells: Int32Array
+  readonly loopFrom: number
+}
+
+export const livenessOf = (searched: Searched): Liveness => {
+  try {
+    return new Judge(searched).judge()
+  } catch (error) {
+    if (error instanceof Interrupted) return { violations: [], undecided: 'interrupted' }
+    throw error
+  }
+}

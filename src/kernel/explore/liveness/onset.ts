@@ -1,0 +1,53 @@
+/** From where a law of the form "leads to" is in question: the states in which it began, and what follows them. */
+import type { Part } from './components.ts'
+
+export interface Onset {
+  /** 1 for each state in which it has begun and is open. */
+  readonly marks: Uint8Array
+  /** Order in which the states are met, by the length of a shortest way through a state in which it begins. */
+  placeOf(id: number): number
+  /** States from the one in which it begins to this one. */
+  wayTo(id: number): number[]
+}
+
+/** Where it begins in every state of the part. */
+export const everywhere = (marks: Uint8Array): Onset => ({ marks, placeOf: (id) => id, wayTo: (id) => [id] })
+
+/** `begins` marks states; `levels` are the first states of each level of the search. */
+export const onsetOf = (
+  { transitions, marks, without = -1 }: Part,
+  begins: Uint8Array,
+  levels: readonly number[],
+): Onset => {
+  const { starts, to, by } = transitions
+  const begun = new Uint8Array(marks.length)
+  const places = new Int32Array(marks.length)
+  /** The state before, or the state itself where it begins. */
+  const before = new Int32Array(marks.length)
+  let met = 0
+  const meet = (id: number, from: number, into: number[]): void => {
+    if (marks[id] === 0 || begun[id] === 1) return
+    begun[id] = 1
+    places[id] = met++
+    before[id] = from
+    into.push(id)
+  }
+  let frontier: number[] = []
+  for (let level = 0; level < levels.length || frontier.length > 0; level++) {
+    const end = levels[level + 1] ?? marks.length
+    for (let id = levels[level] ?? end; id < end; id++) if (begins[id] === 1) meet(id, id, frontier)
+    const next: number[] = []
+    for (const id of frontier)
+      for (let edge = starts[id]!; edge < starts[id + 1]!; edge++) if (by[edge] !== without) meet(to[edge]!, id, next)
+    frontier = next
+  }
+  return {
+    marks: begun,
+    placeOf: (id) => places[id]!,
+    wayTo(id) {
+      const way = [id]
+      for (let at = id; before[at] !== at; at = way[0]!) way.unshift(before[at]!)
+      return way
+    },
+  }
+}
