@@ -336,6 +336,13 @@ export class MachineCampaign {
   /** Laws that are done with are overlooked; the runs that ended with them are to be run again. */
   private overlookWhatIsClosed(failures: readonly Failure[]): RunItem[] {
     const again: RunItem[] = []
+    // Without the law that a bug is told by, the others that it breaks would be told as bugs of their own.
+    for (const { closed, bugs } of [...this.laws.values()])
+      for (const bug of closed ? bugs : [])
+        for (const key of this.summaries.get(bug)?.also ?? []) {
+          const record = this.laws.get(key)
+          if (record !== undefined) record.closed = true
+        }
     for (const { verdict, law, clause, hardening, item } of failures) {
       if (hardening || verdict !== 'violates') continue
       const key = lawKey(law, clause)

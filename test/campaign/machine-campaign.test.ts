@@ -76,6 +76,14 @@ describe('a machine campaign', () => {
     )
   })
 
+  it('overlooks with a law what the same mistake breaks, so that it is not told again by that', async () => {
+    const failures = [failure(0, 'B'), ...[1, 2, 3].map((run) => failure(run, 'A'))]
+    const { result } = await campaign(failures, ({ failure: { law }, tolerated }) =>
+      law === 'B' ? (tolerated.length > 0 ? file('B', 'bbbb') : file('A', 'aaaa', ['B'])) : file('A', 'aaaa'),
+    )
+    expect(result.counterexamples.map(({ bugId }) => bugId)).toEqual(['aaaa'])
+  })
+
   it('never lets a known bug stand for a law that is not known to be broken', async () => {
     const examined = ({ keepLaw }: ExamineJob): Counterexample =>
       keepLaw ? file('B', 'bbbb') : file('A', 'aaaa', ['B'])
