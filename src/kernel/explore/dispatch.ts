@@ -34,6 +34,8 @@ const VALUES_MAX = 16
 const DEPTH_MAX = 4
 /** Choices of one action that are told apart. */
 const WAYS_MAX = 16
+/** Choices of one action that are asked together. */
+const ASKED_MAX = 1_024
 /** Guards that are asked, in all. */
 const QUESTIONS_MAX = 20_000
 /** A field is worth asking for when no more than so many times as many guards are left as there were before. */
@@ -76,15 +78,15 @@ class Oracle {
   }
 }
 
-class Wants extends Error {
+/** Thrown where a guard reads a cell that is not known. No error: it is thrown thousands of times, and has no stack. */
+class Wants {
   readonly cell: number
   constructor(cell: number) {
-    super()
     this.cell = cell
   }
 }
 
-/** A choice, or all choices of an action that has too many. */
+/** A choice, or all choices of an action that has many: then `holds` says whether there is one that is possible. */
 interface Item {
   readonly action: Action
   readonly choice: number | undefined
@@ -104,8 +106,8 @@ const itemsOf = (action: Action, choices: Choices, duties: boolean): Item[] => {
   const end = choices.starts[action.index + 1]!
   const one = (k: number) => conditionOf(choices.all[k]!, duties)
   if (end - first > WAYS_MAX) {
-    // Impossible only if every way is, which is asked of a few: see `survivors`.
-    return [{ action, choice: undefined, holds: () => true }]
+    const ways = end - first > ASKED_MAX ? [() => true] : Array.from({ length: end - first }, (_, i) => one(first + i))
+    return [{ action, choice: undefined, holds: (s) => ways.some((way) => way(s)) }]
   }
   return Array.from({ length: end - first }, (_, i) => ({ action, choice: first + i, holds: one(first + i) }))
 }

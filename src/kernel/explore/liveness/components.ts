@@ -12,26 +12,12 @@ export interface Part {
   readonly without: number | undefined
 }
 
-const FIRST_CAPACITY = 1 << 12
+/** Of states that are no part of it. */
 const OUTSIDE = 2 ** 31 - 1
 
-class Stack {
-  items = new Int32Array(FIRST_CAPACITY)
-  length = 0
-
-  push(item: number): void {
-    if (this.length === this.items.length) {
-      const more = new Int32Array(2 * this.length)
-      more.set(this.items)
-      this.items = more
-    }
-    this.items[this.length++] = item
-  }
-}
-
 /**
- * Calls `visit` with each component, its states those of `members` from `first` on; those that `componentOf` gives the
- * same number.
+ * Calls `visit` with each component: its states are those of `members` from `first` on, and those of its number in
+ * `componentOf`. Arrays are taken whole: what is not touched takes no memory.
  */
 export const eachComponent = (
   { transitions, marks, without = -1 }: Part,
@@ -39,57 +25,72 @@ export const eachComponent = (
 ): void => {
   const { starts, to, by } = transitions
   const numbers = new Int32Array(marks.length)
-  for (let id = 0; id < marks.length; id++) if (marks[id] === 0) numbers[id] = OUTSIDE
+  let size = 0
+  for (let id = 0; id < marks.length; id++) {
+    if (marks[id] === 0) numbers[id] = OUTSIDE
+    else size++
+  }
   /** States on the way, their next transitions, and whether each may be the first met of its component. */
-  const way = new Stack()
-  const nexts = new Stack()
-  const firsts = new Stack()
+  const way = new Int32Array(size)
+  const nexts = new Int32Array(size)
+  const firsts = new Uint8Array(size)
   /** Left, and not yet in a component. */
-  const left = new Stack()
+  const left = new Int32Array(size)
+
+  const enter = (place: number, id: number, number: number): void => {
+    numbers[id] = number
+    way[place] = id
+    nexts[place] = starts[id]!
+    firsts[place] = 1
+  }
+  /** Goes on with the state at a place of the way, up to a state that is new, and is given back; -1 at its end. */
+  const look = (place: number): number => {
+    const id = way[place]!
+    const end = starts[id + 1]!
+    for (let next = nexts[place]!; next < end; next++) {
+      if (by[next] === without) continue
+      const target = to[next]!
+      const number = numbers[target]!
+      if (number === 0) {
+        // Looked at again when it has its number for good.
+        nexts[place] = next
+        return target
+      }
+      if (number < numbers[id]!) {
+        numbers[id] = number
+        firsts[place] = 0
+      }
+    }
+    return -1
+  }
+  /** Where among those left the component of the last of them begins; they get its number. */
+  const close = (end: number, component: number): number => {
+    const lowest = numbers[left[end - 1]!]!
+    let first = end - 1
+    while (first > 0 && lowest <= numbers[left[first - 1]!]!) first--
+    for (let i = first; i < end; i++) numbers[left[i]!] = component
+    return first
+  }
+
   let number = 1
   let component = OUTSIDE - 1
-  const enter = (id: number): void => {
-    numbers[id] = number++
-    way.push(id)
-    nexts.push(starts[id]! | 0)
-    firsts.push(1)
-  }
-  const lower = (place: number, id: number, bound: number): void => {
-    if (bound >= numbers[id]!) return
-    numbers[id] = bound
-    firsts.items[place] = 0
-  }
-  const leave = (id: number, isFirst: boolean): void => {
-    const end = left.length
-    let first = end
-    if (isFirst) {
-      while (first > 0 && numbers[id]! <= numbers[left.items[first - 1]!]!) first--
-      left.push(id)
-      number -= left.length - first
-      for (let i = first; i < left.length; i++) numbers[left.items[i]!] = component
-      component--
-      visit(left.items, first, left.length, numbers)
-      left.length = first
-    } else left.push(id)
-  }
+  let leftEnd = 0
   for (let root = 0; root < marks.length; root++) {
     if (numbers[root] !== 0) continue
-    enter(root)
-    while (way.length > 0) {
-      const top = way.length - 1
-      const id = way.items[top]!
-      const next = nexts.items[top]!
-      if (next < starts[id + 1]!) {
-        nexts.items[top] = next + 1
-        if (by[next] === without) continue
-        const target = to[next]!
-        if (numbers[target] === 0) enter(target)
-        else lower(top, id, numbers[target]!)
+    let top = 0
+    enter(top, root, number++)
+    while (top >= 0) {
+      const met = look(top)
+      if (met >= 0) {
+        enter(++top, met, number++)
         continue
       }
-      way.length = nexts.length = firsts.length = top
-      leave(id, firsts.items[top] === 1)
-      if (top > 0) lower(top - 1, way.items[top - 1]!, numbers[id]!)
+      left[leftEnd++] = way[top]!
+      if (firsts[top--] === 0) continue
+      const first = close(leftEnd, component--)
+      number -= leftEnd - first
+      visit(left, first, leftEnd, numbers)
+      leftEnd = first
     }
   }
 }

@@ -12,69 +12,98 @@ export interface Trap {
   readonly componentOf: Int32Array
 }
 
+/** Fairness of one group is a bit each. */
+const GROUP = 31
+
+/** A set of those who are fair: bits, by groups. */
+export type Few = Int32Array
+
 export class Demands {
   readonly fairness: readonly Fairness[]
   private readonly reader: Reader
   private readonly part: Part
-  /** Fairness by the index of an action. */
-  private readonly of: readonly (readonly number[])[]
-  /** The state in which each was found possible last. */
-  private readonly possibleIn: Int32Array
+  private readonly groups: number
+  /** By group, then by the index of an action: those that a transition by it meets. */
+  private readonly met: readonly Int32Array[]
+  /** By group: those that ask only in some states. */
+  private readonly choosy: Int32Array
 
   constructor(fairness: readonly Fairness[], actions: number, reader: Reader, part: Part) {
     this.fairness = fairness
     this.reader = reader
     this.part = part
-    this.possibleIn = new Int32Array(fairness.length).fill(-1)
-    this.of = Array.from({ length: actions }, (_, action) =>
-      fairness.flatMap((fair, f) => (fair.actions.includes(action) ? [f] : [])),
-    )
+    this.groups = Math.ceil(fairness.length / GROUP)
+    this.met = Array.from({ length: this.groups }, () => new Int32Array(actions))
+    this.choosy = this.none()
+    fairness.forEach(({ actions, only }, f) => {
+      const group = Math.floor(f / GROUP)
+      for (const action of actions) this.met[group]![action]! |= 1 << (f % GROUP)
+      if (only !== undefined) this.choosy[group]! |= 1 << (f % GROUP)
+    })
   }
 
-  /** Those that a transition by an action meets. */
-  metBy(action: number): readonly number[] {
-    return this.of[action]!
+  none(): Few {
+    return new Int32Array(this.groups)
   }
 
-  /** Calls `rests` for each that asks for nothing in a state. */
-  eachAtRest(id: number, rests: (fairness: number) => void): void {
-    const { fairness, possibleIn, reader } = this
+  all(): Few {
+    const all = this.none()
+    this.fairness.forEach((_, f) => {
+      all[Math.floor(f / GROUP)]! |= 1 << (f % GROUP)
+    })
+    return all
+  }
+
+  /** Those of one group that ask for something in a state, and can have it. */
+  asking(id: number, group: number): number {
     const { starts, by } = this.part.transitions
-    for (let edge = starts[id]!; edge < starts[id + 1]!; edge++) for (const f of this.of[by[edge]!]!) possibleIn[f] = id
-    for (let f = 0; f < fairness.length; f++) {
-      const { only } = fairness[f]!
-      if (possibleIn[f] !== id || (only !== undefined && !only(reader.show(id)))) rests(f)
+    const met = this.met[group]!
+    let asking = 0
+    for (let edge = starts[id]!, end = starts[id + 1]!; edge < end; edge++) asking |= met[by[edge]!]!
+    for (let doubt = asking & this.choosy[group]!; doubt !== 0; doubt &= doubt - 1) {
+      const bit = 31 - Math.clz32(doubt & -doubt)
+      if (!this.fairness[group * GROUP + bit]!.only!(this.reader.show(id))) asking &= ~(1 << bit)
     }
+    return asking
+  }
+
+  /** Takes those out that ask for nothing in a state. */
+  rest(few: Few, id: number): void {
+    for (let group = 0; group < this.groups; group++) few[group]! &= this.asking(id, group)
+  }
+
+  /** Takes those out that a transition by an action meets. */
+  act(few: Few, action: number): void {
+    for (let group = 0; group < this.groups; group++) few[group]! &= ~this.met[group]![action]!
   }
 
   /** `placeOf` orders the states: the first of several is the one with the lowest place. */
   trap(placeOf: (id: number) => number): Trap {
-    const { fairness, part } = this
+    const { part } = this
     const { transitions, without = -1 } = part
     const { starts, to, by } = transitions
-    const met = new Uint8Array(fairness.length)
+    const all = this.all()
+    const open = this.none()
+    const waiting = this.none()
     let rest: number | undefined
     let entry: number | undefined
     let numbers: Int32Array = new Int32Array()
+    const isEmpty = (few: Few): boolean => few.every((bits) => bits === 0)
     eachComponent(part, (members, first, end, componentOf) => {
       numbers = componentOf
-      met.fill(0)
-      let earliest = members[first]!
+      open.set(all)
       for (let i = first; i < end; i++) {
         const id = members[i]!
-        if (placeOf(id) < placeOf(earliest)) earliest = id
-        let resting = 0
-        this.eachAtRest(id, (f) => {
-          resting++
-          met[f] = 1
-        })
-        if (resting === fairness.length && (rest === undefined || placeOf(id) < placeOf(rest))) rest = id
-        for (let edge = starts[id]!; edge < starts[id + 1]!; edge++) {
-          if (by[edge] === without || componentOf[to[edge]!] !== componentOf[id]) continue
-          for (const f of this.of[by[edge]!]!) met[f] = 1
-        }
+        waiting.set(all)
+        this.rest(waiting, id)
+        if (isEmpty(waiting) && (rest === undefined || placeOf(id) < placeOf(rest))) rest = id
+        for (let group = 0; group < this.groups; group++) open[group]! &= waiting[group]!
+        for (let edge = starts[id]!, last = starts[id + 1]!; edge < last; edge++)
+          if (componentOf[to[edge]!] === componentOf[id] && by[edge] !== without) this.act(open, by[edge]!)
       }
-      if (met.every((one) => one === 1) && (entry === undefined || placeOf(earliest) < placeOf(entry))) entry = earliest
+      if (!isEmpty(open)) return
+      for (let i = first; i < end; i++)
+        if (entry === undefined || placeOf(members[i]!) < placeOf(entry)) entry = members[i]!
     })
     return { rest, entry, componentOf: numbers }
   }

@@ -1,6 +1,6 @@
 /** A way round in a component, from a state and back to it, on which everybody who is fair gets what he can ask for. */
 import type { Part } from './components.ts'
-import type { Demands } from './fair.ts'
+import type { Demands, Few } from './fair.ts'
 
 export interface Hop {
   readonly from: number
@@ -14,20 +14,17 @@ export const loopFrom = (entry: number, part: Part, demands: Demands, componentO
   const { starts, to, by } = part.transitions
   const { without = -1 } = part
   const component = componentOf[entry]!
-  const open = new Set(demands.fairness.keys())
+  /** Those who have neither acted nor been at rest so far. */
+  const open = demands.all()
   const isInside = (edge: number): boolean => by[edge] !== without && componentOf[to[edge]!] === component
-  const rests = (id: number): boolean => {
-    let any = false
-    demands.eachAtRest(id, (f) => {
-      any ||= open.has(f)
-    })
-    return any
+  const settle = (few: Few, hop: Hop): void => {
+    demands.act(few, hop.by)
+    demands.rest(few, hop.to)
   }
-  const settle = (hops: readonly Hop[]): void => {
-    for (const hop of hops) {
-      for (const f of demands.metBy(hop.by)) open.delete(f)
-      demands.eachAtRest(hop.to, (f) => void open.delete(f))
-    }
+  const isWelcome = (hop: Hop): boolean => {
+    const after = open.slice()
+    settle(after, hop)
+    return after.some((bits, group) => bits !== open[group])
   }
   /** A shortest way, of one hop at least. */
   const way = (start: number, isWanted: (hop: Hop) => boolean): Hop[] => {
@@ -49,12 +46,12 @@ export const loopFrom = (entry: number, part: Part, demands: Demands, componentO
     throw new Error('explore: a component is not connected')
   }
 
-  demands.eachAtRest(entry, (f) => void open.delete(f))
+  demands.rest(open, entry)
   const hops: Hop[] = []
   let at = entry
-  while (open.size > 0) {
-    const more = way(at, (hop) => demands.metBy(hop.by).some((f) => open.has(f)) || rests(hop.to))
-    settle(more)
+  while (open.some((bits) => bits !== 0)) {
+    const more = way(at, isWelcome)
+    for (const hop of more) settle(open, hop)
     hops.push(...more)
     at = more.at(-1)!.to
   }

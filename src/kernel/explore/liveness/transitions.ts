@@ -77,6 +77,7 @@ export const transitionsOf = ({
     return true
   }
 
+  const { arena } = states
   const chunk = new Int32Array(CHUNK * stride)
   const ids = new Int32Array(CHUNK)
   /** Expands the first `n` states of the chunk. */
@@ -110,7 +111,7 @@ export const transitionsOf = ({
       n = 0
     }
     if (id === count || marks[id] === 0) continue
-    chunk.set(states.arena.subarray(id * stride, (id + 1) * stride), n * stride)
+    for (let word = 0; word < stride; word++) chunk[n * stride + word] = arena[id * stride + word]!
     ids[n++] = id
   }
   for (let id = 0; id < count; id++) starts[id + 1]! += starts[id]!
