@@ -236,6 +236,7 @@ export const OPTIONS = {
   memory: option('--memory <size>', 'memory that states may take, such as 512M or 4G', size, bytes, {
     otherwise: 'half of the machine, at most 8G',
   }),
+  liveness: off('--no-liveness', 'leave out what has to come in the end: obligations and leads-to laws', false),
   goal: word('--goal <name>', 'look for a shortest way to this goal, and stop there', {}),
   itf: word('--itf <file>', 'write the first counterexample, or the way to --goal, as a trace in ITF', {}),
   dot: word('--dot <file>', 'write the state graph for Graphviz; of small scopes only', {}),

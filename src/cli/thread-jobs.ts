@@ -27,6 +27,7 @@ interface MachineJob {
 export interface ExploreJob extends MachineJob {
   readonly maxStates?: number
   readonly memoryBytes?: number
+  readonly liveness?: boolean
 }
 
 /** What an exploration cost. */

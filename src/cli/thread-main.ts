@@ -51,9 +51,10 @@ const machineOf = async ({ machine, modelsFrom, scope, bounds }: ExploreJob): Pr
   return within(machines.find(({ name }) => name === machine)!, scope, bounds)
 }
 
-const exploreOptions = ({ hostile, maxStates, memoryBytes }: ExploreJob): ExploreOptions => ({
+const exploreOptions = ({ hostile, maxStates, memoryBytes, liveness = true }: ExploreJob): ExploreOptions => ({
   ...{ hostile, interrupted: stopped },
   ...(maxStates === undefined ? {} : { maxStates }),
+  liveness,
   ...(memoryBytes === undefined ? {} : { memoryBytes }),
 })
 
@@ -96,7 +97,11 @@ const work: { readonly [K in keyof Jobs]: (job: Jobs[K]) => Promise<Answers[K]['
     const { steps, seed, hostile, coverage } = job
     const onProgress = (progress: Answers['simulate']['progress']): void => tell({ progress })
     const explored = coverage
-      ? (await import('../kernel/explore/index.ts')).explore(machine, { ...exploreOptions(job), onProgress })
+      ? (await import('../kernel/explore/index.ts')).explore(machine, {
+          ...exploreOptions(job),
+          liveness: false,
+          onProgress,
+        })
       : null
     const result = simulate(machine, {
       ...{ steps, seed, hostile, distinct: coverage, interrupted: stopped, onProgress },

@@ -35,6 +35,8 @@ export interface ItfTrace {
   readonly params: readonly string[]
   readonly vars: readonly string[]
   readonly states: readonly ItfState[]
+  /** Index of the state that the trace goes back to from its last state, which is the same, and so on for ever. */
+  readonly loop?: number
 }
 
 /** A step as explorations, simulations and counterexamples have it. */
@@ -44,7 +46,7 @@ interface Taken extends Changing {
 }
 
 /** A trace of a machine from its initial state. `about` is for people: the law or goal that it is about. */
-export const itfOf = (machine: Machine, steps: readonly Taken[], about: string): ItfTrace => {
+export const itfOf = (machine: Machine, steps: readonly Taken[], about: string, loop?: number): ItfTrace => {
   const { layout } = machine
   const states = cellsAlong(machine, steps).map((cells, index): ItfState => {
     const step = steps[index - 1]
@@ -64,6 +66,7 @@ export const itfOf = (machine: Machine, steps: readonly Taken[], about: string):
     params: [],
     vars: [ACTION_TAKEN, ...layout.root.fields.keys()],
     states,
+    ...(loop === undefined ? {} : { loop }),
   }
 }
 

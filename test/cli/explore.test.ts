@@ -63,6 +63,19 @@ describe('explore', () => {
     expect(readFileSync(dot, 'utf8')).toMatch(/^digraph "queue" \{\n/)
   })
 
+  it('prints what need not come with the way to where it stays away for ever, and marks that in ITF', async () => {
+    const cwd = temporary()
+    const itf = path.join(cwd, 'lost.itf.json')
+    const asked = ['explore', 'bus-order', '--scope', 'doorbell-without-barrier']
+    const { code, stdout } = await here(asked, { cwd })
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/leads-to whatIsPublishedComesBack \(ORD-03\) need not come, with 9 steps:/)
+    expect(stdout).toMatch(/and it stays so for ever: nobody who is fair can do anything\n\n?2 laws broken/)
+    const invariant = await here([...asked, '--no-liveness', '--itf', itf, '--json'], { cwd })
+    expect(JSON.parse(invariant.stdout)).toMatchObject({ liveness: 'not-asked', violations: [{ kind: 'invariant' }] })
+    expect(JSON.parse(readFileSync(itf, 'utf8')).loop).toBeUndefined()
+  })
+
   it.each([
     ['queue --simulate 5 --goal aReturnedChain', /--simulate and --goal cannot be given together/],
     ['queue --goal aReturnedChian', /no goal of queue is called "aReturnedChian"; did you mean aReturnedChain\?/],

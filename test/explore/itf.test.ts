@@ -3,7 +3,8 @@ import { explore } from '../../src/kernel/explore/index.ts'
 import { wayTo } from '../../src/kernel/explore/way-to.ts'
 import { machine, scoped, t } from '../../src/kernel/language/index.ts'
 import { differences, stateToJson } from '../../src/kernel/language/state.ts'
-import { cellsOfItf, itfOf } from '../../src/report/itf.ts'
+import { cellsOfItf, type ItfTrace, itfOf } from '../../src/report/itf.ts'
+import { doorWithABell } from './machines/door-with-a-bell.ts'
 import { mailbox } from './machines/mailbox.ts'
 import { twoPhaseCommit } from './machines/two-phase-commit.ts'
 
@@ -116,5 +117,14 @@ describe('a trace in ITF', () => {
     const [violation] = explore(flawed).violations
     const last = cellsOfItf(flawed.layout, itfOf(flawed, violation!.steps, violation!.name)).at(-1)!
     expect(stateToJson(flawed.layout, last)).toEqual(violation!.state)
+  })
+
+  it('says where a round begins: in the state that the last one repeats', () => {
+    const door = doorWithABell(['driver', 'device.doze', 'device.open']).at('explored')
+    const [violation] = explore(door).violations
+    const { states, loop } = itfOf(door, violation!.steps, violation!.name, violation!.loopFrom)
+    expect([states.length, loop]).toEqual([4, 1])
+    const cells = cellsOfItf(door.layout, { states } as ItfTrace)
+    expect(cells.at(-1)).toEqual(cells[loop!])
   })
 })

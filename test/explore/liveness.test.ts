@@ -6,39 +6,12 @@ import { type Exploration, explore, type Violation } from '../../src/kernel/expl
 import { judgeLivenessNaively } from '../../src/kernel/explore/naive-liveness.ts'
 import { take } from '../../src/kernel/explore/retrace.ts'
 import { cellsAlong } from '../../src/kernel/explore/way-to.ts'
-import {
-  type ActionName,
-  type Actor,
-  type Clause,
-  type Erased,
-  type Machine,
-  machine,
-  scoped,
-  t,
-  viewOf,
-} from '../../src/kernel/language/index.ts'
+import { type Actor, type Erased, type Machine, viewOf } from '../../src/kernel/language/index.ts'
 import { argsToJson } from '../../src/kernel/language/state.ts'
+import { doorWithABell } from './machines/door-with-a-bell.ts'
 import { mailbox } from './machines/mailbox.ts'
 import { buildMachine, machinePlan } from './machines/random-machine.ts'
 
-/** A door that is opened only while its bell is silent; a patient guest rings once. */
-const door = (fair: readonly (ActionName | Actor)[], patient = false) =>
-  scoped('door', { explored: {}, played: {} }, () =>
-    machine({
-      source: 'none',
-      state: { waiting: t.flag, bell: t.flag },
-      actions: {
-        'driver.ring': {
-          when: (s) => !s.bell && !(patient && s.waiting),
-          effect: (s) => void (s.bell = s.waiting = true),
-        },
-        'device.doze': { when: (s) => s.bell, effect: (s) => void (s.bell = false) },
-        'device.open': { when: (s) => s.waiting && !s.bell, effect: (s) => void (s.waiting = false) },
-      },
-      fair,
-      leadsTo: { whoWaitsIsLetIn: { clause: { id: 'DOOR' } as Clause, from: (s) => s.waiting, to: (s) => !s.waiting } },
-    }),
-  )
 const inTime = ({ violations }: Exploration): Violation[] =>
   violations.filter(({ kind }) => kind === 'leads-to' || kind === 'obligation')
 const named = (violations: readonly Violation[]): string[] => violations.map(({ name, clause }) => `${name} ${clause}`)
@@ -129,23 +102,27 @@ describe('what has to come in the end', () => {
   })
 
   it('is shown by a shortest way to a round that leaves out nobody who is fair', () => {
-    const { violations, liveness, result } = explore(door(['driver', 'device.doze', 'device.open']).at('explored'))
+    const { violations, liveness, result } = explore(
+      doorWithABell(['driver', 'device.doze', 'device.open']).at('explored'),
+    )
     expect({ liveness, result }).toEqual({ liveness: 'decided', result: 'violated' })
     expect(violations).toMatchObject([{ kind: 'leads-to', name: 'whoWaitsIsLetIn', clause: 'DOOR', loopFrom: 1 }])
     expect(violations[0]!.steps.map(({ action }) => action)).toEqual(['driver.ring', 'device.doze', 'driver.ring'])
-    expect(explore(door(['device.doze', 'device.open'], true).at('explored'))).toMatchObject({
+    expect(explore(doorWithABell(['device.doze', 'device.open'], true).at('explored'))).toMatchObject({
       ...{ result: 'holds', liveness: 'decided' },
     })
   })
 
   it('rests on those who are fair, and on the search being complete', () => {
     // Nobody has to do anything: it stays as it is.
-    const idle = door([]).at('explored')
+    const idle = doorWithABell([]).at('explored')
     expect(explore(idle).violations).toMatchObject([{ steps: [{ action: 'driver.ring' }], loopFrom: 1 }])
     expect(explore(idle, { liveness: false })).toMatchObject({ result: 'holds', liveness: 'not-asked' })
     expect(explore(idle, { maxStates: 2 })).toMatchObject({
       ...{ result: 'cut-short', liveness: 'undecided', violations: [] },
     })
-    expect(() => door(['device.sleep']).at('explored')).toThrow(/door: fair: expected an action.*found device\.sleep/)
+    expect(() => doorWithABell(['device.sleep']).at('explored')).toThrow(
+      /door: fair: expected an action.*found device\.sleep/,
+    )
   })
 })

@@ -13,7 +13,7 @@ import { command } from '../command.ts'
 interface LawRow {
   readonly machine: string
   readonly name: string
-  readonly kind: 'duty' | 'obligation' | 'invariant' | 'step'
+  readonly kind: 'duty' | 'obligation' | 'leads-to' | 'invariant' | 'step'
   /** The action that owes it or is owed. */
   readonly action?: string
   readonly clause: string
@@ -34,6 +34,12 @@ const lawsOf = (machine: Machine): LawRow[] => [
     name,
     kind: 'obligation' as const,
     action: name,
+    clause: clause.id,
+  })),
+  ...machine.leadsTo.map(({ name, clause }) => ({
+    machine: machine.name,
+    name,
+    kind: 'leads-to' as const,
     clause: clause.id,
   })),
   ...machine.invariants.map(({ name, clause }) => ({

@@ -28,7 +28,7 @@ const PICTURE_STATES = 300
 const WALK_STATES = 2_000_000
 
 export const TAKEN = [
-  ...(['scope', 'hostileActors', 'maxStates', 'memory', 'goal', 'itf', 'dot'] as const),
+  ...(['scope', 'hostileActors', 'maxStates', 'memory', 'liveness', 'goal', 'itf', 'dot'] as const),
   ...([
     'simulate',
     'coverage',
@@ -64,7 +64,8 @@ export const exploreWhole = async ({ context, machine, job, values }: Asked): Pr
     onProgress: (progress) => live.show([progressLine(machine.name, progress)]),
   }).finally(live.clear)
   const [first] = result.violations
-  if (itf !== undefined && first !== undefined) writeItf(itf, { machine, job }, first.steps, `breaks ${first.name}`)
+  if (itf !== undefined && first !== undefined)
+    writeItf(itf, { machine, job }, first.steps, `breaks ${first.name}`, first.loopFrom)
   if (json) {
     const violations = result.violations.map((each) => ({ ...each, clause: each.clause ?? null }))
     context.printJson({ ...result, result: result.result, violations })
@@ -206,7 +207,8 @@ const writeItf = (
   { machine, job }: Pick<Asked, 'machine' | 'job'>,
   steps: readonly Step[],
   about: string,
-) => writeWhole(file, `${JSON.stringify(itfOf(machine.at(job.scope, job.bounds), steps, about), null, 1)}\n`)
+  loop?: number,
+) => writeWhole(file, `${JSON.stringify(itfOf(machine.at(job.scope, job.bounds), steps, about, loop), null, 1)}\n`)
 
 const progressLine = (machine: string, { states, transitions, depth, waiting, seconds }: Progress): string =>
   `${machine}  ${grouped(states)} states  ${grouped(transitions)} transitions  depth ${depth}  ` +

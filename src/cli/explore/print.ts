@@ -24,6 +24,7 @@ export const printExploration = (to: Printer, result: Answers['explore']['result
   if (bytesPerState !== null)
     print(style.dim(`${grouped(statesPerSecond)} states/s, ${Math.round(bytesPerState)} bytes a state`))
   if (cutShort !== undefined) print(style.yellow(`cut short: ${cutShort}`))
+  if (result.liveness === 'undecided') print(style.yellow('what has to come in the end is not decided'))
   printGoals(to, result.goals)
   const never = Object.entries(result.actions).filter(([, count]) => count === 0)
   if (never.length > 0) print(style.dim(`  never possible: ${never.map(([action]) => action).join(', ')}`))
@@ -37,7 +38,9 @@ export const printExploration = (to: Printer, result: Answers['explore']['result
       ? style.red(`${counted(violations.length, 'law')} broken`)
       : result.result === 'cut-short'
         ? style.yellow('no law broken so far')
-        : style.green('every law holds'),
+        : style.green(
+            `every law holds${result.liveness === 'not-asked' ? ', but for what has to come in the end' : ''}`,
+          ),
   )
 }
 
@@ -52,15 +55,21 @@ const printGoals = ({ print, style }: Printer, goals: Exploration['goals'], inOn
 
 const printViolations = (to: Printer, violations: readonly Violation[], when: string): void => {
   const { print, style } = to
-  for (const { kind, name, clause, steps } of violations) {
+  for (const { kind, name, clause, steps, loopFrom } of violations) {
     const by = clause === undefined ? '' : ` (${clause})`
-    print(style.red(`\n${kind} ${name}${by} is broken ${when} ${counted(steps.length, 'step')}:`))
-    printSteps(to, steps)
+    const how = loopFrom === undefined ? `is broken ${when}` : 'need not come, with'
+    print(style.red(`\n${kind} ${name}${by} ${how} ${counted(steps.length, 'step')}:`))
+    printSteps(to, steps, loopFrom)
+    if (loopFrom === steps.length)
+      print(style.yellow('       and it stays so for ever: nobody who is fair can do anything'))
+    else if (loopFrom !== undefined) print(style.yellow(`       and so on for ever, from step ${loopFrom + 1}`))
   }
 }
 
-export const printSteps = ({ print, style }: Printer, steps: readonly Step[]): void => {
+/** Those from `loopFrom` on go round for ever. */
+export const printSteps = ({ print, style }: Printer, steps: readonly Step[], loopFrom?: number): void => {
   steps.forEach(({ action, args, changes, breaches = [] }, i) => {
+    if (i === loopFrom) print(style.yellow('       for ever:'))
     const breach = breaches.length === 0 ? '' : style.yellow(`  breaks ${breaches.join(', ')}`)
     print(`  ${String(i + 1).padStart(3)}. ${action}${argumentsText(args)}${breach}`)
     for (const line of changesText(changes)) print(style.dim(`       ${line}`))
