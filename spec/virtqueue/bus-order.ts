@@ -40,6 +40,9 @@ const busOrderMachine = ({ hardware, orderPlatform, fenced, messages, pushing, i
   /** The driver's barriers reach as far as the device. */
   const reaching = hardware === 0 || orderPlatform === 1
   const clauseOf = (own: ClauseId) => clause(reaching ? own : 'VIO-PLAT-04')
+  /** What the scope takes away, if that can put the sides to sleep for ever. */
+  const lacking =
+    fenced === 0 ? 'ORD-03' : pushing === 0 ? 'ORD-06' : messages === 0 && isrFirst === 0 ? 'ORD-05' : 'VIO-SPLIT-36'
   const at = location(number)
 
   return machine({
@@ -241,6 +244,19 @@ const busOrderMachine = ({ hardware, orderPlatform, fenced, messages, pushing, i
         holds: (s) =>
           !(s.driver === 'idle' && s.message === 'none' && !s.line && s.device === 'asleep') ||
           s.usedIdx.memory === s.consumed,
+      },
+    },
+    // Nobody has to look without being told: whoever sleeps depends on doorbell and interrupt. What is under way arrives.
+    fair: [
+      ...(['device', 'bus.write', 'bus.ring', 'bus.deliver'] as const),
+      ...(['driver.barrierBeforeIndex', 'driver.publish', 'driver.barrierBeforeDoorbell', 'driver.kick'] as const),
+      ...(['driver.wake', 'driver.readIsr', 'driver.look', 'driver.consume'] as const),
+    ],
+    leadsTo: {
+      whatIsPublishedComesBack: {
+        clause: clauseOf(lacking),
+        from: (s) => s.availIdx.stored !== s.consumed,
+        to: (s) => s.driver === 'saw',
       },
     },
     final: (s) => s.driver === 'idle' && s.consumed === REQUESTS && s.device === 'asleep',

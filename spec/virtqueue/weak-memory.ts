@@ -377,6 +377,19 @@ const weakMemoryMachine = (bounds: WeakBounds) => {
           s.usedIdx.memory === s.consumed,
       },
     },
+    fair: ['driver', 'device'],
+    // As long as something is out, something comes back: without end, nobody can ask for a moment when nothing is out.
+    leadsTo: {
+      whatIsPublishedComesBack: {
+        clause: clauseOf(
+          'VIO-SPLIT-36',
+          ...(['driver-after-index', 'device-after-arming', 'device-second-look'] as const),
+          ...(['device-after-index', 'driver-after-arming', 'driver-second-look'] as const),
+        ),
+        from: (s) => s.availIdx.stored !== s.consumed,
+        to: (s) => s.driver === 'reading',
+      },
+    },
     final: (s) => s.driverSleeps && s.deviceSleeps && s.consumed === requests,
     goals: {
       bothSidesAsleep: (s) => s.driverSleeps && s.deviceSleeps && s.device === 'idle' && s.driver === 'idle',
