@@ -31,6 +31,8 @@ export const HOSTILE = 0.33
 /** Plans that are drawn in search of a goal, and how many of them are to have the costly actions. */
 const ATTEMPTS = 48
 const COSTLY_ATTEMPTS = 8
+/** So many of them that lead there are enough to choose from. */
+const ENOUGH = 6
 /** The same of plans that are drawn in search of a goal: some are only reached in that way. */
 const HOSTILE_TOWARD = 0.5
 /** How often an action is left out that changes nothing. */
@@ -63,30 +65,44 @@ export class Drawer {
 
   /**
    * A plan; the same seed gives the same plan. `rare` also draws the costly actions, those of weight 0. `toward` names a
-   * goal: of many plans the first is taken that reaches it on the walk; without one, it is the plan that it would be
-   * without a goal.
+   * goal that the plan is led to, if that can be.
    */
   draw(seed: number, rare = false, toward?: string): Plan {
-    if (toward !== undefined) {
-      const seeds = new Random(seed)
-      const costly = this.ours.some(({ weight }) => weight === 0) ? COSTLY_ATTEMPTS : 0
-      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        // What is costly comes where nothing else leads there.
-        const plan = this.once(seeds.bits(), attempt >= ATTEMPTS - costly, toward)
-        if (this.walk.arrived) return plan
-      }
-    }
-    return this.once(seed, rare)
+    const { hostile = HOSTILE } = this.options
+    if (toward === undefined) return this.once(seed, rare, hostile)
+    const often = hostile === 0 ? 0 : Math.max(hostile, HOSTILE_TOWARD)
+    // What only the target can reach is at least given all that it may need.
+    return this.led(seed, often, toward) ?? this.once(seed, rare, hostile, toward)
   }
 
-  private once(seed: number, rare: boolean, toward?: string): Plan {
-    const { hostile = HOSTILE, saves = false, steps = false, maxSteps = MAX_STEPS } = this.options
+  /** Of some plans that reach the goal on the walk, the one that does so most often: on the target much is otherwise. */
+  private led(seed: number, hostile: number, toward: string): Plan | undefined {
+    const seeds = new Random(seed)
+    const costly = this.ours.some(({ weight }) => weight === 0) ? COSTLY_ATTEMPTS : 0
+    let best: Plan | undefined
+    let most = 0
+    for (let attempt = 0, found = 0; attempt < ATTEMPTS && found < ENOUGH; attempt++) {
+      // What is costly comes where nothing else leads there.
+      const rare = attempt >= ATTEMPTS - costly
+      if (rare && found > 0) break
+      const plan = this.once(seeds.bits(), rare, hostile, toward)
+      const { arrivals } = this.walk
+      if (arrivals > 0) found++
+      if (arrivals <= most) continue
+      most = arrivals
+      best = plan
+    }
+    return best
+  }
+
+  private once(seed: number, rare: boolean, hostile: number, toward?: string): Plan {
+    const { saves = false, steps = false, maxSteps = MAX_STEPS } = this.options
     const { walk } = this
     const random = new Random(seed)
     walk.restart(toward)
-    const wanted = walk.wanted
-    const share = toward === undefined || hostile === 0 ? hostile : Math.max(hostile, HOSTILE_TOWARD)
-    const mood = moodOf(this.ours, random, { hostile: share, saves, steps, maxSteps, rare, wanted })
+    const { wanted } = walk
+    const led = toward !== undefined
+    const mood = moodOf(this.ours, random, { hostile, saves, steps, maxSteps, rare, led, wanted })
     const choose = new Chooser(this.ours, walk, mood, random)
     const pen: Pen = { walk, choose, mood, random, steps }
     if (mood.rounds) (mood.watchful ? sweep : rounds)(pen)

@@ -15,7 +15,9 @@ export interface MoodOptions {
   readonly maxSteps: number
   /** The plan is to have the costly actions as well, those of weight 0. */
   readonly rare: boolean
-  /** The action of the step that the plan is led to: there is no plan without it. */
+  /** The plan is led to a goal. */
+  readonly led: boolean
+  /** The action of the step that it is led to: there is no plan without it. */
   readonly wanted?: Action | undefined
 }
 
@@ -24,7 +26,7 @@ export interface Mood {
   readonly length: number
   /** That a duty is broken. */
   readonly breach: number
-  /** By number of the action, how often its duties are broken: one action as often as another, and not those of every one. */
+  /** By number of the action, how often its duties are broken: more often where there are more, and not those of every action. */
   readonly breaks: Float64Array
   /** That everything rests before we go on. */
   readonly settle: number
@@ -62,22 +64,24 @@ const RARE_WEIGHT = 30
 export const CARRIES = 5
 /** An actor with so many actions at most is there as a whole, or not at all. */
 const FEW = 6
+/** How often it is there in a plan that is led to a goal: what the goal needs of it, only the target may know. */
+const PRESENT_WHEN_LED = 0.9
 /** Share of the plans that are made of rounds. */
 const ROUNDS = 0.3
 /** Share of the plans that come in between of single accesses, where the device can be stepped. */
 const WATCHFUL = 0.5
 /** Share of those that are made of rounds: each comes in between one access later. */
 const SWEEPS = 0.7
-/** Share of the actions whose duties a hostile plan keeps. */
-const SPARED = 0.4
+/** Share of the duties that a hostile plan spares. */
+const SPARED = 0.6
 /** Where nothing is promised any more, what is seldom done since it undoes much is done that much more often. */
 const UNDO = 8
 
 export const moodOf = (ours: readonly Action[], random: Random, options: MoodOptions): Mood => {
-  const { saves, steps, maxSteps, rare, wanted } = options
+  const { saves, steps, maxSteps, rare, led, wanted } = options
   const hostile = random.chance(options.hostile) && !rare
   // A breach needs something to break, and something to come of it.
-  const watchful = steps && random.chance(hostile ? WATCHFUL / 2 : WATCHFUL) && !rare
+  const watchful = steps && random.chance(hostile ? WATCHFUL / 4 : WATCHFUL) && !rare
   const rounds = random.chance(watchful ? SWEEPS : ROUNDS) && !rare
   const longest = rounds || watchful ? LENGTHS.at(-1)! : Math.max(random.pick(LENGTHS), hostile ? 30 : 0)
   // A costly action deserves that something follows.
@@ -88,15 +92,16 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
   const whole = new Map<Actor, number>()
   for (const { actor } of ours)
     if (!whole.has(actor) && ours.filter((other) => other.actor === actor).length <= FEW)
-      whole.set(actor, Number(random.chance(0.5)))
+      whole.set(actor, Number(random.chance(led ? PRESENT_WHEN_LED : 0.5)))
   for (let i = 0; i < ours.length; i++) {
     const present = whole.get(ours[i]!.actor)
     weights[i] = weightOf(ours[i]!, random, hostile, rare, present)
     if (ours[i] === wanted && !(wanted?.hostile && !hostile)) weights[i] = Math.max(weights[i]!, ours[i]!.weight)
   }
   const breaks = Float64Array.from(ours, (action) => {
-    const spared = random.chance(SPARED) && action !== wanted
-    return hostile && action.duties.length > 0 && !spared ? 1 : 0
+    const { length } = action.duties
+    const spared = random.chance(SPARED ** length) && action !== wanted
+    return hostile && !spared ? Math.sqrt(length) : 0
   })
   const alike = weights.map((_weight, i) => (ours[i]!.hostile ? 0 : Math.min(1, ours[i]!.weight)))
   const ruined = weights.map((weight, i) => (ours[i]!.weight < 1 ? weight * UNDO : weight))

@@ -9,8 +9,8 @@ export class Search {
   readonly wanted: Action | undefined
   private readonly goal: Goal
   private readonly state: Erased
-  /** Steps of the plan when the goal was reached first. */
-  private reachedAt = Number.POSITIVE_INFINITY
+  /** Steps of the plan each time the goal was reached. */
+  private readonly reached: number[] = []
 
   constructor(machine: Machine, name: string, state: Erased) {
     const goal = [...machine.goals, ...machine.stepGoals].find((one) => one.name === name)
@@ -24,17 +24,17 @@ export class Search {
   meets(action: Action, args: Args, steps: number): boolean {
     const { goal } = this
     if (action !== this.wanted || !('action' in goal) || !goal.when(this.state, args)) return false
-    this.reachedAt = Math.min(this.reachedAt, steps)
+    this.reached.push(steps)
     return true
   }
 
   /** After an effect: whether the state is the one that is sought. */
   look(steps: number): void {
-    if (!('action' in this.goal) && this.goal.holds(this.state)) this.reachedAt = Math.min(this.reachedAt, steps)
+    if (!('action' in this.goal) && this.goal.holds(this.state)) this.reached.push(steps)
   }
 
-  /** A plan that is cut to so many steps still leads there. */
-  arrived(steps: number): boolean {
-    return this.reachedAt <= steps
+  /** How often a plan that is cut to so many steps leads there. */
+  arrivals(steps: number): number {
+    return this.reached.filter((at) => at <= steps).length
   }
 }

@@ -74,9 +74,9 @@ export class Walk {
     this.eager(EAGER_MAX)
   }
 
-  /** The plan leads to the goal. */
-  get arrived(): boolean {
-    return this.search?.arrived(this.plan.length) ?? false
+  /** How often the plan leads to the goal. */
+  get arrivals(): number {
+    return this.search?.arrivals(this.plan.length) ?? 0
   }
 
   /** The action of the step that is sought; undefined where it is a state, or nothing. */
