@@ -13,6 +13,11 @@ export interface ExploreOptions {
   readonly hostile?: readonly Actor[]
   /** States whose fast reading is held against the plain one, at a thousand times the cost. Default: a sample. */
   readonly audit?: 'sample' | 'all'
+  /**
+   * Whether of states that differ by a symmetry that the machine declares only one is walked. Laws, goals, depths and
+   * traces are the same; states and transitions are fewer. Default: not.
+   */
+  readonly symmetry?: boolean
   /** Told every transition, batch by batch; costs about a third more. */
   readonly onEdges?: (edges: Edges) => void
   /** Whether what has to come in the end is judged too. Default: it is. */
@@ -74,8 +79,13 @@ export interface Violation {
 export interface Exploration {
   readonly machine: string
   readonly scope: Readonly<Record<string, number>>
-  /** Distinct reachable states. */
+  /** Distinct reachable states; under symmetry one for all that differ by it. */
   readonly states: number
+  /**
+   * Of a run under symmetry: how many states they stand for. As many as a run without it finds, if indexes that may be
+   * turned on do go all the way round.
+   */
+  readonly represents?: number
   /** Enabled (state, action, arguments) triples, self-loops and known successors included. */
   readonly transitions: number
   /** Steps from the initial state to the farthest one. */

@@ -4,6 +4,7 @@
  */
 import type { Clause } from './clause.ts'
 import type { Erased, ErasedBody } from './machine.ts'
+import type { SymmetryText } from './symmetry.ts'
 import type { Type } from './types.ts'
 
 export interface Seams {
@@ -11,6 +12,8 @@ export interface Seams {
   readonly shared: readonly string[]
   /** Actions that several parts take part in. Every one of them, and no other. */
   readonly synchronised: readonly string[]
+  /** What is interchangeable in the product, whatever its parts say of themselves. */
+  readonly symmetry?: SymmetryText
 }
 
 type ErasedAction = Erased
@@ -154,6 +157,7 @@ export const compose = (parts: Readonly<Record<string, ErasedBody>>, seams: Seam
   return {
     source: [...new Set(bodies.map((body) => body.source))].join('; '),
     state,
+    ...(seams.symmetry === undefined ? {} : { symmetry: seams.symmetry }),
     ...(Object.keys(open).length === 0 ? {} : { borrows: open }),
     initial: eachOf(bodies.map((body) => body.initial)),
     actions: Object.fromEntries([...byAction].map(([name, of]) => [name, joint(name, of)])),

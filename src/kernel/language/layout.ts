@@ -20,6 +20,8 @@ export type Node =
       readonly stride: number
       readonly cell: number
       readonly path: string
+      /** What it is indexed by, where the author says so. */
+      readonly by: AnyScalar | undefined
     }
   | {
       readonly kind: 'record'
@@ -81,6 +83,7 @@ const place = (type: Type, cell: number, path: string): Node => {
         stride: sizeOf(type.of),
         cell,
         path,
+        by: type.by,
       }
     case 'record':
       return { kind: 'record', fields: placeFields(type.fields, cell, path), cell, cells: sizeOf(type), path }

@@ -6,6 +6,7 @@
 import type { Clause } from './clause.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import type { AnyScalar } from './scalar.ts'
+import { type Symmetry, type SymmetryText, symmetryOf } from './symmetry.ts'
 import type { ArgFields, Fields, Scalar, Seen, StateOf } from './types.ts'
 import { viewOf } from './views.ts'
 
@@ -94,6 +95,8 @@ export interface Body<F extends Fields, B extends Fields, A> {
   readonly state: F
   /** State of other parts that this one reads and never writes. */
   readonly borrows?: B
+  /** What is interchangeable. Of this machine by itself: a product says so for itself, see `compose`. */
+  readonly symmetry?: SymmetryText
   readonly initial?: (s: StateOf<F>) => void
   readonly actions: {
     readonly [K in keyof A]: ActionBody<Seen<StateOf<F & B>>, StateOf<F> & Seen<StateOf<B>>, A[K]>
@@ -175,6 +178,8 @@ export interface Machine {
   readonly scopeName: string
   readonly scope: Readonly<Record<string, number>>
   readonly layout: Layout
+  /** Empty where nothing is declared to be interchangeable. */
+  readonly symmetry: Symmetry
   readonly actions: readonly Action[]
   readonly owes: readonly (Obligation<Erased> & { readonly name: string; readonly actor: Actor })[]
   readonly leadsTo: readonly (LeadsTo<Erased> & { readonly name: string })[]
@@ -268,6 +273,7 @@ export const compile = (
     scopeName,
     scope,
     layout,
+    symmetry: symmetryOf(name, body.symmetry, layout),
     actions,
     owes: entries(body.owes as Record<string, Obligation<Erased> | readonly Obligation<Erased>[]>).flatMap(
       ([owed, text]) =>

@@ -18,8 +18,10 @@ export interface Scalar<V> {
   readonly names?: readonly string[]
   /** Number of members that a `set` can have. */
   readonly members?: number
-  /** What an `id` names: ids of one domain are interchangeable. */
+  /** What an `id` names, or what a `mod` counts: a machine may declare a domain to be symmetric. */
   readonly domain?: string
+  /** What the members of a `set` are. */
+  readonly by?: Scalar<number>
   /** The inner type of a `maybe`; raw 0 is "none". */
   readonly of?: Scalar<unknown>
   readonly _value?: V
@@ -29,6 +31,8 @@ export interface ArrayOf<T extends Type> {
   readonly kind: 'array'
   readonly length: number
   readonly of: T
+  /** What it is indexed by. */
+  readonly by?: Scalar<number>
 }
 export interface RecordOf<F extends Fields> {
   readonly kind: 'record'
@@ -104,7 +108,7 @@ const int = (low: number, high: number): Scalar<number> => {
 
 const below = (n: number): Scalar<number> => int(0, bound('below', n, 1, MAX_CELLS) - 1)
 
-const mod = (modulus: number): ModType => {
+const mod = (modulus: number, domain?: string): ModType => {
   bound('mod', modulus, 2, 2 ** 30)
   const last = modulus - 1
   const wrap =
@@ -116,6 +120,7 @@ const mod = (modulus: number): ModType => {
     cells: modulus,
     low: 0,
     modulus,
+    ...(domain === undefined ? {} : { domain }),
     distance: (from, to) => wrap(to - from),
     plus: (value, by) => wrap(value + by),
   }
@@ -126,12 +131,19 @@ const oneOf = <const N extends readonly [string, ...string[]]>(...names: N): Sca
   return { kind: 'enum', cells: names.length, low: 0, names }
 }
 
-const set = (members: number): Scalar<Bits> => ({
-  kind: 'set',
-  cells: 2 ** bound('set', members, 1, 31),
-  low: 0,
-  members,
-})
+/** How many there are of what a set or an array is over. */
+const countOf = (what: string, over: number | Scalar<number>): number => {
+  if (typeof over === 'number') return over
+  if (over.kind === 'id' || over.kind === 'mod') return over.cells
+  throw new TypeError(`t.${what}: expected a number, a t.id or a t.mod to be over, found a type of kind ${over.kind}`)
+}
+
+const over = (by: number | Scalar<number>): { readonly by?: Scalar<number> } => (typeof by === 'number' ? {} : { by })
+
+const set = (members: number | Scalar<number>): Scalar<Bits> => {
+  const count = bound('set', countOf('set', members), 1, 31)
+  return { kind: 'set', cells: 2 ** count, low: 0, members: count, ...over(members) }
+}
 
 const id = (domain: string, n: number): Scalar<number> => ({
   kind: 'id',
@@ -147,15 +159,19 @@ const maybe = <V>(of: Scalar<V>): Scalar<V | undefined> => ({
   of,
 })
 
-const array = <T extends Type>(length: number, of: T): ArrayOf<T> => ({
+const array = <T extends Type>(length: number | Scalar<number>, of: T): ArrayOf<T> => ({
   kind: 'array',
-  length: bound('array', length, 1, 65_536),
+  length: bound('array', countOf('array', length), 1, 65_536),
   of,
+  ...over(length),
 })
 
 const record = <F extends Fields>(fields: F): RecordOf<F> => ({ kind: 'record', fields })
 
 const variant = <C extends Record<string, Fields>>(cases: C): VariantOf<C> => ({ kind: 'variant', cases })
 
-/** The type constructors. `t.below(4)` is 0 to 3, `t.mod(8)` a free-running index, `t.set(4)` a subset of 0 to 3. */
+/**
+ * The type constructors. `t.below(4)` is 0 to 3, `t.mod(8)` a free-running index, `t.set(4)` a subset of 0 to 3. An array
+ * or a set over a type, as in `t.array(head, t.flag)`, has one element, or one possible member, for each value of it.
+ */
 export const t = { flag, int, below, mod, oneOf, set, id, maybe, array, record, variant } as const
