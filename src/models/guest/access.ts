@@ -10,6 +10,12 @@ const low = (value: Wide): number => (typeof value === 'bigint' ? Number(value &
 const high = (value: Wide): number =>
   typeof value === 'bigint' ? Number((value >> 32n) & 0xffff_ffffn) : Math.floor(value / 2 ** 32) >>> 0
 
+/** Eight bytes, little endian. */
+export const setWide = (view: DataView, at: number, value: Wide): void => {
+  view.setUint32(at, low(value), true)
+  view.setUint32(at + 4, high(value), true)
+}
+
 /** A place that a CPU of the guest can name. */
 export const place = (space: Space, address: number): Location => ({ space, address })
 
@@ -65,9 +71,7 @@ export class Guest {
   }
   store64(gpa: Gpa, value: Wide): void {
     const bytes = new Uint8Array(8)
-    const view = new DataView(bytes.buffer)
-    view.setUint32(0, low(value), true)
-    view.setUint32(4, high(value), true)
+    setWide(new DataView(bytes.buffer), 0, value)
     this.target.store(gpa, bytes)
   }
 

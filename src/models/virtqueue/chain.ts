@@ -1,17 +1,19 @@
 /** Descriptor chains as bytes: well-formed ones, and each way to spoil them. Nothing here validates. */
 import type { Gpa } from '../../contract/target.ts'
 import { DESC, DESC_FLAG } from '../../layout/split-ring.ts'
+import { setWide, type Wide } from '../guest/access.ts'
 import type { MemoryMap } from './memory-map.ts'
 
 export interface Segment {
-  readonly gpa: bigint
+  /** A number, unless it is one that only a hostile driver writes. */
+  readonly gpa: Wide
   readonly bytes: number
   readonly write: boolean
 }
 
 /** A descriptor as the driver writes it. */
 export interface Descriptor {
-  readonly address: bigint
+  readonly address: Wide
   readonly length: number
   readonly flags: number
   readonly next: number
@@ -27,7 +29,7 @@ export interface ChainText {
 }
 
 export const encodeDescriptor = (view: DataView, at: number, { address, length, flags, next }: Descriptor): void => {
-  view.setBigUint64(at + DESC.address, address, true)
+  setWide(view, at + DESC.address, address)
   view.setUint32(at + DESC.length, length, true)
   view.setUint16(at + DESC.flags, flags, true)
   view.setUint16(at + DESC.next, next, true)
@@ -52,11 +54,11 @@ export const spoilSegments = (
     case 'nowhere':
       return spoilSegment(segments, () => ({ gpa: map.hole }))
     case 'overRegions':
-      return spoilSegment(segments, ({ bytes }) => ({ gpa: BigInt(map.edge) - 16n, bytes: Math.max(bytes, 64) }))
+      return spoilSegment(segments, ({ bytes }) => ({ gpa: map.edge - 16, bytes: Math.max(bytes, 64) }))
     case 'onDevice':
-      return spoilSegment(segments, () => ({ gpa: BigInt(map.register) }))
+      return spoilSegment(segments, () => ({ gpa: map.register }))
     case 'overRings':
-      return spoilSegment(segments, () => ({ gpa: BigInt(rings.used) }))
+      return spoilSegment(segments, () => ({ gpa: rings.used }))
     case 'zeroLength':
       return segments.map((segment, i) => (i === 0 ? { ...segment, bytes: 0 } : segment))
     case 'tooShort':
@@ -129,11 +131,11 @@ export const chainText = (
   )
   if (defect === 'indirectNested')
     entries = entries.map((entry, i) =>
-      i === 0 ? { ...entry, address: BigInt(tableAt), length: DESC.bytes, flags: DESC_FLAG.INDIRECT } : entry,
+      i === 0 ? { ...entry, address: tableAt, length: DESC.bytes, flags: DESC_FLAG.INDIRECT } : entry,
     )
   const bytes = defect === 'indirectEmpty' ? 0 : entries.length * DESC.bytes + (defect === 'indirectOdd' ? 8 : 0)
   const pointer: Descriptor = {
-    address: BigInt(tableAt),
+    address: tableAt,
     length: bytes,
     flags:
       DESC_FLAG.INDIRECT |

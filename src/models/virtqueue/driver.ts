@@ -4,7 +4,8 @@
  */
 import type { Gpa, Target } from '../../contract/target.ts'
 import { ALIGN, AVAIL_NO_INTERRUPT, avail, DESC } from '../../layout/split-ring.ts'
-import { type ChainText, chainText, encodeDescriptor, type Segment, spoilSegments } from './chain.ts'
+import type { Wide } from '../guest/access.ts'
+import { type ChainText, chainText, type Descriptor, encodeDescriptor, type Segment, spoilSegments } from './chain.ts'
 import { type MemoryMap, type RingArea, SLOT_BYTES, SLOTS } from './memory-map.ts'
 import { cut, type Request } from './requests.ts'
 import type { Shadow } from './shadow.ts'
@@ -38,9 +39,10 @@ export interface BuiltChain {
   image: Uint8Array | undefined
 }
 
+/** `[start, end)`. Beyond 2^53, where only hostile descriptors point, the bounds are rounded; no access comes near. */
 export interface Range {
-  readonly start: bigint
-  readonly end: bigint
+  readonly start: number
+  readonly end: number
 }
 
 /** A segment of a slot begins at a multiple of these bytes; the indirect table is at the end. */
@@ -216,7 +218,7 @@ export class SplitDriver {
     }[field]
     if (changed === undefined) return
     this.name(changed.address, changed.length)
-    this.storeDescriptor(this.rings.desc + DESC.bytes * index, changed)
+    this.storeDescriptors(this.rings.desc + DESC.bytes * index, [changed])
   }
 
   /** With IN_ORDER: the chains that are outstanding and were made available before `chain`, oldest first. */
@@ -284,18 +286,12 @@ export class SplitDriver {
     const base = this.slotAt(slot)
     const readable = cut(request.readable.length, how.readable, request.readableCuts) ?? [request.readable.length]
     const writable = cut(request.writableBytes, how.writable, request.writableCuts) ?? [request.writableBytes]
-    const laidOut = (from: Gpa, lengths: readonly number[], write: boolean): Segment[] => {
-      let next = from
-      return lengths.map((bytes) => {
-        const gpa = BigInt(next)
-        next += SEGMENT_STRIDE * Math.ceil(bytes / SEGMENT_STRIDE)
-        return { gpa, bytes, write }
-      })
-    }
-    const segments = [...laidOut(base, readable, false), ...laidOut(base + WRITABLE_OFFSET, writable, true)]
+    const segments: Segment[] = []
+    layOut(segments, base, readable, false)
+    layOut(segments, base + WRITABLE_OFFSET, writable, true)
     if (how.place === 1 && this.edgeTaken === undefined) {
       const last = segments.length - 1
-      segments[last] = { ...segments[last]!, gpa: BigInt(this.map.edge - segments[last]!.bytes) }
+      segments[last] = { ...segments[last]!, gpa: this.map.edge - segments[last]!.bytes }
     }
     return segments
   }
@@ -306,7 +302,7 @@ export class SplitDriver {
     for (const segment of chain.segments) {
       this.name(segment.gpa, segment.bytes)
       if (!this.isOurs(segment)) continue
-      if (segment.write) this.put(Number(segment.gpa), new Uint8Array(segment.bytes).fill(UNWRITTEN))
+      if (segment.write) this.put(Number(segment.gpa), unwritten(segment.bytes))
       else {
         this.put(Number(segment.gpa), readable.subarray(at, at + segment.bytes))
         at += segment.bytes
@@ -316,32 +312,35 @@ export class SplitDriver {
 
   /** The segment is a buffer of ours, and not something hostile. */
   isOurs({ gpa, bytes }: Segment): boolean {
-    const ours = gpa >= BigInt(this.map.slots) && gpa + BigInt(bytes) <= BigInt(this.map.slots + SLOTS * SLOT_BYTES)
-    return ours || gpa + BigInt(bytes) === BigInt(this.map.edge)
+    const start = Number(gpa)
+    const { slots, edge } = this.map
+    return (start >= slots && start + bytes <= slots + SLOTS * SLOT_BYTES) || start + bytes === edge
   }
 
   private writeDescriptors(chain: BuiltChain): void {
-    for (const [index, descriptor] of chain.text.direct)
-      this.storeDescriptor(this.rings!.desc + DESC.bytes * index, descriptor)
-    const { table } = chain.text
+    const { direct, table } = chain.text
+    // What lies side by side is written at once.
+    for (let i = 0; i < direct.length; ) {
+      const first = direct[i]![0]
+      const run: Descriptor[] = []
+      while (i < direct.length && direct[i]![0] === first + run.length) run.push(direct[i++]![1])
+      this.storeDescriptors(this.rings!.desc + DESC.bytes * first, run)
+    }
     if (table === undefined) return
-    const bytes = new Uint8Array(table.entries.length * DESC.bytes)
-    const view = new DataView(bytes.buffer)
-    table.entries.forEach((entry, i) => {
-      encodeDescriptor(view, i * DESC.bytes, entry)
-    })
-    this.name(BigInt(table.gpa), bytes.length + ALIGN.descriptors)
-    this.put(table.gpa, bytes)
+    this.name(table.gpa, table.entries.length * DESC.bytes + ALIGN.descriptors)
+    this.storeDescriptors(table.gpa, table.entries)
   }
 
-  private storeDescriptor(gpa: Gpa, descriptor: Parameters<typeof encodeDescriptor>[2]): void {
-    const bytes = new Uint8Array(DESC.bytes)
-    encodeDescriptor(new DataView(bytes.buffer), 0, descriptor)
+  private storeDescriptors(gpa: Gpa, descriptors: readonly Descriptor[]): void {
+    const bytes = new Uint8Array(descriptors.length * DESC.bytes)
+    const view = new DataView(bytes.buffer)
+    for (let i = 0; i < descriptors.length; i++) encodeDescriptor(view, i * DESC.bytes, descriptors[i]!)
     this.put(gpa, bytes)
   }
 
-  private name(gpa: bigint, bytes: number): void {
-    this.named.push({ start: gpa, end: gpa + BigInt(bytes) })
+  private name(gpa: Wide, bytes: number): void {
+    const start = Number(gpa)
+    this.named.push({ start, end: start + bytes })
   }
 
   /** Table descriptors for a chain; the head is the logical one when that is free, and none has to keep an order. */
@@ -351,10 +350,10 @@ export class SplitDriver {
       this.nextDescriptor = (first + count) % this.size
       return Array.from({ length: count }, (_, i) => (first + i) % this.size)
     }
-    const free = (index: number): boolean => this.byPhysical[index] === undefined
-    const indexes: number[] = free(logical) ? [logical] : []
+    const { byPhysical } = this
+    const indexes: number[] = byPhysical[logical] === undefined ? [logical] : []
     for (let index = 0; index < this.size && indexes.length < count; index++)
-      if (index !== logical && free(index)) indexes.push(index)
+      if (index !== logical && byPhysical[index] === undefined) indexes.push(index)
     // Only a hostile driver runs out: it then uses descriptors of chains that are outstanding.
     for (let index = 0; indexes.length < count; index++) indexes.push(index % this.size)
     return indexes
@@ -378,4 +377,19 @@ export class SplitDriver {
   }
 }
 
-const rangeOf = ({ start, end }: RingArea): Range => ({ start: BigInt(start), end: BigInt(end) })
+const rangeOf = ({ start, end }: RingArea): Range => ({ start, end })
+
+/** Adds segments of these lengths, from an address on. */
+const layOut = (segments: Segment[], from: Gpa, lengths: readonly number[], write: boolean): void => {
+  let gpa = from
+  for (const bytes of lengths) {
+    segments.push({ gpa, bytes, write })
+    gpa += SEGMENT_STRIDE * Math.ceil(bytes / SEGMENT_STRIDE)
+  }
+}
+
+const BLANK = new Uint8Array(SLOT_BYTES).fill(UNWRITTEN)
+
+/** What a fresh buffer holds: to be read, not to be kept. */
+const unwritten = (bytes: number): Uint8Array =>
+  bytes <= BLANK.length ? BLANK.subarray(0, bytes) : new Uint8Array(bytes).fill(UNWRITTEN)

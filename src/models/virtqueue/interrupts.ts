@@ -12,6 +12,8 @@ interface Seen {
   readonly causes: number
 }
 
+const NOTHING: readonly TargetEvent[] = []
+
 export class Interrupts {
   target: Target
   private readonly device: string
@@ -24,7 +26,7 @@ export class Interrupts {
   masked = false
   /** Interrupts of the queue that were under way when their vector was masked, and what came with them. */
   private early: TargetEvent[] = []
-  private alongside: readonly TargetEvent[] = []
+  private alongside: readonly TargetEvent[] = NOTHING
 
   constructor(target: Target, device: string, transport: VirtioTransport) {
     this.target = target
@@ -62,8 +64,9 @@ export class Interrupts {
 
   /** What the target shows, in the order in which it is to be told. */
   private events(): readonly TargetEvent[] {
-    const events = [...this.alongside, ...this.target.events()]
-    this.alongside = []
+    const now = this.target.events()
+    const events = this.alongside.length === 0 ? now : [...this.alongside, ...now]
+    this.alongside = NOTHING
     if (this.masked || this.early.length === 0) return events
     const early = this.early
     this.early = []

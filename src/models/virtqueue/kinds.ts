@@ -4,7 +4,7 @@ import { BLK_CONFIG, BLK_FEATURE } from '../../layout/blk.ts'
 import type { DeviceKind, ReadConfig } from './device-kind.ts'
 import { type BuiltChain, type SplitDriver, UNWRITTEN } from './driver.ts'
 import { Medium } from './medium.ts'
-import { type BlkRequest, blkRequest, plainRequest, quickRequest, statusName } from './requests.ts'
+import { type BlkAsk, type BlkRequest, blkRequest, plainRequest, quickRequest, statusName } from './requests.ts'
 
 const features = [BLK_FEATURE.RO, BLK_FEATURE.FLUSH, BLK_FEATURE.MQ].reduce(
   (bits, feature) => bits | (1n << BigInt(feature)),
@@ -14,7 +14,6 @@ const features = [BLK_FEATURE.RO, BLK_FEATURE.FLUSH, BLK_FEATURE.MQ].reduce(
 /** Requests that mean something, with the medium watched. */
 export const blkKind = (machine: Machine): DeviceKind => {
   const medium = new Medium(machine.scope.sectors!, machine.scope.contents!)
-  const asked = new WeakMap<BuiltChain['request'], { readonly kind: BlkRequest; readonly sector: number }>()
   let run = 0
   let config: ReadConfig = () => 0
   let known: number | undefined
@@ -36,16 +35,14 @@ export const blkKind = (machine: Machine): DeviceKind => {
     request({ request, sector, content }: Args) {
       const kind = request as BlkRequest
       const data = medium.pattern(sector as number, content as number)
-      const built = blkRequest(kind, sector as number, data, capacity)
-      asked.set(built, { kind, sector: sector as number })
-      return built
+      return blkRequest(kind, sector as number, data, capacity)
     },
     readReturn(driver: SplitDriver, chain: BuiltChain | undefined, len: number): Args {
       if (chain === undefined) return { status: 'other', content: undefined, padded: true, overstated: false }
       const bytes = driver.writableBytes(chain)
       const whole = bytes.length === chain.request.writableBytes
       const status = whole ? statusName(bytes.at(-1)!, UNWRITTEN) : 'unset'
-      const { kind, sector } = asked.get(chain.request) ?? {}
+      const { kind, sector } = chain.request as Partial<BlkAsk>
       const data = bytes.subarray(0, -1)
       const content = kind === 'read' && status === 'ok' ? medium.recognise(sector!, data) : undefined
       const padded = kind !== 'getId' || status !== 'ok' || isPadded(data)

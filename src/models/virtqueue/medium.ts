@@ -7,6 +7,7 @@ import { UNWRITTEN } from './driver.ts'
 
 export class Medium {
   private readonly patterns: Uint8Array[][]
+  private readonly views: DataView[]
   /** What the sectors held before, where it was read. */
   readonly learnt: (Uint8Array | undefined)[]
 
@@ -14,14 +15,14 @@ export class Medium {
     this.patterns = Array.from({ length: sectors }, (_, sector) =>
       Array.from({ length: contents }, (_, content) => fill(sector, content)),
     )
+    this.views = this.patterns.flat().map((pattern) => new DataView(pattern.buffer))
     this.learnt = new Array<Uint8Array | undefined>(sectors).fill(undefined)
   }
 
   /** A new run: every pattern changes, so that what an old run wrote is not taken for this one's. */
   restart(run: number): void {
     this.learnt.fill(undefined)
-    for (const sector of this.patterns)
-      for (const pattern of sector) new DataView(pattern.buffer).setUint32(0, run, true)
+    for (const view of this.views) view.setUint32(0, run, true)
   }
 
   /** The bytes of a content; content 0 is never written. */

@@ -31,13 +31,13 @@ export class Neighbour {
     const view = new DataView(table.buffer)
     const head = this.headOf(this.idx)
     encodeDescriptor(view, 0, {
-      address: BigInt(buffer),
+      address: buffer,
       length: request.readable.length,
       flags: DESC_FLAG.NEXT,
       next: head + 1,
     })
     encodeDescriptor(view, DESC.bytes, {
-      address: BigInt(this.answerAt),
+      address: this.answerAt,
       length: request.writableBytes,
       flags: DESC_FLAG.WRITE,
       next: 0,

@@ -1,5 +1,6 @@
 /** Minimal valid requests of the device types that the queue models drive, as byte streams. */
 import { BLK_HEADER, BLK_ID_BYTES, BLK_STATUS, BLK_TYPE, SECTOR_BYTES } from '../../layout/blk.ts'
+import { setWide, type Wide } from '../guest/access.ts'
 
 /** One request: what the device reads, how much it may write, and where the streams are best cut. */
 export interface Request {
@@ -10,6 +11,12 @@ export interface Request {
   readonly writableCuts: readonly number[]
 }
 
+/** One of virtio-blk, with what it asks for. */
+export interface BlkAsk extends Request {
+  readonly kind: BlkRequest
+  readonly sector: number
+}
+
 export type BlkRequest =
   | ('read' | 'write' | 'flush' | 'getId' | 'unknown')
   | ('readLast' | 'readOverEnd' | 'readAtEnd' | 'writeAtEnd' | 'beyond')
@@ -18,11 +25,11 @@ const UNKNOWN_TYPE = 0x7777
 /** Turned into bytes it is 512 modulo 2^64: who does not look at the sector number takes it for sector 1. */
 const BEYOND = 2n ** 55n + 1n
 
-const header = (type: number, sector: number | bigint, data = 0): Uint8Array => {
+const header = (type: number, sector: Wide, data = 0): Uint8Array => {
   const bytes = new Uint8Array(BLK_HEADER.bytes + data)
   const view = new DataView(bytes.buffer)
   view.setUint32(BLK_HEADER.type, type, true)
-  view.setBigUint64(BLK_HEADER.sector, BigInt(sector), true)
+  setWide(view, BLK_HEADER.sector, sector)
   return bytes
 }
 
@@ -32,18 +39,20 @@ const READABLE_CUTS = [BLK_HEADER.bytes, 8, 300] as const
 const NOWHERE = (): number => 0
 
 /** A virtio-blk request; `data` is what a write writes, `capacity` how many sectors the medium has. */
-export const blkRequest = (kind: BlkRequest, sector: number, data: Uint8Array, capacity: () => number): Request => {
-  const plain = (type: number, at: number | bigint, writableBytes: number): Request => ({
+export const blkRequest = (kind: BlkRequest, sector: number, data: Uint8Array, capacity: () => number): BlkAsk => {
+  const plain = (type: number, at: Wide, writableBytes: number): BlkAsk => ({
+    kind,
+    sector,
     readable: header(type, at),
     writableBytes,
     readableCuts: [8, 4],
     writableCuts: [writableBytes - 1, writableBytes >> 1],
   })
-  const read = (at: number | bigint, sectors = 1) => plain(BLK_TYPE.IN, at, sectors * SECTOR_BYTES + 1)
-  const write = (at: number): Request => {
+  const read = (at: Wide, sectors = 1) => plain(BLK_TYPE.IN, at, sectors * SECTOR_BYTES + 1)
+  const write = (at: number): BlkAsk => {
     const readable = header(BLK_TYPE.OUT, at, SECTOR_BYTES)
     readable.set(data, BLK_HEADER.bytes)
-    return { readable, writableBytes: 1, readableCuts: READABLE_CUTS, writableCuts: [] }
+    return { kind, sector, readable, writableBytes: 1, readableCuts: READABLE_CUTS, writableCuts: [] }
   }
   switch (kind) {
     case 'read':
@@ -116,8 +125,20 @@ export const quickRequest = (kind: string): Request | undefined =>
 /** Cuts a stream of `total` bytes into `parts` lengths; undefined when it is too short for that. */
 export const cut = (total: number, parts: number, preferred: readonly number[]): number[] | undefined => {
   if (total < parts) return undefined
-  const cuts = new Set(preferred.filter((at) => at > 0 && at < total).slice(0, parts - 1))
-  for (let at = 1; cuts.size < parts - 1; at++) cuts.add(at)
-  const sorted = [...cuts].sort((a, b) => a - b)
-  return [...sorted, total].map((end, i) => end - (sorted[i - 1] ?? 0))
+  if (parts === 1) return [total]
+  const cuts: number[] = []
+  const add = (at: number): void => {
+    if (at > 0 && at < total && cuts.length < parts - 1 && !cuts.includes(at)) cuts.push(at)
+  }
+  preferred.forEach(add)
+  for (let at = 1; cuts.length < parts - 1; at++) add(at)
+  cuts.sort((a, b) => a - b)
+  let start = 0
+  const lengths = cuts.map((end) => {
+    const length = end - start
+    start = end
+    return length
+  })
+  lengths.push(total - start)
+  return lengths
 }

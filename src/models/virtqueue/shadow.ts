@@ -51,13 +51,12 @@ export class Shadow {
   /** What the driver writes. The first time in a run its whole page is put in order with it. */
   store(gpa: Gpa, data: Uint8Array): void {
     const page = this.pageOf(gpa)
+    if (page !== undefined) put(page, gpa, data)
     if (page === undefined || page.inUse) {
-      this.note(gpa, data)
       this.target.store(gpa, data)
       return
     }
     page.inUse = true
-    this.note(gpa, data)
     this.target.store(page.start, new Uint8Array(page.bytes))
     if (gpa + data.length > page.start + page.bytes.length) this.target.store(gpa, data)
   }
@@ -65,10 +64,7 @@ export class Shadow {
   /** These bytes are right: a device that may wrote them. */
   note(gpa: Gpa, data: Uint8Array): void {
     const page = this.pageOf(gpa)
-    if (page === undefined) return
-    const at = gpa - page.start
-    const room = page.bytes.length - at
-    page.bytes.set(data.length > room ? data.subarray(0, room) : data, at)
+    if (page !== undefined) put(page, gpa, data)
   }
 
   /** Tells each run of bytes that are not what they should be, once. Of pages that are long out of use, one a time. */
@@ -111,6 +107,12 @@ export class Shadow {
     }
     return undefined
   }
+}
+
+/** As much of `data` as is within the page. */
+const put = ({ start, bytes }: Page, gpa: Gpa, data: Uint8Array): void => {
+  const room = start + bytes.length - gpa
+  bytes.set(data.length > room ? data.subarray(0, room) : data, gpa - start)
 }
 
 const comparePage = ({ start, bytes }: Page, now: Uint8Array, told: Told): void => {

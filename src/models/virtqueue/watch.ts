@@ -6,6 +6,7 @@ import type { TargetEvent } from '../../contract/target.ts'
 import type { Action, Args, Machine } from '../../kernel/language/machine.ts'
 import type { Sink } from '../../kernel/model.ts'
 import { DESC, USED_NO_NOTIFY, used } from '../../layout/split-ring.ts'
+import type { Segment } from './chain.ts'
 import { type BuiltChain, type Range, type SplitDriver, UNWRITTEN } from './driver.ts'
 import { type RingArea, SLOT_BYTES, SLOTS } from './memory-map.ts'
 import type { Shadow } from './shadow.ts'
@@ -127,13 +128,12 @@ export class Watch {
         if (chain?.slot === slot && this.chainAccess(chain, gpa, data.length, write)) return
     for (const chain of this.driver.chains)
       if (chain !== undefined && this.chainAccess(chain, gpa, data.length, write)) return
-    const start = BigInt(gpa)
     const { named, former } = this.driver
-    const area = covers(named, start, data.length)
+    const area = covers(named, gpa, end)
       ? write
         ? 'writable'
         : 'readable'
-      : covers(former, start, data.length)
+      : covers(former, gpa, end)
         ? 'former'
         : 'foreign'
     this.tell(area, write, undefined)
@@ -149,14 +149,18 @@ export class Watch {
     const { rings, target } = this.driver
     if (rings === undefined || this.shadow === undefined || this.muted) return false
     const now = target.load(rings.used, this.ring.length)
+    const { ring, fresh } = this
+    const { size } = this.driver.map
+    const [start, end] = [used.ring(0), used.ring(size)]
+    const step = used.ring(1) - start
     let changed = false
-    for (let i = 0; i < now.length && !changed; i++) changed = now[i] !== this.ring[i]
-    if (!changed) return false
-    for (let slot = 0; slot < this.driver.map.size; slot++) {
-      const [start, end] = [used.ring(slot), used.ring(slot + 1)]
-      if (Buffer.compare(now.subarray(start, end), this.ring.subarray(start, end)) !== 0) this.fresh.add(slot)
+    for (let i = 0; i < now.length; i++) {
+      if (now[i] === ring[i]) continue
+      changed = true
+      if (i >= start && i < end) fresh.add(Math.floor((i - start) / step))
     }
-    this.ring.set(now)
+    if (!changed) return false
+    ring.set(now)
     this.tell('used', true, undefined)
     this.usedChanged()
     return true
@@ -322,7 +326,7 @@ export class Watch {
       if (segment.write) {
         shadow.note(Number(segment.gpa), bytes)
         writable += bytes.length
-        for (const byte of bytes) if (byte !== UNWRITTEN) changed++
+        for (let i = 0; i < bytes.length; i++) if (bytes[i] !== UNWRITTEN) changed++
         continue
       }
       const expected = chain.request.readable.subarray(at, at + segment.bytes)
@@ -335,8 +339,8 @@ export class Watch {
   }
 }
 
-const covers = (ranges: readonly Range[], start: bigint, bytes: number): boolean =>
-  ranges.some((range) => start >= range.start && start + BigInt(bytes) <= range.end)
+const covers = (ranges: readonly Range[], start: number, end: number): boolean =>
+  ranges.some((range) => start >= range.start && end <= range.end)
 
-const within = (segment: { readonly gpa: bigint; readonly bytes: number }, start: number, end: number): boolean =>
+const within = (segment: Segment, start: number, end: number): boolean =>
   start >= Number(segment.gpa) && end <= Number(segment.gpa) + segment.bytes

@@ -16,6 +16,7 @@ export class LinePipe {
   readonly #out: number
   readonly #peer: Peer
   readonly #chunk = Buffer.allocUnsafe(65536)
+  readonly #written = Buffer.allocUnsafe(4096)
   #text = ''
 
   /** `input` is read from, `output` is written to. */
@@ -26,11 +27,14 @@ export class LinePipe {
   }
 
   send(text: string): void {
-    const bytes = Buffer.from(text, 'latin1')
+    // A short text, as nearly all are, needs no buffer of its own.
+    const short = text.length <= this.#written.length
+    const bytes = short ? this.#written : Buffer.from(text, 'latin1')
+    const length = short ? bytes.write(text, 'latin1') : bytes.length
     const startMs = performance.now()
     this.#peer.heartbeat()
     try {
-      for (let sent = 0; sent < bytes.length; ) sent += writeSync(this.#out, bytes, sent)
+      for (let sent = 0; sent < length; ) sent += writeSync(this.#out, bytes, sent, length - sent)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EPIPE') throw this.#peer.gone(startMs)
       throw error
