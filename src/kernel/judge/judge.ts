@@ -31,6 +31,7 @@ export class Judge {
   breaches = 0
   /** Known deviations that were met and tolerated. */
   readonly met = new Map<string, number>()
+  private readonly first: Int32Array
   private readonly before: Int32Array
   private readonly beforeState: Erased
   private readonly tolerated: ReadonlySet<string>
@@ -45,6 +46,7 @@ export class Judge {
     this.tolerated = options.tolerated ?? new Set()
     this.cells = machine.initial()
     this.state = viewOf(machine.layout, this.cells)
+    this.first = this.cells.slice()
     this.before = this.cells.slice()
     this.beforeState = viewOf(machine.layout, this.before)
     this.pendingOwes = new Uint8Array(machine.owes.length)
@@ -53,7 +55,7 @@ export class Judge {
 
   /** Back to the initial state: a new run. */
   restart(): void {
-    this.cells.set(this.machine.initial())
+    this.cells.set(this.first)
     this.breaches = 0
     this.hardening.length = 0
     this.pendingOwes.fill(0)

@@ -16,6 +16,27 @@ const RACES = 12
 /** How often a duty is broken after another one. */
 const AGAIN = 0.1
 
+interface Shape {
+  /** The arguments without their values: to copy them is cheaper than to add one after the other. */
+  readonly blank: Args
+  readonly enums: readonly { readonly name: string; readonly plain: unknown }[]
+}
+
+const shapes = new WeakMap<Action, Shape>()
+
+const shapeOf = (action: Action): Shape => {
+  let shape = shapes.get(action)
+  if (shape === undefined) {
+    const { args } = action
+    shape = {
+      blank: Object.fromEntries(args.map(({ name }) => [name, undefined])),
+      enums: args.flatMap(({ name, type }) => (type.kind === 'enum' ? [{ name, plain: type.names![0] }] : [])),
+    }
+    shapes.set(action, shape)
+  }
+  return shape
+}
+
 /** One mood's way of choosing, for the time of one plan. */
 export class Chooser {
   private readonly ours: readonly Action[]
@@ -114,8 +135,12 @@ export class Chooser {
   /** By these weights, each tried once. */
   private pick(weights: Float64Array, hostile: boolean): Drawn | undefined {
     const { tried, random } = this
-    tried.fill(0)
-    for (let total = weights.reduce((sum, weight) => sum + weight, 0); total > 1e-9; ) {
+    let total = 0
+    for (let i = 0; i < weights.length; i++) {
+      tried[i] = 0
+      total += weights[i]!
+    }
+    while (total > 1e-9) {
       let ticket = (random.bits() / 4_294_967_296) * total
       let index = -1
       for (let i = 0; i < weights.length; i++) {
@@ -143,15 +168,16 @@ export class Chooser {
     const action = this.ours[index]!
     const { walk, mood, random } = this
     if (hostile ? mood.breaks[index] === 0 : action.hostile) return undefined
-    const args: Record<string, unknown> = {}
+    const { blank, enums } = shapeOf(action)
+    const args: Record<string, unknown> = { ...blank }
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       drawArgs(action, attempt === 0 ? mood.habits[index] : undefined, random, args)
       let resolved = resolve(walk.state, action, args, hostile)
       if (resolved !== undefined && !(hostile && walk.keeps(action, resolved)))
         return { action, args, resolved, hostile }
       if (action.args.length === 0) return undefined
-      if (hostile) continue
-      resolved = this.plainer(action, args)
+      if (hostile || enums.length === 0) continue
+      resolved = this.plainer(action, args, enums)
       if (resolved !== undefined) return { action, args, resolved, hostile }
     }
     return undefined
@@ -161,20 +187,23 @@ export class Chooser {
    * The first name of an enumeration is the plain case. With all of them plain the action may be possible; then as much
    * of what was drawn is kept as can be.
    */
-  private plainer(action: Action, args: Record<string, unknown>): Args | undefined {
+  private plainer(action: Action, args: Record<string, unknown>, enums: Shape['enums']): Args | undefined {
     const { state } = this.walk
-    const wanted: [name: string, value: unknown][] = []
-    for (const { name, type } of action.args) {
-      if (type.kind !== 'enum' || args[name] === type.names![0]) continue
-      wanted.push([name, args[name]])
-      args[name] = type.names![0]
+    const wanted: Shape['enums'][number][] = []
+    const values: unknown[] = []
+    for (const each of enums) {
+      const value = args[each.name]
+      if (value === each.plain) continue
+      wanted.push(each)
+      values.push(value)
+      args[each.name] = each.plain
     }
     if (wanted.length === 0) return undefined
     const resolved = resolve(state, action, args, false)
     if (resolved === undefined || wanted.length === 1) return resolved
-    for (const [name, value] of wanted) {
-      const plain = args[name]
-      args[name] = value
+    for (let i = 0; i < wanted.length; i++) {
+      const { name, plain } = wanted[i]!
+      args[name] = values[i]
       if (resolve(state, action, args, false) === undefined) args[name] = plain
     }
     return resolve(state, action, args, false)
