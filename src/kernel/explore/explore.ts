@@ -3,17 +3,23 @@
  * one scope; the first way found to break a law is a shortest one, because states are met level by level.
  */
 import { totalmem } from 'node:os'
-import { ACTORS, type Actor, type Machine } from '../language/index.ts'
+import { ACTORS, type Actor, type Machine, viewOf } from '../language/index.ts'
 import { stateToJson } from '../language/state.ts'
 import { type WordLayout, wordLayoutOf } from '../language/word-layout.ts'
 import { Auditor, everyState, sample } from './audit.ts'
-import { type Choices, choicesOf } from './choices.ts'
+import { type Choice, type Choices, choicesOf } from './choices.ts'
 import { ExploreError, nameOf } from './error.ts'
 import { type Expander, expanderOf, rowsMaxOf } from './expand.ts'
-import type { Exploration, ExploreOptions, Progress, Step, Violation } from './exploration.ts'
+import type { Exploration, ExploreOptions, Progress, Violation } from './exploration.ts'
+import { HousedVisited } from './housed-visited.ts'
 import { type Liveness, livenessOf } from './liveness/liveness.ts'
+import { TransitionStore } from './liveness/transitions.ts'
+import { isPossible } from './possible.ts'
 import { diagnose, stepOf, take } from './retrace.ts'
-import { MAX_STATES, PlainVisited, type Visited } from './visited.ts'
+import { type Canoniser, canoniserOf } from './symmetry/canonical.ts'
+import { SymmetryAuditor } from './symmetry/equivariance.ts'
+import { Tracer } from './tracer.ts'
+import { MAX_STATES, type Visited } from './visited.ts'
 
 const PROGRESS_MS = 100
 const GIB = 2 ** 30
@@ -47,11 +53,17 @@ class Search {
   private readonly layout: WordLayout
   private readonly states: Visited
   private readonly expander: Expander
+  /** Of a search under symmetry, whose states stand for others too. */
+  private readonly canoniser: Canoniser | undefined
+  private readonly symmetryAuditor: SymmetryAuditor | undefined
+  private readonly tracer: Tracer
   private readonly auditor: Auditor
   /** The states to be audited, in order, and the next of them. */
   private readonly audited: Iterator<number>
   private auditAt: number | undefined
   private auditing = false
+  /** Transitions for laws that are about all of them, as long as there is room. */
+  private kept: TransitionStore | undefined
   /** Where edges are collected, when somebody wants them. */
   private readonly edges: { readonly from: Int32Array; readonly to: Int32Array; readonly by: Int32Array } | undefined
   private readonly startedAt = performance.now()
@@ -79,14 +91,20 @@ class Search {
     this.memoryBytes = atLeastOne('memoryBytes', options.memoryBytes ?? Math.min(8 * GIB, Math.floor(totalmem() / 2)))
     const rowsMax = rowsMaxOf(this.choices)
     const { memoryBytes } = this
-    this.states = new PlainVisited({ words: this.layout.words, rowsMax, maxStates, memoryBytes })
+    this.states = new HousedVisited({ words: this.layout.words, rowsMax, maxStates, memoryBytes })
     this.goalDepths = [...machine.goals, ...machine.stepGoals].map(() => null)
     this.owed = machine.owes.map(() => false)
+    this.canoniser = options.symmetry === true ? canoniserOf(machine) : undefined
+    this.symmetryAuditor =
+      this.canoniser && new SymmetryAuditor(machine, this.choices, this.hostile, options.audit ?? 'sample')
+    const { choices, hostile, states, canoniser } = this
+    this.tracer = new Tracer({ machine, choices, hostile, states, canoniser })
     this.auditor = new Auditor(machine, this.choices, this.hostile)
     this.audited = (options.audit === 'all' ? everyState : sample)(this.choices)
     this.auditAt = this.audited.next().value
     const numbers = (): Int32Array => new Int32Array(rowsMax)
-    this.edges = options.onEdges && { from: numbers(), to: numbers(), by: numbers() }
+    if (options.liveness !== false && machine.leadsTo.length > 0) this.kept = new TransitionStore(this.choices)
+    this.edges = (options.onEdges ?? this.kept) && { from: numbers(), to: numbers(), by: numbers() }
     this.expander = expanderOf({
       machine,
       choices: this.choices,
@@ -105,8 +123,10 @@ class Search {
   }
 
   run(): Exploration {
+    this.symmetryAuditor?.auditInitial()
     this.layout.pack(this.machine.initial(), this.states.rows, 0)
     this.states.rows[this.layout.words] = -1
+    this.canoniser?.canonise(this.states.rows, 1)
     const cutShort = this.states.insert(1) ? this.search() : this.whyFull()
     const isAsked = this.options.liveness !== false
     const liveness = isAsked && cutShort === undefined ? this.liveness() : undefined
@@ -115,14 +135,13 @@ class Search {
 
   /** What has to come in the end; known only when all states are. */
   private liveness(): Liveness {
-    const { machine, hostile, states, levels, memoryBytes } = this
+    const { machine, hostile, states, levels, memoryBytes, canoniser, tracer } = this
     return livenessOf({
-      ...{ machine, hostile, states, levels, memoryBytes },
+      ...{ machine, hostile, states, levels, memoryBytes, canoniser, tracer },
+      transitions: this.kept?.of(states.count),
       broken: new Set(this.owed.flatMap((isBroken, i) => (isBroken ? [i] : []))),
       interrupted: () => this.options.interrupted?.() === true,
       explain: (error, id) => this.explain(error, id),
-      cellsOf: (id) => this.cellsOf(id),
-      wayTo: (id) => this.wayTo(id),
     })
   }
 
@@ -139,9 +158,11 @@ class Search {
       // A batch stays within its level, so that the levels are those of a search state by state.
       const first = this.id
       this.id = this.expand(first, this.levelEnd)
+      this.canoniser?.canonise(states.rows, this.expander.count())
       if (!states.insert(this.expander.count(), this.edges?.to)) return this.whyFull()
       this.tellEdges()
       this.audit(first, this.id)
+      this.symmetryAuditor?.audit(states.arena, states.stride, first, this.id)
       if (this.options.interrupted?.() === true) return `interrupted after ${this.id} of ${states.count} known states`
       if (this.options.onProgress !== undefined && performance.now() >= progressAt) {
         this.options.onProgress(this.progress())
@@ -166,6 +187,7 @@ class Search {
     const count = this.expander.count()
     for (let row = 0; row < count; row++) edges.from[row] = states.rows[(row + 1) * states.stride - 1]!
     this.options.onEdges?.({ ...edges, count, choices: choices.all })
+    if (this.kept?.add(edges, count, this.memoryBytes - states.bytes) === false) this.kept = undefined
   }
 
   /** Expands those of the states `first` to `end - 1` that are to be audited a second time, for itself alone. */
@@ -212,7 +234,7 @@ class Search {
   }
 
   private explain(error: unknown, id: number): unknown {
-    const cells = this.cellsOf(id)
+    const cells = this.tracer.cellsOf(id)
     return diagnose(this.machine, this.choices.all, cells, this.hostile, error)
   }
 
@@ -221,58 +243,37 @@ class Search {
       this.machine,
       'a condition or law (when, requires, invariants, steps, goals, owes, unspecified, final) wrote to the state; ' +
         'only effects may',
-      { state: stateToJson(this.machine.layout, this.cellsOf(id)) },
+      { state: stateToJson(this.machine.layout, this.tracer.cellsOf(id)) },
     )
   }
 
-  private cellsOf(id: number): Int32Array {
-    const cells = new Int32Array(this.machine.layout.cells)
-    this.layout.unpack(this.states.arena, id * this.states.stride, cells)
-    return cells
-  }
-
-  /** A shortest way to a state, with the state itself. */
-  private wayTo(id: number): { steps: Step[]; cells: Int32Array } {
-    const path: number[] = []
-    for (let at = id; at >= 0; at = this.states.arena[at * this.states.stride + this.layout.words]!) path.push(at)
-    path.reverse()
-    const steps: Step[] = []
-    let cells = this.cellsOf(0)
-    for (const next of path.slice(1)) {
-      const wanted = this.cellsOf(next)
-      const step = this.between(cells, wanted)
-      if (step === undefined)
-        throw new ExploreError(
-          this.machine,
-          'a transition was not found again: some function of the machine depends on more than the state',
-          { state: stateToJson(this.machine.layout, cells) },
-        )
-      steps.push(step)
-      cells = wanted
-    }
-    return { steps, cells }
-  }
-
-  /** The first choice that leads from one state to the other. */
-  private between(before: Int32Array, wanted: Int32Array): Step | undefined {
-    for (const choice of this.choices.all) {
-      const taken = take(this.machine, choice, before, this.hostile)
-      if (taken?.after.every((value, cell) => value === wanted[cell]) === true)
-        return stepOf(this.machine, choice, before, taken)
-    }
-    return undefined
-  }
-
   private violationOf({ kind, name, clause, id, choice }: Finding): Violation {
-    const way = this.wayTo(id)
-    let cells = way.cells
+    const { machine } = this
+    let { steps, cells } = this.tracer.wayTo(id)
     if (choice !== undefined) {
-      const last = this.choices.all[choice]!
-      const taken = take(this.machine, last, cells, this.hostile)!
-      way.steps.push(stepOf(this.machine, last, cells, taken))
+      const last = this.choiceThatBreaks(name, choice, cells)
+      const taken = take(machine, last, cells, this.hostile)!
+      steps = [...steps, stepOf(machine, last, cells, taken)]
       cells = taken.after
     }
-    return { name, kind, clause, steps: way.steps, state: stateToJson(this.machine.layout, cells) }
+    return { name, kind, clause, steps, state: stateToJson(machine.layout, cells) }
+  }
+
+  /** The choice, or under symmetry the like of it in the state that a trace has come to. */
+  private choiceThatBreaks(name: string, choice: number, cells: Int32Array): Choice {
+    const { machine, choices, hostile } = this
+    const found = choices.all[choice]!
+    if (this.canoniser === undefined) return found
+    const { action } = found
+    const { holds } = machine.steps.find((law) => law.name === name)!
+    const state = viewOf(machine.layout, cells)
+    const isLike = (one: Choice): boolean => {
+      if (!isPossible(machine, one, state, hostile)) return false
+      const after = viewOf(machine.layout, cells.slice())
+      action.effect?.(after, one.args)
+      return !holds(state, after, action.name)
+    }
+    return choices.all.slice(choices.starts[action.index], choices.starts[action.index + 1]).find(isLike)!
   }
 
   private whyFull(): string {
@@ -296,6 +297,13 @@ class Search {
     return this.expander.taken.reduce((sum, taken) => sum + taken, 0)
   }
 
+  private represents(canoniser: Canoniser): number {
+    const { arena, stride, count } = this.states
+    let sum = 0
+    for (let id = 0; id < count; id++) sum += canoniser.orbitAt(arena, id * stride)
+    return sum
+  }
+
   private seconds(): number {
     return (performance.now() - this.startedAt) / 1000
   }
@@ -304,11 +312,12 @@ class Search {
     const { machine, states } = this
     const violations = [...this.findings.map((finding) => this.violationOf(finding)), ...(liveness?.violations ?? [])]
     const seconds = this.seconds()
-    const stuck = this.firstStuck === undefined ? {} : { steps: this.wayTo(this.firstStuck).steps }
+    const stuck = this.firstStuck === undefined ? {} : { steps: this.tracer.wayTo(this.firstStuck).steps }
     return {
       machine: machine.name,
       scope: machine.scope,
       states: states.count,
+      ...(this.canoniser === undefined ? {} : { represents: this.represents(this.canoniser) }),
       transitions: this.transitions(),
       depth: states.count > this.levelEnd ? this.depth + 1 : this.depth,
       seconds,

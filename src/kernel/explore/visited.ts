@@ -54,26 +54,30 @@ const INT = Int32Array.BYTES_PER_ELEMENT
 export class PlainVisited implements Visited {
   readonly stride: number
   readonly rows: Int32Array
-  count = 0
+  count: number
   full: 'states' | 'memory' | undefined
   arena: Int32Array
   private slots: Int32Array
   private readonly hashes: Int32Array
   private readonly kernel: Kernel
-  private readonly maxStates: number
+  /** States that fit, memory aside. */
+  readonly maxStates: number
   private readonly memoryBytes: number
 
-  constructor({ words, rowsMax, maxStates, memoryBytes }: VisitedOptions) {
+  /** Begins with the states of another set, if there is one, and leaves them where they are. */
+  constructor({ words, rowsMax, maxStates, memoryBytes }: VisitedOptions, from?: Visited) {
     this.stride = words + 1
     this.kernel = kernelOf(words)
     this.maxStates = Math.min(maxStates, MAX_STATES, Math.floor(ARENA_MAX / this.stride))
     this.memoryBytes = memoryBytes
-    this.rows = new Int32Array(rowsMax * this.stride)
+    this.rows = from?.rows ?? new Int32Array(rowsMax * this.stride)
     this.hashes = new Int32Array(rowsMax + 1)
     // A quarter of little memory, so that a small bound still is one on states.
     const least = 2 ** Math.max(4, Math.floor(Math.log2(memoryBytes / (4 * INT))))
-    this.slots = new Int32Array(Math.min(FIRST_SLOTS, least))
-    this.arena = new Int32Array(Math.min(FIRST_CAPACITY, this.maxStates) * this.stride)
+    this.slots = new Int32Array(from === undefined ? Math.min(FIRST_SLOTS, least) : slotsFor(from.count))
+    this.arena = from?.arena ?? new Int32Array(Math.min(FIRST_CAPACITY, this.maxStates) * this.stride)
+    this.count = from?.count ?? 0
+    this.fillSlots()
   }
 
   get bytes(): number {
@@ -134,17 +138,24 @@ export class PlainVisited implements Visited {
     const next = allocate(length)
     if (next === undefined) return false
     this.slots = next
+    this.fillSlots()
+    return true
+  }
+
+  private fillSlots(): void {
     // Written before it is read: a page that is read first is mapped twice.
-    next.fill(0)
+    this.slots.fill(0)
     const batch = this.hashes.length - 1
     for (let first = 0; first < this.count; first += batch) {
       const count = Math.min(batch, this.count - first)
       this.kernel.hash(this.arena, first, count, this.hashes)
-      this.kernel.place(next, this.hashes, first, count)
+      this.kernel.place(this.slots, this.hashes, first, count)
     }
-    return true
   }
 }
+
+/** Slots of a table that is filled by so many states, and need not grow soon. */
+const slotsFor = (states: number): number => 2 ** Math.min(30, Math.ceil(Math.log2(states / LOAD)) + 1)
 
 /** Zeroed words; nothing when the process cannot have that many. */
 const allocate = (length: number): Int32Array | undefined => {
