@@ -121,6 +121,11 @@ describe('what has to come in the end', () => {
     expect(explore(idle, { maxStates: 2 })).toMatchObject({
       ...{ result: 'cut-short', liveness: 'undecided', violations: [] },
     })
+    const onABus = machines.find(({ name }) => name === 'bus-order')!.at('explored')
+    expect(explore(onABus, { memoryBytes: 300_000 })).toMatchObject({
+      ...{ states: 880, result: 'cut-short', liveness: 'undecided' },
+      cutShort: expect.stringMatching(/^the transitions of 880 states need more than 300000 bytes/),
+    })
     expect(() => doorWithABell(['device.sleep']).at('explored')).toThrow(
       /door: fair: expected an action.*found device\.sleep/,
     )

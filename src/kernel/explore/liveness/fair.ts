@@ -82,26 +82,29 @@ export class Demands {
     const { part } = this
     const { transitions, without = -1 } = part
     const { starts, to, by } = transitions
+    const { groups } = this
     const all = this.all()
+    /** Those who have not had their turn in the component. */
     const open = this.none()
-    const waiting = this.none()
     let rest: number | undefined
     let entry: number | undefined
     let numbers: Int32Array = new Int32Array()
-    const isEmpty = (few: Few): boolean => few.every((bits) => bits === 0)
     eachComponent(part, (members, first, end, componentOf) => {
       numbers = componentOf
-      open.set(all)
+      for (let group = 0; group < groups; group++) open[group] = all[group]!
       for (let i = first; i < end; i++) {
         const id = members[i]!
-        waiting.set(all)
-        this.rest(waiting, id)
-        if (isEmpty(waiting) && (rest === undefined || placeOf(id) < placeOf(rest))) rest = id
-        for (let group = 0; group < this.groups; group++) open[group]! &= waiting[group]!
+        let anyAsks = 0
+        for (let group = 0; group < groups; group++) {
+          const asking = this.asking(id, group)
+          open[group]! &= asking
+          anyAsks |= asking
+        }
+        if (anyAsks === 0 && (rest === undefined || placeOf(id) < placeOf(rest))) rest = id
         for (let edge = starts[id]!, last = starts[id + 1]!; edge < last; edge++)
           if (componentOf[to[edge]!] === componentOf[id] && by[edge] !== without) this.act(open, by[edge]!)
       }
-      if (!isEmpty(open)) return
+      for (let group = 0; group < groups; group++) if (open[group] !== 0) return
       for (let i = first; i < end; i++)
         if (entry === undefined || placeOf(members[i]!) < placeOf(entry)) entry = members[i]!
     })

@@ -3,15 +3,16 @@
  *
  * An obligation can only be broken where it stands in some state in which its action is not possible: elsewhere the one
  * who owes it can take it without end, and is fair. Few machines have such states, so most runs end there. For the rest,
- * and for `leadsTo` laws, the transitions between the states in which it is open are taken again; a component of these
+ * and for `leadsTo` laws, the transitions between the states in which it is open are looked at; a component of these
  * is a trap when everybody who is fair acts within it, or cannot act somewhere in it.
  */
 import type { Actor, Machine } from '../../language/index.ts'
 import { stateToJson } from '../../language/state.ts'
 import { type Choices, choicesOf } from '../choices.ts'
-import type { Step, Violation } from '../exploration.ts'
+import type { Violation } from '../exploration.ts'
 import { isPossible } from '../possible.ts'
-import { stepOf, take } from '../retrace.ts'
+import type { Canoniser } from '../symmetry/canonical.ts'
+import type { Way as Trace, Tracer } from '../tracer.ts'
 import type { Visited } from '../visited.ts'
 import type { Part } from './components.ts'
 import { type Expectation, fairnessOf, lawsOf, obligationsOf } from './expectation.ts'
@@ -19,7 +20,7 @@ import { Demands } from './fair.ts'
 import { type Hop, loopFrom } from './lasso.ts'
 import { everywhere, type Onset, onsetOf } from './onset.ts'
 import { Reader } from './reader.ts'
-import { transitionsOf } from './transitions.ts'
+import { type Transitions, transitionsOf } from './transitions.ts'
 
 /** A search that came to its end. */
 export interface Searched {
@@ -31,12 +32,14 @@ export interface Searched {
   /** Indexes of obligations that are known to be broken. */
   readonly broken: ReadonlySet<number>
   readonly memoryBytes: number
+  /** All transitions, where they were kept. */
+  readonly transitions: Transitions | undefined
   interrupted(): boolean
   /** Makes an error that names the function of the author that threw this one in a state. */
   explain(error: unknown, id: number): unknown
-  cellsOf(id: number): Int32Array
-  /** A shortest way to a state, with the state itself. */
-  wayTo(id: number): { readonly steps: readonly Step[]; readonly cells: Int32Array }
+  readonly tracer: Tracer
+  /** Of a search under symmetry. Who is fair is so by action, never by id: a path and its like are fair alike. */
+  readonly canoniser: Canoniser | undefined
 }
 
 export interface Liveness {
@@ -63,7 +66,7 @@ class Judge {
   }
 
   judge(): Liveness {
-    const { machine, hostile, states, broken, memoryBytes } = this.searched
+    const { machine, hostile, states, broken, memoryBytes, canoniser } = this.searched
     const open = [
       ...obligationsOf(machine).filter((owed, i) => !broken.has(i) && this.isEverBarred(owed)),
       ...lawsOf(machine),
@@ -74,11 +77,13 @@ class Judge {
     // Beside the transitions: marks, the numbers of components, places and ways to where a law begins.
     const besides = states.count * (2 + open.length + 3 * Int32Array.BYTES_PER_ELEMENT)
     const bytesMax = memoryBytes - states.bytes - besides
-    const transitions = transitionsOf({
-      ...{ machine, choices: this.choices, hostile, states, marks },
-      bytesMax,
-      pause: this.pause,
-    })
+    const transitions =
+      this.searched.transitions ??
+      transitionsOf({
+        ...{ machine, choices: this.choices, hostile, states, marks, canoniser },
+        bytesMax,
+        pause: this.pause,
+      })
     if (transitions === undefined)
       return {
         violations: [],
@@ -121,7 +126,7 @@ class Judge {
       ...(rest === undefined ? [] : [this.wayTo(rest, onset, within)]),
       ...(entry === undefined || entry === rest
         ? []
-        : [this.goOn(this.wayTo(entry, onset, within), loopFrom(entry, within, demands, componentOf))]),
+        : [this.goRound(this.wayTo(entry, onset, within), loopFrom(entry, within, demands, componentOf))]),
     ]
     // A rest is plainer than a way round.
     const [first, second] = ways
@@ -138,9 +143,8 @@ class Judge {
   /** To a state, through one in which the law begins; what comes after it goes round. */
   private wayTo(id: number, onset: Onset, part: Part): Way {
     const [start, ...rest] = onset.wayTo(id)
-    const { steps, cells } = this.searched.wayTo(start!)
     const hops = rest.map((to, i) => this.hop(i === 0 ? start! : rest[i - 1]!, to, part))
-    const way = this.goOn({ steps, cells, loopFrom: steps.length }, hops)
+    const way = this.goOn(this.searched.tracer.wayTo(start!), hops)
     return { ...way, loopFrom: way.steps.length }
   }
 
@@ -151,34 +155,23 @@ class Judge {
     return { from, to, by: by[edge]! }
   }
 
-  private goOn(way: Way, hops: readonly Hop[]): Way {
-    const steps = [...way.steps]
-    let { cells } = way
-    for (const { to, by } of hops) {
-      const wanted = this.searched.cellsOf(to)
-      steps.push(this.stepTo(cells, wanted, by))
-      cells = wanted
-    }
-    return { steps, cells, loopFrom: way.loopFrom }
+  private goOn(way: Trace, hops: readonly Hop[]): Trace {
+    return hops.reduce((before, { to, by }) => this.searched.tracer.goOn(before, to, by), way)
   }
 
-  /** The first choice of an action that leads from one state to the other. */
-  private stepTo(before: Int32Array, wanted: Int32Array, action: number): Step {
-    const { machine, hostile } = this.searched
-    const { all, starts } = this.choices
-    for (const choice of all.slice(starts[action], starts[action + 1])) {
-      const taken = take(machine, choice, before, hostile)
-      if (taken?.after.every((value, cell) => value === wanted[cell]) === true)
-        return stepOf(machine, choice, before, taken)
+  /** Under symmetry a round may lead to the like of where it began: then some more of them close it. */
+  private goRound(way: Trace, hops: readonly Hop[]): Way {
+    const begun = [way]
+    for (;;) {
+      const next = this.goOn(begun.at(-1)!, hops)
+      const start = begun.find(({ cells }) => cells.every((value, cell) => value === next.cells[cell]))
+      if (start !== undefined) return { ...next, loopFrom: start.steps.length }
+      begun.push(next)
     }
-    throw new Error(`explore: ${machine.name}: a transition of ${machine.actions[action]!.name} was not found again`)
   }
 }
 
-interface Way {
-  readonly steps: readonly Step[]
-  /** After the last step. */
-  readonly cells: Int32Array
+interface Way extends Trace {
   readonly loopFrom: number
 }
 

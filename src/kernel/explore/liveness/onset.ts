@@ -24,22 +24,23 @@ export const onsetOf = (
   const places = new Int32Array(marks.length)
   /** The state before, or the state itself where it begins. */
   const before = new Int32Array(marks.length)
+  /** The states met, in order; those of a level are done when the next ones begin. */
+  const queue = new Int32Array(marks.length)
   let met = 0
-  const meet = (id: number, from: number, into: number[]): void => {
+  const meet = (id: number, from: number): void => {
     if (marks[id] === 0 || begun[id] === 1) return
     begun[id] = 1
-    places[id] = met++
+    places[id] = met
     before[id] = from
-    into.push(id)
+    queue[met++] = id
   }
-  let frontier: number[] = []
-  for (let level = 0; level < levels.length || frontier.length > 0; level++) {
+  for (let level = 0, done = 0; level < levels.length || done < met; level++) {
     const end = levels[level + 1] ?? marks.length
-    for (let id = levels[level] ?? end; id < end; id++) if (begins[id] === 1) meet(id, id, frontier)
-    const next: number[] = []
-    for (const id of frontier)
-      for (let edge = starts[id]!; edge < starts[id + 1]!; edge++) if (by[edge] !== without) meet(to[edge]!, id, next)
-    frontier = next
+    for (let id = levels[level] ?? end; id < end; id++) if (begins[id] === 1) meet(id, id)
+    for (const last = met; done < last; done++) {
+      const id = queue[done]!
+      for (let edge = starts[id]!; edge < starts[id + 1]!; edge++) if (by[edge] !== without) meet(to[edge]!, id)
+    }
   }
   return {
     marks: begun,

@@ -1,11 +1,12 @@
 /**
- * Transitions out of some of the states of a finished search, taken a second time: a search keeps none, for most runs
- * need none, and the others only those of a part of the states.
+ * Transitions between states. A search keeps them where laws are about all of them, as long as there is room; else those
+ * out of the states in question are taken a second time when it is over, for most runs need none.
  */
 import type { Actor, Machine } from '../../language/index.ts'
 import type { Choices } from '../choices.ts'
 import { ExploreError } from '../error.ts'
 import { expanderOf } from '../expand.ts'
+import type { Canoniser } from '../symmetry/canonical.ts'
 import type { Visited } from '../visited.ts'
 
 export interface Transitions {
@@ -16,6 +17,74 @@ export interface Transitions {
   readonly by: Uint16Array
 }
 
+/** Transitions as an expander and a visited set give them: numbers of states, and choices by their place. */
+interface Found {
+  readonly from: Int32Array
+  readonly to: Int32Array
+  readonly by: Int32Array
+}
+
+const FIRST_CAPACITY = 1 << 16
+const CAPACITY_MAX = 2 ** 31 - 1
+const BYTES_EACH = Int32Array.BYTES_PER_ELEMENT + Uint16Array.BYTES_PER_ELEMENT
+
+const grown = <A extends Int32Array | Uint16Array | Uint32Array>(old: A, length: number): A => {
+  const more = new (old.constructor as new (length: number) => A)(length)
+  more.set(old)
+  return more
+}
+
+/** Collects transitions, all those of a state next to each other, and the states in order. */
+export class TransitionStore {
+  private readonly actionOf: Uint16Array
+  private degrees = new Uint32Array(FIRST_CAPACITY)
+  private to = new Int32Array(FIRST_CAPACITY)
+  private by = new Uint16Array(FIRST_CAPACITY)
+  private filled = 0
+
+  constructor(choices: Choices) {
+    this.actionOf = Uint16Array.from(choices.all, ({ action }) => action.index)
+  }
+
+  /** Adds the first `count`; false where that would take more than `bytesMax` in all. */
+  add({ from, to, by }: Found, count: number, bytesMax: number): boolean {
+    if (count === 0) return true
+    if (!this.makeRoom(count, from[count - 1]! + 1, bytesMax)) return false
+    const { actionOf, degrees, to: targets, by: actions } = this
+    let end = this.filled
+    for (let i = 0; i < count; i++, end++) {
+      degrees[from[i]!]!++
+      targets[end] = to[i]!
+      actions[end] = actionOf[by[i]!]!
+    }
+    this.filled = end
+    return true
+  }
+
+  /** What was collected of so many states. */
+  of(states: number): Transitions {
+    const starts = new Uint32Array(states + 1)
+    for (let id = 0; id < states; id++) starts[id + 1] = starts[id]! + (this.degrees[id] ?? 0)
+    return { starts, to: this.to, by: this.by }
+  }
+
+  private makeRoom(count: number, states: number, bytesMax: number): boolean {
+    const capacity = this.to.length
+    const needed = this.filled + count
+    const wanted = needed <= capacity ? capacity : Math.min(Math.max(2 * capacity, needed), CAPACITY_MAX)
+    const wantedStates = states <= this.degrees.length ? this.degrees.length : Math.max(2 * this.degrees.length, states)
+    // While they are copied, the old ones are there too.
+    const copied = wanted === capacity ? 0 : capacity
+    if (needed > wanted || (copied + wanted) * BYTES_EACH + wantedStates * 4 > bytesMax) return false
+    if (wanted > capacity) {
+      this.to = grown(this.to, wanted)
+      this.by = grown(this.by, wanted)
+    }
+    if (wantedStates > this.degrees.length) this.degrees = grown(this.degrees, wantedStates)
+    return true
+  }
+}
+
 export interface Asked {
   readonly machine: Machine
   readonly choices: Choices
@@ -23,82 +92,57 @@ export interface Asked {
   readonly states: Visited
   /** Of the states whose transitions are wanted. */
   readonly marks: Uint8Array
+  readonly canoniser: Canoniser | undefined
   readonly bytesMax: number
   readonly pause: () => void
 }
 
-const FIRST_CAPACITY = 1 << 16
-const CAPACITY_MAX = 2 ** 31 - 1
-const BYTES_EACH = Int32Array.BYTES_PER_ELEMENT + Uint16Array.BYTES_PER_ELEMENT
 /** States that are laid side by side to be expanded. */
 const CHUNK = 1024
 
 const nothing = (): void => {}
 
-/** Undefined where they need more than `bytesMax`. */
+/** Takes them again; undefined where they need more than `bytesMax`. */
 export const transitionsOf = ({
   machine,
   choices,
   hostile,
   states,
   marks,
+  canoniser,
   bytesMax,
   pause,
 }: Asked): Transitions | undefined => {
-  const { stride, rows, count } = states
-  const labels = new Int32Array(rows.length / stride)
-  const numbers = new Int32Array(rows.length / stride)
+  const { arena, stride, rows, count } = states
+  const numbers = (): Int32Array => new Int32Array(rows.length / stride)
+  const found: Found = { from: numbers(), to: numbers(), by: numbers() }
   const expander = expanderOf({
     // The laws have been judged.
     machine: { ...machine, invariants: [], steps: [], goals: [], stepGoals: [] },
-    ...{ choices, hostile, rows, labels },
+    ...{ choices, hostile, rows, labels: found.by },
     hearer: {
       ...{ invariantBroken: nothing, goalReached: nothing, stepBroken: nothing, stepGoalReached: nothing },
       ...{ rested: nothing, wroteTo: nothing },
     },
   })
-  const actionOf = Uint16Array.from(choices.all, ({ action }) => action.index)
-  const starts = new Uint32Array(count + 1)
-  let to = new Int32Array(FIRST_CAPACITY)
-  let by = new Uint16Array(FIRST_CAPACITY)
-  let filled = 0
-
-  const makeRoom = (n: number): boolean => {
-    const capacity = to.length
-    if (filled + n <= capacity) return true
-    const wanted = Math.min(Math.max(2 * capacity, filled + n), CAPACITY_MAX)
-    // While they are copied, the old ones are there too.
-    if (filled + n > wanted || (capacity + wanted) * BYTES_EACH + starts.byteLength > bytesMax) return false
-    const more = { to: new Int32Array(wanted), by: new Uint16Array(wanted) }
-    more.to.set(to)
-    more.by.set(by)
-    to = more.to
-    by = more.by
-    return true
-  }
-
-  const { arena } = states
+  const store = new TransitionStore(choices)
   const chunk = new Int32Array(CHUNK * stride)
   const ids = new Int32Array(CHUNK)
   /** Expands the first `n` states of the chunk. */
   const expand = (n: number): boolean => {
     for (let first = 0; first < n; ) {
       const next = expander.expand(chunk, first, n)
-      const found = expander.count()
-      states.insert(found, numbers)
+      const rowCount = expander.count()
+      canoniser?.canonise(rows, rowCount)
+      states.insert(rowCount, found.to)
       if (states.count !== count)
         throw new ExploreError(
           machine,
           'a state was expanded twice, and led to another one the second time: some function of the machine depends on ' +
             'more than the state',
         )
-      if (!makeRoom(found)) return false
-      for (let row = 0; row < found; row++) {
-        starts[ids[rows[(row + 1) * stride - 1]!]! + 1]!++
-        to[filled + row] = numbers[row]!
-        by[filled + row] = actionOf[labels[row]!]!
-      }
-      filled += found
+      for (let row = 0; row < rowCount; row++) found.from[row] = ids[rows[(row + 1) * stride - 1]!]!
+      if (!store.add(found, rowCount, bytesMax)) return false
       first = next
     }
     return true
@@ -114,6 +158,5 @@ export const transitionsOf = ({
     for (let word = 0; word < stride; word++) chunk[n * stride + word] = arena[id * stride + word]!
     ids[n++] = id
   }
-  for (let id = 0; id < count; id++) starts[id + 1]! += starts[id]!
-  return { starts, to, by }
+  return store.of(count)
 }
