@@ -170,8 +170,11 @@ export class Chooser {
     if (hostile ? mood.breaks[index] === 0 : action.hostile) return undefined
     const { blank, enums } = shapeOf(action)
     const args: Record<string, unknown> = { ...blank }
+    // Where there is nothing but a reference, every id was tried at once.
+    const isAlone = action.args.length === 1 && action.reference !== undefined && !hostile
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       drawArgs(action, attempt === 0 ? mood.habits[index] : undefined, random, args)
+      if (isAlone && attempt > 0) continue
       let resolved = resolve(walk.state, action, args, hostile)
       if (resolved !== undefined && !(hostile && walk.keeps(action, resolved)))
         return { action, args, resolved, hostile }

@@ -8,7 +8,7 @@ import type { Action, Args, Erased } from '../language/machine.ts'
 export const resolve = (state: Erased, action: Action, planned: Args, hostile: boolean): Args | undefined => {
   if (fits(state, action, planned, hostile)) return planned
   const reference = action.reference
-  if (reference === undefined) return undefined
+  if (reference === undefined || isHopeless(state, action, planned, hostile)) return undefined
   const { name, type } = reference
   const wanted = planned[name] as number
   const args: Record<string, unknown> = { ...planned }
@@ -27,4 +27,47 @@ const fits = (state: Erased, action: Action, args: Args, hostile: boolean): bool
     if (!duty.holds(state, args)) return false
   }
   return true
+}
+
+/** Arguments that notice whether the reference among them is looked at. */
+interface Probe {
+  readonly args: Record<string, unknown>
+  reference: unknown
+  lookedAt: boolean
+}
+
+const probes = new WeakMap<Action, Probe>()
+
+const probeOf = (action: Action, reference: string): Probe => {
+  const known = probes.get(action)
+  if (known !== undefined) return known
+  const probe: Probe = { args: {}, reference: undefined, lookedAt: false }
+  for (const { name } of action.args) if (name !== reference) probe.args[name] = undefined
+  Object.defineProperty(probe.args, reference, {
+    enumerable: true,
+    get() {
+      probe.lookedAt = true
+      return probe.reference
+    },
+  })
+  probes.set(action, probe)
+  return probe
+}
+
+/** Of arguments that do not fit: what fails without a look at the reference fails for every id. */
+const isHopeless = (state: Erased, action: Action, planned: Args, hostile: boolean): boolean => {
+  const reference = action.reference!.name
+  const probe = probeOf(action, reference)
+  const { args } = probe
+  for (const { name } of action.args) if (name !== reference) args[name] = planned[name]
+  probe.reference = planned[reference]
+  probe.lookedAt = false
+  if (action.when !== undefined && !action.when(state, args)) return !probe.lookedAt
+  if (hostile) return false
+  for (const duty of action.duties) {
+    probe.lookedAt = false
+    if (duty.given !== undefined && !duty.given(state, args)) continue
+    if (!duty.holds(state, args)) return !probe.lookedAt
+  }
+  return false
 }
