@@ -12,8 +12,9 @@ const clause = { id: 'VIO-SPLIT-TSO' } as Clause
 
 const size = 4
 const head = t.id('head', size)
-const slot = t.below(size)
-const index = t.mod(2 * size)
+/** Indexes count on from each other, slots are where they point to: none of them is the first. */
+const index = t.mod(2 * size, 'index')
+const slot = t.mod(size, 'index')
 
 /** An event index asks for a notification: it was passed on the way from `before` to `now`. */
 const asks = (event: number, now: number, before: number): boolean =>
@@ -31,12 +32,14 @@ export const splitQueueTso = scoped(
   ({ outstanding, anyHead }) =>
     machine({
       source: 'VIRTIO 1.4',
+      // Where the lowest free head is taken, heads differ.
+      symmetry: { ids: anyHead === 1 ? ['head'] : [], rotate: ['index'] },
       state: {
         memory: t.record({
           /** Which descriptors are written. */
-          written: t.array(size, t.flag),
-          avail: t.array(size, head),
-          used: t.array(size, head),
+          written: t.array(head, t.flag),
+          avail: t.array(slot, t.maybe(head)),
+          used: t.array(slot, t.maybe(head)),
           availIdx: index,
           usedIdx: index,
           availEvent: index,
@@ -49,9 +52,9 @@ export const splitQueueTso = scoped(
           added: index,
           published: index,
           seen: index,
-          free: t.set(size),
+          free: t.set(head),
           /** The descriptor that was written and is not in the ring yet. */
-          head,
+          head: t.maybe(head),
           store: t.variant({
             none: {},
             descriptor: { descriptor: head, written: t.flag },
@@ -63,10 +66,10 @@ export const splitQueueTso = scoped(
         device: t.record({
           at: t.oneOf('idle', 'fetch', 'read', 'publish', 'interrupt', 'recheck', 'sleep'),
           seen: index,
-          inFlight: t.set(size),
+          inFlight: t.set(head),
           returned: index,
           /** The head that was fetched and whose descriptor is not read yet. */
-          head,
+          head: t.maybe(head),
           store: t.variant({
             none: {},
             ring: { slot, of: head },
@@ -96,9 +99,9 @@ export const splitQueueTso = scoped(
         'driver.fillRing': {
           when: ({ driver }) => driver.at === 'ring' && driver.store.is === 'none',
           effect({ driver }) {
-            driver.store = { is: 'ring', slot: driver.added % size, of: driver.head }
+            driver.store = { is: 'ring', slot: driver.added % size, of: driver.head! }
             driver.added++
-            driver.head = 0
+            driver.head = undefined
             driver.at = 'more'
           },
         },
@@ -126,8 +129,8 @@ export const splitQueueTso = scoped(
           when: ({ driver }) => driver.at === 'take' && driver.store.is === 'none',
           effect({ driver, memory }) {
             const slot = driver.seen % size
-            const head = memory.used.at(slot)
-            memory.used.set(slot, 0)
+            const head = memory.used.at(slot)!
+            memory.used.set(slot, undefined)
             driver.free = driver.free.with(head)
             driver.seen++
             driver.store = { is: 'descriptor', descriptor: head, written: false }
@@ -164,7 +167,7 @@ export const splitQueueTso = scoped(
           effect({ device, memory }) {
             const slot = device.seen % size
             device.head = memory.avail.at(slot)
-            memory.avail.set(slot, 0)
+            memory.avail.set(slot, undefined)
             device.seen++
             device.at = 'read'
           },
@@ -172,8 +175,8 @@ export const splitQueueTso = scoped(
         'device.read': {
           when: ({ device }) => device.at === 'read',
           effect({ device }) {
-            device.inFlight = device.inFlight.with(device.head)
-            device.head = 0
+            device.inFlight = device.inFlight.with(device.head!)
+            device.head = undefined
             device.at = 'idle'
           },
         },
@@ -268,7 +271,7 @@ export const splitQueueTso = scoped(
             if (driver.free.meets(device.inFlight)) return false
             const used = index.distance(driver.seen, memory.usedIdx)
             for (let i = 0; i < used; i++) {
-              const head = memory.used.at((driver.seen + i) % size)
+              const head = memory.used.at((driver.seen + i) % size)!
               if (elsewhere.has(head)) return false
               elsewhere = elsewhere.with(head)
             }
@@ -278,11 +281,11 @@ export const splitQueueTso = scoped(
         whatIsReadIsWritten: {
           clause,
           holds: ({ device, memory }) =>
-            device.at !== 'read' || (memory.written.at(device.head) && !device.inFlight.has(device.head)),
+            device.at !== 'read' || (memory.written.at(device.head!) && !device.inFlight.has(device.head!)),
         },
         whatIsTakenIsNotFree: {
           clause,
-          holds: ({ driver, memory }) => driver.at !== 'take' || !driver.free.has(memory.used.at(driver.seen % size)),
+          holds: ({ driver, memory }) => driver.at !== 'take' || !driver.free.has(memory.used.at(driver.seen % size)!),
         },
       },
     }),

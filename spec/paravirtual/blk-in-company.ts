@@ -2,6 +2,7 @@
 import { type Bits, part, t } from '../../src/kernel/language/index.ts'
 import { hostileState, refusals } from '../virtqueue/hostile.ts'
 import { neighbourState } from '../virtqueue/neighbour.ts'
+import { headOf } from '../virtqueue/queue.ts'
 import { orderState, status } from './blk.ts'
 
 type Malformed = { readonly malformed: Bits; readonly why: string }
@@ -26,7 +27,7 @@ export const blkInCompany = ({ size }: { readonly size: number }) =>
     borrows: { ...orderState, ...hostileState(size), ...neighbourState },
     state: {},
     actions: {
-      'device.return': { args: { head: t.maybe(t.id('head', size)), status }, requires: refusalDuties },
+      'device.return': { args: { head: t.maybe(headOf(size)), status }, requires: refusalDuties },
       // The order to fail is for a request of the first queue.
       'backend.fail': { when: (s) => s.neighbour !== 'busy' },
       'driver.useNeighbour': { when: (s) => !s.failing },

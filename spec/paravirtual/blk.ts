@@ -7,7 +7,7 @@ import { Bits, clear, noBits, part, t } from '../../src/kernel/language/index.ts
 import { clause } from '../clauses/index.ts'
 import { defect } from '../virtqueue/hostile.ts'
 import { lifecycleState } from '../virtqueue/lifecycle.ts'
-import { queueState } from '../virtqueue/queue.ts'
+import { headOf, queueState } from '../virtqueue/queue.ts'
 
 export interface BlkBounds {
   readonly size: number
@@ -62,7 +62,7 @@ const sound = (
 ): boolean => head !== undefined && s.requests.at(head).sound && outstanding(s.chains.at(head).at)
 
 export const blk = ({ size, sectors, contents, readOnly, kinds }: BlkBounds) => {
-  const head = t.id('head', size)
+  const head = headOf(size)
   const sector = t.below(sectors)
   const content = t.below(contents)
   return part({
@@ -73,7 +73,7 @@ export const blk = ({ size, sectors, contents, readOnly, kinds }: BlkBounds) => 
       medium: t.array(sectors, t.set(contents)),
       /** The request of each chain, by head. */
       requests: t.array(
-        size,
+        head,
         t.record({ is: request, sector, content, mayRead: t.set(contents), rivals: t.set(contents), sound: t.flag }),
       ),
       ...orderState,

@@ -42,6 +42,7 @@ export const blkRequests = scoped(
     compose(
       { lifecycle: lifecycle(bounds), queue: queue(bounds), blk: blk(bounds), wellBuilt: wellBuilt() },
       {
+        symmetry: { ids: ['head'] },
         shared: [...Object.keys(lifecycleState), 'chains'],
         synchronised: [
           'driver.add',

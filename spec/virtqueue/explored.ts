@@ -20,7 +20,11 @@ export const lifecycleMachine = scoped(
   (bounds: LifecycleBounds) => lifecycle(bounds),
 )
 
+/** Heads are names. Ring indexes are not: a reset and a lap put them to places of their own. */
+const symmetry = { ids: ['head'] }
+
 const ringSeams = {
+  symmetry,
   shared: [
     'phase',
     'queueUp',
@@ -55,6 +59,7 @@ export const inOrderMachine = scoped(
     compose(
       { lifecycle: lifecycle(bounds), queue: queue(bounds), ring: splitRing(bounds), inOrder: inOrder(bounds) },
       {
+        symmetry,
         shared: [...ringSeams.shared, ...['availIdx', 'usedIdx', 'seenIdx', 'lapping', 'used', 'line']],
         synchronised: [...ringSeams.synchronised, 'device.offer', 'driver.start'],
       },
@@ -74,6 +79,7 @@ export const notificationMachine = scoped(
         notification: notification(bounds),
       },
       {
+        symmetry,
         shared: [...ringSeams.shared, 'availIdx', 'usedIdx', 'seenIdx', 'lapping', 'used'],
         synchronised: [...ringSeams.synchronised, 'driver.start', 'driver.lap', 'device.lap', 'device.publish'],
       },

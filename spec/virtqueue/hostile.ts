@@ -9,7 +9,7 @@ import { type Clause, noBits, part, t } from '../../src/kernel/language/index.ts
 import { type ClauseId, clause } from '../clauses/index.ts'
 import { lifecycleState } from './lifecycle.ts'
 import { notificationState } from './notification.ts'
-import { queueState } from './queue.ts'
+import { headOf, queueState } from './queue.ts'
 import { serviceState } from './service.ts'
 import { area, type RingBounds } from './split-ring.ts'
 
@@ -69,13 +69,13 @@ const breaches = Object.fromEntries(
 /** What other parts may borrow. */
 export const hostileState = (size: number) => ({
   /** Heads of published chains that are malformed beyond doubt. */
-  malformed: t.set(size),
+  malformed: t.set(headOf(size)),
   /** What the last of them suffers from. */
   why: defect,
 })
 
 export const hostile = ({ size }: RingBounds) => {
-  const head = t.id('head', size)
+  const head = headOf(size)
   return part({
     source: 'VIRTIO 1.4',
     borrows: { ...queueState(size), ...lifecycleState, ...notificationState, ...serviceState },

@@ -5,12 +5,12 @@
 import { part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
 import { lifecycleState } from './lifecycle.ts'
-import { queueState } from './queue.ts'
+import { headOf, queueState } from './queue.ts'
 import { lineState, type RingBounds, ringState } from './split-ring.ts'
 
 export const inOrder = (bounds: RingBounds) => {
   const { size } = bounds
-  const head = t.id('head', size)
+  const head = headOf(size)
   return part({
     source: 'VIRTIO 1.4',
     borrows: { ...lifecycleState, ...queueState(size), ...ringState(bounds), ...lineState(size) },

@@ -8,12 +8,16 @@ import { clause } from '../clauses/index.ts'
 /** Where a chain, named by its head, is. `added` chains are written but not yet published. */
 export const place = t.oneOf('idle', 'added', 'available', 'popped', 'returned')
 
-export const queueState = (size: number) => ({ chains: t.array(size, t.record({ at: place })) })
+/** Chains are named by their heads, and nothing else depends on which head one has. */
+export const headOf = (size: number) => t.id('head', size)
+
+export const queueState = (size: number) => ({ chains: t.array(headOf(size), t.record({ at: place })) })
 
 export const queue = ({ size }: { readonly size: number }) => {
-  const head = t.id('head', size)
+  const head = headOf(size)
   return machine({
     source: 'VIRTIO 1.4',
+    symmetry: { ids: ['head'] },
     state: queueState(size),
     actions: {
       'driver.add': {

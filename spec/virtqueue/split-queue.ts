@@ -45,6 +45,7 @@ export const splitQueueParts = (bounds: SplitQueueBounds) => ({
 })
 
 export const splitQueueSeams = {
+  symmetry: { ids: ['head'] },
   shared: [
     ...['phase', 'queueUp', 'queueResetting', 'eventIdx', 'indirect', 'ringReset', 'agreed', 'broken', 'needsReset'],
     ...['chains', 'availIdx', 'usedIdx', 'seenIdx', 'lapping', 'used', 'line'],
@@ -74,6 +75,7 @@ export const splitQueueSeams = {
 
 /** The seams of a product that `more` joins. */
 export const seamsWith = (more: { readonly shared: readonly string[]; readonly synchronised: readonly string[] }) => ({
+  symmetry: splitQueueSeams.symmetry,
   shared: [...splitQueueSeams.shared, ...more.shared],
   synchronised: [...splitQueueSeams.synchronised, ...more.synchronised],
 })

@@ -5,7 +5,7 @@
 import { part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
 import { lifecycleState } from './lifecycle.ts'
-import { queueState } from './queue.ts'
+import { headOf, queueState } from './queue.ts'
 
 export interface RingBounds {
   /** Queue size: descriptors, and slots of each ring. */
@@ -39,11 +39,11 @@ export const ringState = ({ size, wrap }: RingBounds) => ({
   /** A lap is under way: many honest requests at once, up to just before the index wraps. */
   lapping: t.flag,
   /** Entries of the used ring, as published. */
-  used: t.array(size, t.maybe(t.id('head', size))),
+  used: t.array(size, t.maybe(headOf(size))),
 })
 
 /** Which head is in each slot of the available ring. */
-export const lineState = (size: number) => ({ line: t.array(size, t.maybe(t.id('head', size))) })
+export const lineState = (size: number) => ({ line: t.array(size, t.maybe(headOf(size))) })
 
 /** An area of guest memory, as the device sees it. */
 export const area = t.oneOf(
@@ -78,7 +78,7 @@ const tableCost = (kind: Via, readable: number, writable: number): number =>
 
 export const splitRing = (bounds: RingBounds) => {
   const { size, wrap, parts, least, bytes, places } = bounds
-  const head = t.id('head', size)
+  const head = headOf(size)
   const index = t.mod(wrap)
   const half = t.int(least, parts)
   return part({
@@ -91,7 +91,7 @@ export const splitRing = (bounds: RingBounds) => {
       /** Entries that the device made visible since it last said so. */
       unpublished: t.below(size + 1),
       /** Table descriptors of each chain, by head. */
-      costs: t.array(size, t.below(size + 1)),
+      costs: t.array(head, t.below(size + 1)),
       /** Table descriptors of all chains together. */
       taken: t.below(size + 1),
       ...lineState(size),

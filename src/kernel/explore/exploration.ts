@@ -14,8 +14,8 @@ export interface ExploreOptions {
   /** States whose fast reading is held against the plain one, at a thousand times the cost. Default: a sample. */
   readonly audit?: 'sample' | 'all'
   /**
-   * Whether of states that differ by a symmetry that the machine declares only one is walked. Laws, goals, depths and
-   * traces are the same; states and transitions are fewer. Default: not.
+   * Whether of states that differ by a symmetry that the machine declares only one is walked. What is found of laws,
+   * goals and stuck states is the same, with ways of the same length; states and transitions are fewer. Default: not.
    */
   readonly symmetry?: boolean
   /** Told every transition, batch by batch; costs about a third more. */
@@ -88,7 +88,7 @@ export interface Exploration {
   readonly represents?: number
   /** Enabled (state, action, arguments) triples, self-loops and known successors included. */
   readonly transitions: number
-  /** Steps from the initial state to the farthest one. */
+  /** Steps from the initial state to the farthest one; under symmetry to the nearest of those that differ by it. */
   readonly depth: number
   readonly seconds: number
   /** Of the laws only: stuck states and goals that were not reached are judged by the reader of the report. */

@@ -8,6 +8,8 @@ import { stateToJson } from '../language/state.ts'
 import { type WordLayout, wordLayoutOf } from '../language/word-layout.ts'
 import { Auditor, everyState, sample } from './audit.ts'
 import { type Choice, type Choices, choicesOf } from './choices.ts'
+import { Crew, type CrewOptions } from './crew/crew.ts'
+import type { Heard } from './crew/orders.ts'
 import { ExploreError, nameOf } from './error.ts'
 import { type Expander, expanderOf, rowsMaxOf } from './expand.ts'
 import type { Exploration, ExploreOptions, Progress, Violation } from './exploration.ts'
@@ -19,7 +21,8 @@ import { diagnose, stepOf, take } from './retrace.ts'
 import { type Canoniser, canoniserOf } from './symmetry/canonical.ts'
 import { SymmetryAuditor } from './symmetry/equivariance.ts'
 import { Tracer } from './tracer.ts'
-import { MAX_STATES, type Visited } from './visited.ts'
+import { MAX_STATES } from './visited.ts'
+import type { WasmVisited } from './wasm/wasm-visited.ts'
 
 const PROGRESS_MS = 100
 const GIB = 2 ** 30
@@ -45,13 +48,13 @@ const hostileOf = ({ hostile = [] }: ExploreOptions): readonly Actor[] => {
   throw new RangeError(`explore: hostile: expected some of ${ACTORS.join(', ')}, found ${String(stranger)}`)
 }
 
-class Search {
+export class Search {
   private readonly machine: Machine
   private readonly options: ExploreOptions
   private readonly hostile: readonly Actor[]
   private readonly choices: Choices
   private readonly layout: WordLayout
-  private readonly states: Visited
+  private readonly states: HousedVisited
   private readonly expander: Expander
   /** Of a search under symmetry, whose states stand for others too. */
   private readonly canoniser: Canoniser | undefined
@@ -80,8 +83,12 @@ class Search {
   /** The first state of each level. */
   private readonly levels = [0]
   private readonly memoryBytes: number
+  /** Threads that may help with large levels, once they were started. */
+  private readonly crewOptions: CrewOptions | undefined
+  private crew: Crew | undefined
 
-  constructor(machine: Machine, options: ExploreOptions) {
+  constructor(machine: Machine, options: ExploreOptions, crew?: CrewOptions) {
+    this.crewOptions = crew
     this.machine = machine
     this.options = options
     this.hostile = hostileOf(options)
@@ -91,7 +98,8 @@ class Search {
     this.memoryBytes = atLeastOne('memoryBytes', options.memoryBytes ?? Math.min(8 * GIB, Math.floor(totalmem() / 2)))
     const rowsMax = rowsMaxOf(this.choices)
     const { memoryBytes } = this
-    this.states = new HousedVisited({ words: this.layout.words, rowsMax, maxStates, memoryBytes })
+    const lanes = crew === undefined ? {} : { lanes: crew.threads, moveStates: crew.levelWorth }
+    this.states = new HousedVisited({ words: this.layout.words, rowsMax, maxStates, memoryBytes, ...lanes })
     this.goalDepths = [...machine.goals, ...machine.stepGoals].map(() => null)
     this.owed = machine.owes.map(() => false)
     this.canoniser = options.symmetry === true ? canoniserOf(machine) : undefined
@@ -113,9 +121,9 @@ class Search {
       labels: this.edges?.by,
       hearer: {
         invariantBroken: (law, id) => this.note('invariant', machine.invariants[law]!, id),
-        goalReached: (goal) => void (this.goalDepths[goal] = this.depth),
+        goalReached: (goal) => this.reach(goal, this.depth),
         stepBroken: (law, id, choice) => this.note('step', machine.steps[law]!, id, choice),
-        stepGoalReached: (goal) => void (this.goalDepths[machine.goals.length + goal] = this.depth + 1),
+        stepGoalReached: (goal) => this.reach(machine.goals.length + goal, this.depth + 1),
         rested: (id, duty) => this.auditing || this.rest(id, duty),
         wroteTo: (id) => this.refuseWrite(id),
       },
@@ -127,7 +135,12 @@ class Search {
     this.layout.pack(this.machine.initial(), this.states.rows, 0)
     this.states.rows[this.layout.words] = -1
     this.canoniser?.canonise(this.states.rows, 1)
-    const cutShort = this.states.insert(1) ? this.search() : this.whyFull()
+    let cutShort: string | undefined
+    try {
+      cutShort = this.states.insert(1) ? this.search() : this.whyFull()
+    } finally {
+      this.crew?.end()
+    }
     const isAsked = this.options.liveness !== false
     const liveness = isAsked && cutShort === undefined ? this.liveness() : undefined
     return this.report(cutShort ?? liveness?.undecided, isAsked, liveness)
@@ -157,10 +170,13 @@ class Search {
       }
       // A batch stays within its level, so that the levels are those of a search state by state.
       const first = this.id
-      this.id = this.expand(first, this.levelEnd)
-      this.canoniser?.canonise(states.rows, this.expander.count())
-      if (!states.insert(this.expander.count(), this.edges?.to)) return this.whyFull()
-      this.tellEdges()
+      this.id = this.expandTogether(first, this.levelEnd)
+      if (this.id === first) {
+        this.id = this.expand(first, this.levelEnd)
+        this.canoniser?.canonise(states.rows, this.expander.count())
+        if (!states.insert(this.expander.count(), this.edges?.to)) return this.whyFull()
+        this.tellEdges()
+      }
       this.audit(first, this.id)
       this.symmetryAuditor?.audit(states.arena, states.stride, first, this.id)
       if (this.options.interrupted?.() === true) return `interrupted after ${this.id} of ${states.count} known states`
@@ -179,6 +195,44 @@ class Search {
       if (error instanceof ExploreError) throw error
       throw this.explain(error, this.expander.at())
     }
+  }
+
+  /** With the crew, where there is one and the level is worth it; the first state that was not expanded. */
+  private expandTogether(first: number, end: number): number {
+    const { crewOptions, states } = this
+    if (crewOptions === undefined || states.shared === undefined || !Crew.isWorth(end - first, crewOptions)) return first
+    this.crew ??= this.crewOn(states.shared, crewOptions)
+    return this.crew.isReady() ? this.crew.expand(first, end) : first
+  }
+
+  private crewOn(visited: WasmVisited, options: CrewOptions): Crew {
+    const { machine, hostile, expander, canoniser, states } = this
+    return new Crew(options, visited, {
+      ...{ actions: machine.actions.length, hostile, expander, canoniser, rows: states.rows },
+      interrupted: () => this.options.interrupted?.() === true,
+      hear: (heard) => this.hear(heard),
+    })
+  }
+
+  /** What somebody else came upon in the level that is being expanded. */
+  private hear({ broken, goals, stepGoals, stuck }: Heard): void {
+    const { machine } = this
+    for (const { kind, law, id, choice } of broken) {
+      if (kind === 'obligation') this.owed[law] = true
+      const laws = { invariant: machine.invariants, step: machine.steps, obligation: machine.owes }[kind]
+      this.note(kind, laws[law]!, id, choice)
+    }
+    for (const goal of goals) this.reach(goal, this.depth)
+    for (const goal of stepGoals) this.reach(machine.goals.length + goal, this.depth + 1)
+    for (const { count, first } of stuck) {
+      this.stuckCount += count
+      this.firstStuck ??= first
+    }
+  }
+
+  /** Each thread reaches a goal once, the first of them counts. */
+  private reach(goal: number, depth: number): void {
+    this.goalDepths[goal] ??= depth
   }
 
   private tellEdges(): void {
@@ -220,7 +274,7 @@ class Search {
       this.note('obligation', owed, id)
     })
     if (machine.final?.(expander.state) === true) return
-    this.stuckCount++
+    this.stuckCount += this.canoniser?.orbitAt(this.states.arena, id * this.states.stride) ?? 1
     this.firstStuck ??= id
   }
 
@@ -230,6 +284,8 @@ class Search {
     id: number,
     choice?: number,
   ): void {
+    // Each thread finds it once.
+    if (this.findings.some((finding) => finding.kind === kind && finding.name === law.name)) return
     this.findings.push({ kind, name: law.name, clause: law.clause.id, id, choice })
   }
 
@@ -294,7 +350,16 @@ class Search {
   }
 
   private transitions(): number {
-    return this.expander.taken.reduce((sum, taken) => sum + taken, 0)
+    return this.expander.taken.reduce((sum, _, action) => sum + this.taken(action), 0)
+  }
+
+  private taken(action: number): number {
+    return this.expander.taken[action]! + (this.crew?.taken(action) ?? 0)
+  }
+
+  /** How much there is to be shown of what was found. */
+  found(): { readonly laws: number; readonly isStuck: boolean } {
+    return { laws: this.findings.length, isStuck: this.stuckCount > 0 }
   }
 
   private represents(canoniser: Canoniser): number {
@@ -329,7 +394,7 @@ class Search {
       goals: Object.fromEntries(
         [...machine.goals, ...machine.stepGoals].map((goal, i) => [goal.name, this.goalDepths[i] ?? null]),
       ),
-      actions: Object.fromEntries(machine.actions.map((action) => [action.name, this.expander.taken[action.index]!])),
+      actions: Object.fromEntries(machine.actions.map((action) => [action.name, this.taken(action.index)])),
     }
   }
 }

@@ -8,22 +8,24 @@ const clause = { id: 'TPC-CONSISTENT' } as Clause
 
 export const twoPhaseCommit = scoped('two-phase-commit', { explored: { rms: 3 }, played: { rms: 8 } }, ({ rms }) => {
   const everybody = 2 ** rms - 1
+  const rm = t.id('rm', rms)
   return machine({
     source: 'two-phase commit',
+    symmetry: { ids: ['rm'] },
     state: {
       /** What each resource manager has come to. */
-      rm: t.array(rms, t.oneOf('working', 'prepared', 'committed', 'aborted')),
+      rm: t.array(rm, t.oneOf('working', 'prepared', 'committed', 'aborted')),
       /** What the transaction manager has decided, and whom it knows to be prepared. */
       tm: t.oneOf('undecided', 'committed', 'aborted'),
-      known: t.set(rms),
+      known: t.set(rm),
       /** Messages that were ever sent; they are never lost, and may be received again. */
-      prepared: t.set(rms),
+      prepared: t.set(rm),
       commit: t.flag,
       abort: t.flag,
     },
     actions: {
       'driver.learn': {
-        args: { rm: t.id('rm', rms) },
+        args: { rm },
         when: (s, { rm }) => s.tm === 'undecided' && s.prepared.has(rm),
         effect: (s, { rm }) => void (s.known = s.known.with(rm)),
       },
@@ -42,7 +44,7 @@ export const twoPhaseCommit = scoped('two-phase-commit', { explored: { rms: 3 },
         },
       },
       'device.prepare': {
-        args: { rm: t.id('rm', rms) },
+        args: { rm },
         when: (s, { rm }) => s.rm.at(rm) === 'working',
         effect(s, { rm }) {
           s.rm.set(rm, 'prepared')
@@ -50,17 +52,17 @@ export const twoPhaseCommit = scoped('two-phase-commit', { explored: { rms: 3 },
         },
       },
       'device.giveUp': {
-        args: { rm: t.id('rm', rms) },
+        args: { rm },
         when: (s, { rm }) => s.rm.at(rm) === 'working',
         effect: (s, { rm }) => s.rm.set(rm, 'aborted'),
       },
       'device.heedCommit': {
-        args: { rm: t.id('rm', rms) },
+        args: { rm },
         when: (s) => s.commit,
         effect: (s, { rm }) => s.rm.set(rm, 'committed'),
       },
       'device.heedAbort': {
-        args: { rm: t.id('rm', rms) },
+        args: { rm },
         when: (s) => s.abort,
         effect: (s, { rm }) => s.rm.set(rm, 'aborted'),
       },

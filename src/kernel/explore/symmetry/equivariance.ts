@@ -24,7 +24,7 @@ interface Reading {
 }
 
 /** Evaluations of choices that a sample may cost. */
-const SAMPLE_COST_MAX = 100_000
+const SAMPLE_COST_MAX = 30_000
 /** Distances between states of a sample grow by this part of their number. */
 const SPREAD = 64
 
