@@ -90,15 +90,17 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
   const weights = new Float64Array(ours.length)
   // Who has few actions does them all or none: they mean little one without the other.
   const whole = new Map<Actor, number>()
-  for (const { actor } of ours)
-    if (!whole.has(actor) && ours.filter((other) => other.actor === actor).length <= FEW)
-      whole.set(actor, Number(random.chance(led ? PRESENT_WHEN_LED : 0.5)))
+  const counts = new Map<Actor, number>()
+  for (const { actor } of ours) counts.set(actor, (counts.get(actor) ?? 0) + 1)
+  for (const [actor, count] of counts)
+    if (count <= FEW) whole.set(actor, Number(random.chance(led ? PRESENT_WHEN_LED : 0.5)))
   for (let i = 0; i < ours.length; i++) {
     const present = whole.get(ours[i]!.actor)
     weights[i] = weightOf(ours[i]!, random, hostile, rare, present)
     if (ours[i] === wanted && !(wanted?.hostile && !hostile)) weights[i] = Math.max(weights[i]!, ours[i]!.weight)
   }
-  const breaks = Float64Array.from(ours, (action) => {
+  const breaks = weights.map((_weight, i) => {
+    const action = ours[i]!
     const { length } = action.duties
     const spared = random.chance(SPARED ** length) && action !== wanted
     return hostile && !spared ? Math.sqrt(length) : 0
