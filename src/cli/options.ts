@@ -237,6 +237,11 @@ export const OPTIONS = {
     otherwise: 'half of the machine, at most 8G',
   }),
   liveness: off('--no-liveness', 'leave out what has to come in the end: obligations and leads-to laws', false),
+  symmetry: off(
+    '--no-symmetry',
+    'walk every state, also those that differ by a symmetry that the machine declares',
+    false,
+  ),
   goal: word('--goal <name>', 'look for a shortest way to this goal, and stop there', {}),
   itf: word('--itf <file>', 'write the first counterexample, or the way to --goal, as a trace in ITF', {}),
   dot: word('--dot <file>', 'write the state graph for Graphviz; of small scopes only', {}),

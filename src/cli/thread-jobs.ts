@@ -28,6 +28,7 @@ export interface ExploreJob extends MachineJob {
   readonly maxStates?: number
   readonly memoryBytes?: number
   readonly liveness?: boolean
+  readonly symmetry?: boolean
 }
 
 /** What an exploration cost. */

@@ -51,10 +51,16 @@ const machineOf = async ({ machine, modelsFrom, scope, bounds }: ExploreJob): Pr
   return within(machines.find(({ name }) => name === machine)!, scope, bounds)
 }
 
-const exploreOptions = ({ hostile, maxStates, memoryBytes, liveness = true }: ExploreJob): ExploreOptions => ({
+const exploreOptions = ({
+  hostile,
+  maxStates,
+  memoryBytes,
+  liveness = true,
+  symmetry = true,
+}: ExploreJob): ExploreOptions => ({
   ...{ hostile, interrupted: stopped },
   ...(maxStates === undefined ? {} : { maxStates }),
-  liveness,
+  ...{ liveness, symmetry },
   ...(memoryBytes === undefined ? {} : { memoryBytes }),
 })
 
@@ -99,7 +105,8 @@ const work: { readonly [K in keyof Jobs]: (job: Jobs[K]) => Promise<Answers[K]['
     const explored = coverage
       ? (await import('../kernel/explore/index.ts')).explore(machine, {
           ...exploreOptions(job),
-          liveness: false,
+          // Walks are counted in states of their own.
+          ...{ liveness: false, symmetry: false },
           onProgress,
         })
       : null

@@ -20,7 +20,7 @@ export const explore = command({
   ],
   async run(context, [name = ''], values) {
     checkModes(values)
-    const { scope = [], hostileActors = [], maxStates, memory, liveness, models, walkTarget, simulate, goal } = values
+    const { scope = [], hostileActors = [], maxStates, memory, models, walkTarget, simulate, goal } = values
     const machines =
       walkTarget === undefined ? await loadMachines(models) : (await loadModels(models)).map(({ machine }) => machine)
     const names = machines.map((one) => one.name)
@@ -29,7 +29,7 @@ export const explore = command({
       ...{ machine: machine.name, hostile: hostileActors, ...scopeOf(machine.name, machine.scopes, scope) },
       ...(models === undefined ? {} : { modelsFrom: models }),
       ...(maxStates === undefined ? {} : { maxStates }),
-      liveness,
+      ...{ liveness: values.liveness, symmetry: values.symmetry },
       ...(memory === undefined ? {} : { memoryBytes: memory }),
     }
     const asked = { context, machine, job, values }

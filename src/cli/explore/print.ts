@@ -19,8 +19,15 @@ const head = ({ print, style }: Printer, { machine, scope }: Pick<Exploration, '
 export const printExploration = (to: Printer, result: Answers['explore']['result']): void => {
   const { print, style } = to
   const { states, transitions, depth, seconds, statesPerSecond, bytesPerState, violations, stuck, cutShort } = result
+  const { represents = states } = result
   head(to, result)
   print(`${counted(states, 'state')}, ${counted(transitions, 'transition')}, depth ${depth}, ${lasting(seconds)}`)
+  if (represents !== states)
+    print(
+      style.dim(
+        `they stand for ${grouped(represents)} states: the others differ by a symmetry (--no-symmetry walks them)`,
+      ),
+    )
   if (bytesPerState !== null)
     print(style.dim(`${grouped(statesPerSecond)} states/s, ${Math.round(bytesPerState)} bytes a state`))
   if (cutShort !== undefined) print(style.yellow(`cut short: ${cutShort}`))
