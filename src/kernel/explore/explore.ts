@@ -200,7 +200,8 @@ export class Search {
   /** With the crew, where there is one and the level is worth it; the first state that was not expanded. */
   private expandTogether(first: number, end: number): number {
     const { crewOptions, states } = this
-    if (crewOptions === undefined || states.shared === undefined || !Crew.isWorth(end - first, crewOptions)) return first
+    if (crewOptions === undefined || states.shared === undefined || !Crew.isWorth(end - first, crewOptions))
+      return first
     this.crew ??= this.crewOn(states.shared, crewOptions)
     return this.crew.isReady() ? this.crew.expand(first, end) : first
   }

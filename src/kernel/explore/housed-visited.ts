@@ -15,7 +15,7 @@ export interface HousedOptions extends VisitedOptions {
   /** Bytes that WebAssembly's memory may have. Default: as many as it can. */
   readonly groundBytes?: number
   /** States above which it is used. */
-  readonly moveStates?: number
+  readonly moveStates?: number | undefined
 }
 
 export class HousedVisited implements Visited {

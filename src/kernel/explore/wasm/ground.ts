@@ -116,6 +116,13 @@ export class Lane {
     return this.hashes[n]!
   }
 
+  /** Of a state in the arena. */
+  hashOf(id: number): number {
+    const { arenaAt, words } = this.ground
+    this.kernel.hash(arenaAt + id * (words + 1) * WORD, 1, this.hashesAt)
+    return this.hashes[0]!
+  }
+
   /** Fills the slots of `n` states from number `first` on, at most `rowsMax` of them. */
   place(mask: number, first: number, n: number): void {
     const { slotsAt, arenaAt, words } = this.ground

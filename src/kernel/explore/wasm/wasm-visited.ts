@@ -66,6 +66,40 @@ export class WasmVisited implements Visited {
     return Math.max(this.count, Math.min(maxStates, room, ground.statesMax, Math.floor(this.slots * LOAD_MAX)))
   }
 
+  /** The same for several threads at once, which leave the table as it is: below `LOAD`, as long as it can grow. */
+  limitFor(n: number): number {
+    const limit = this.makeRoom(n)
+    const soft = Math.floor(this.slots * LOAD)
+    return soft >= this.count + n ? Math.min(soft, limit) : limit
+  }
+
+  /**
+   * After others inserted: numbers up to `end` were given out, and the holes were not used. States from the end are
+   * moved there.
+   */
+  settle(holes: readonly (readonly [from: number, to: number])[], end: number): void {
+    const free = holes.flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => from + i))
+    const isFree = new Set(free)
+    const count = end - free.length
+    let last = end - 1
+    for (const hole of free) {
+      if (hole >= count) continue
+      while (isFree.has(last)) last--
+      this.move(last--, hole)
+    }
+    this.count = count
+  }
+
+  private move(from: number, to: number): void {
+    const { arena, stride, mask, lane } = this
+    const slots = new Int32Array(this.ground.memory.buffer, this.ground.slotsAt, this.slots)
+    const hash = lane.hashOf(from)
+    let slot = hash & mask
+    while (slots[slot] !== ((hash & ~mask) | (from + 1))) slot = (slot + 1) & mask
+    slots[slot] = (hash & ~mask) | (to + 1)
+    arena.copyWithin(to * stride, from * stride, (from + 1) * stride)
+  }
+
   private growSlots(by: number): boolean {
     const slots = this.slots * by
     if (slots > this.ground.slotsMax || this.usedBytes() + slots * WORD > this.memoryBytes) return false

@@ -1,0 +1,33 @@
+/**
+ * A walk on a grid of tokens, in what every thread can load: it has few states on each level or many, as is asked for,
+ * and where it breaks a law, gets stuck, reaches a goal or throws is given.
+ */
+import { machine, scoped, t } from '../../../dist/src/kernel/language/index.js'
+
+const clause = { id: 'GRID-1' }
+const isAt = (s, place) => place?.every((value, i) => s.at.at(i) === value) === true
+
+export const grid = ({ tokens, length, broken, jumped, goal, stuck, throwing }) => {
+  const advance = (i) => [
+    `device.advance${i}`,
+    {
+      when(s) {
+        if (isAt(s, throwing)) throw new TypeError('boom')
+        return !isAt(s, stuck) && s.at.at(i) < length - 1
+      },
+      effect: (s) => s.at.set(i, s.at.at(i) + 1),
+    },
+  ]
+  const body = () =>
+    machine({
+      source: 'GRID',
+      state: { at: t.array(tokens, t.below(length)) },
+      actions: Object.fromEntries(Array.from({ length: tokens }, (_, i) => advance(i))),
+      invariants: { notThere: { clause, holds: (s) => !isAt(s, broken) } },
+      steps: { notFrom: { clause, holds: (before) => !isAt(before, jumped) } },
+      goals: { there: (s) => isAt(s, goal) },
+      owes: { 'device.advance0': { clause, when: (s) => isAt(s, stuck) } },
+      final: (s) => s.at.at(0) === length - 1,
+    })
+  return scoped('grid', { explored: {}, played: {} }, body).at('explored')
+}

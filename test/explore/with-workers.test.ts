@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import { machineFrom } from '../../src/kernel/explore/crew/orders.ts'
+import { ExploreError, type ExploreOptions, explore } from '../../src/kernel/explore/index.ts'
+import { exploreWithWorkers } from '../../src/kernel/explore/with-workers.ts'
+
+const module = (path: string): string => new URL(`../../${path}`, import.meta.url).href
+const gridOf = (argument: object) => ({
+  url: module('test/explore/machines/grid.mjs'),
+  make: 'grid',
+  argument: { tokens: 4, length: 10, ...argument },
+})
+
+/** By one thread, and by three that share every level of more than a few states. */
+const both = async (origin: Parameters<typeof machineFrom>[0], options: ExploreOptions = {}) => {
+  const alone = explore(await machineFrom(origin), options)
+  const together = await exploreWithWorkers({ origin, threads: 3, levelWorth: 8, patient: true }, options)
+  return { alone: { ...alone, seconds: 0 }, together: { ...together, seconds: 0 } }
+}
+
+describe('several threads', () => {
+  it('find what one finds', async () => {
+    const { alone, together } = await both(gridOf({ goal: [3, 4, 2, 1] }))
+    expect(together).toEqual(alone)
+    expect(together).toMatchObject({ states: 10_000, transitions: 36_000, depth: 36, goals: { there: 10 } })
+  })
+
+  it('show broken laws and stuck states by the same ways', async () => {
+    const places = { broken: [2, 3, 4, 5], jumped: [5, 5, 1, 7], stuck: [3, 9, 9, 9] }
+    const { alone, together } = await both(gridOf(places))
+    expect(together).toEqual(alone)
+    expect(together.violations.map(({ kind, steps }) => [kind, steps.length])).toEqual([
+      ['invariant', 14],
+      ['step', 19],
+      ['obligation', 30],
+    ])
+    expect(together.stuck.count).toBe(1)
+  })
+
+  it('throw the error that one throws', async () => {
+    const crew = { origin: gridOf({ throwing: [6, 6, 6, 6] }), threads: 2, levelWorth: 8, patient: true }
+    const failure = await exploreWithWorkers(crew).catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(ExploreError)
+    expect((failure as Error).message).toContain('device.advance0, when: TypeError: boom\n  in state {"at":[6,6,6,6]}')
+  })
+
+  it('are cut short by the same bounds', async () => {
+    for (const bound of [{ maxStates: 7777 }, { maxStates: 10_000 }, { memoryBytes: 400_000 }]) {
+      const { alone, together } = await both(gridOf({}), bound)
+      expect([together.result, together.cutShort, together.depth]).toEqual([alone.result, alone.cutShort, alone.depth])
+      expect(together.states).toBe(alone.states)
+    }
+    let asked = 0
+    const cut = await exploreWithWorkers(
+      { origin: gridOf({}), threads: 2, levelWorth: 8, patient: true },
+      { interrupted: () => asked++ > 20 },
+    )
+    expect(cut).toMatchObject({ result: 'cut-short', cutShort: expect.stringContaining('interrupted after') })
+  })
+
+  it('find the states of the reference model, which SPIN counts too', async () => {
+    const origin = { url: module('dist/bench/explore/make.js'), make: 'splitQueueTsoAt', argument: 'explored' }
+    const found = await exploreWithWorkers({ origin, threads: 2, levelWorth: 64, patient: true })
+    expect(found).toMatchObject({ states: 143_328, transitions: 297_384, depth: 294, result: 'holds' })
+  })
+
+  it('say where no machine came from', async () => {
+    const crew = { origin: { ...gridOf({}), make: 'gird' }, threads: 2 }
+    await expect(exploreWithWorkers(crew)).rejects.toThrow('expected an exported function gird that makes a machine')
+  })
+})
