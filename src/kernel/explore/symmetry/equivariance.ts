@@ -9,6 +9,7 @@ import { type Image, permuted } from '../../language/symmetry.ts'
 import { type WordLayout, wordLayoutOf } from '../../language/word-layout.ts'
 import type { Choices } from '../choices.ts'
 import { ExploreError } from '../error.ts'
+import { diagnose } from '../retrace.ts'
 
 interface Generator {
   readonly domain: Domain
@@ -25,6 +26,8 @@ interface Reading {
 
 /** Evaluations of choices that a sample may cost. */
 const SAMPLE_COST_MAX = 30_000
+/** Permutations that a state of a sample is looked at under; the next state is under the next ones. */
+const SAMPLE_GENERATORS = 6
 /** Distances between states of a sample grow by this part of their number. */
 const SPREAD = 64
 
@@ -65,7 +68,7 @@ export class SymmetryAuditor {
     this.state = viewOf(machine.layout, this.before)
     this.next = viewOf(machine.layout, this.after)
     this.isEvery = audit === 'all'
-    this.askedMax = SAMPLE_COST_MAX / (choices.all.length * (this.generators.length + 1))
+    this.askedMax = SAMPLE_COST_MAX / (choices.all.length * (Math.min(this.generators.length, SAMPLE_GENERATORS) + 1))
   }
 
   /** Of ids: a state that names one of them before anything has happened is not the same for all. */
@@ -85,27 +88,37 @@ export class SymmetryAuditor {
     while (this.nextId < end && (this.isEvery || this.asked < this.askedMax)) {
       const cells = new Int32Array(this.machine.layout.cells)
       this.layout.unpack(arena, this.nextId * stride, cells)
-      this.auditOne(this.scattered(cells, this.asked++))
+      this.auditOne(this.scattered(cells, this.asked), this.generatorsFor(this.asked))
+      this.asked++
       this.nextId += this.isEvery ? 1 : 1 + Math.floor(this.nextId / SPREAD)
     }
   }
 
+  private generatorsFor(asked: number): readonly Generator[] {
+    const { generators } = this
+    if (this.isEvery || generators.length <= SAMPLE_GENERATORS) return generators
+    return Array.from(
+      { length: SAMPLE_GENERATORS },
+      (_, i) => generators[(asked * SAMPLE_GENERATORS + i) % generators.length]!,
+    )
+  }
+
   /** Another state of the same orbit: canonical ones alone would be a sample of the orderly. */
   private scattered(cells: Int32Array, seed: number): Int32Array {
-    let rest = seed
-    return this.generators.reduce((now, { domain, image }) => {
-      const times = rest % domain.size
-      rest = Math.floor(rest / 2)
-      let moved = now
-      for (let i = 0; i < times; i++) moved = permuted(domain, image, moved)
-      return moved
+    return this.machine.symmetry.reduce((now, domain) => {
+      const turned: Image = (value, size) => (value + seed) % size
+      const image: Image = (value, size) =>
+        turned(domain.kind === 'ids' && seed % 2 === 1 ? size - 1 - value : value, size)
+      return permuted(domain, image, now)
     }, cells)
   }
 
-  private auditOne(cells: Int32Array): void {
-    const here = this.read(cells)
-    for (const { domain, image, does } of this.generators) {
-      const there = this.read(permuted(domain, image, cells))
+  private auditOne(cells: Int32Array, generators: readonly Generator[]): void {
+    const here = this.attempt(cells, (error) => diagnose(this.machine, this.choices.all, cells, this.hostile, error))
+    for (const { domain, image, does } of generators) {
+      const there = this.attempt(permuted(domain, image, cells), (error) =>
+        this.refuse(domain, `an error is thrown (${error instanceof Error ? error.message : error})`, does, cells),
+      )
       const law =
         here.holds.find((name) => !there.holds.includes(name)) ?? there.holds.find((n) => !here.holds.includes(n))
       if (law !== undefined) this.refuse(domain, `${law} is judged otherwise`, does, cells)
@@ -122,6 +135,14 @@ export class SymmetryAuditor {
         if (wanted.some((one, i) => one !== found[i]))
           this.refuse(domain, `${name} leads elsewhere or is judged otherwise`, does, cells)
       }
+    }
+  }
+
+  private attempt(cells: Int32Array, otherwise: (error: unknown) => never): Reading {
+    try {
+      return this.read(cells)
+    } catch (error) {
+      return otherwise(error)
     }
   }
 
