@@ -236,6 +236,9 @@ export const OPTIONS = {
   memory: option('--memory <size>', 'memory that states may take, such as 512M or 4G', size, bytes, {
     otherwise: 'half of the machine, at most 8G',
   }),
+  exploreWorkers: count('-j, --workers <count>', 'threads; what is found does not depend on it', RANGES.workers, {
+    otherwise: 'one for each CPU, at most 4',
+  }),
   liveness: off('--no-liveness', 'leave out what has to come in the end: obligations and leads-to laws', false),
   symmetry: off(
     '--no-symmetry',

@@ -15,7 +15,7 @@ export const STOP = 0
 export const BEATS = 1
 
 /** A machine within a scope. */
-interface MachineJob {
+export interface MachineJob {
   readonly machine: string
   /** A module that exports models, instead of the machines of this project. */
   readonly modelsFrom?: string
@@ -28,6 +28,8 @@ export interface ExploreJob extends MachineJob {
   readonly maxStates?: number
   readonly memoryBytes?: number
   readonly liveness?: boolean
+  /** Threads that walk every state together. */
+  readonly workers: number
   readonly symmetry?: boolean
 }
 

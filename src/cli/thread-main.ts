@@ -1,15 +1,17 @@
 /** Entry of the thread that `thread.ts` starts: does one job. */
 import { mkdirSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
 import { UsageError } from '../campaign/exit.ts'
 import { postError } from '../campaign/messages.ts'
-import { loadMachines, loadModels } from '../campaign/models.ts'
+import { loadModels } from '../campaign/models.ts'
+import { compiled } from '../campaign/package.ts'
 import { checkTarget } from '../contract/check.ts'
 import type { OpenOptions } from '../contract/target.ts'
 import type { ExploreOptions } from '../kernel/explore/index.ts'
-import type { Machine, ScopedMachine } from '../kernel/language/index.ts'
 import { openTarget, parseAddress } from '../targets/index.ts'
 import { openStdioWire } from '../targets/stdio/index.ts'
+import { machineOf, within } from './machine-of.ts'
 import {
   type Answers,
   BEATS,
@@ -33,23 +35,8 @@ const openOptions = ({ directory, timeoutMs }: TargetJob): OpenOptions => {
   return { directory, timeoutMs, heartbeat: beat, onProcessGroup: (group) => tell({ group }) }
 }
 
-/** The machine in a scope; a bound that it cannot have is a mistake of whoever gave it. */
-const within = (machine: ScopedMachine, scope: string, bounds: Jobs['explore']['bounds']): Machine => {
-  try {
-    return machine.at(scope, bounds)
-  } catch (error) {
-    if (!(error instanceof RangeError) || Object.keys(bounds).length === 0) throw error
-    throw new UsageError(`--scope: ${error.message}`)
-  }
-}
-
 /** Below this, what the program itself takes outweighs the states. */
 const ENOUGH_STATES = 100_000
-
-const machineOf = async ({ machine, modelsFrom, scope, bounds }: ExploreJob): Promise<Machine> => {
-  const machines = await loadMachines(modelsFrom)
-  return within(machines.find(({ name }) => name === machine)!, scope, bounds)
-}
 
 const exploreOptions = ({
   hostile,
@@ -66,17 +53,21 @@ const exploreOptions = ({
 
 const work: { readonly [K in keyof Jobs]: (job: Jobs[K]) => Promise<Answers[K]['result']> } = {
   async explore(job) {
-    const [machine, { explore }] = await Promise.all([machineOf(job), import('../kernel/explore/index.ts')])
+    const { exploreWithWorkers } = await import('../kernel/explore/index.ts')
+    const origin = { url: pathToFileURL(compiled('src/cli/machine-of.js')).href, make: 'machineOf', argument: job }
     const before = process.memoryUsage.rss()
     let peak = before
     const look = (): void => void (peak = Math.max(peak, process.memoryUsage.rss()))
-    const found = explore(machine, {
-      ...exploreOptions(job),
-      onProgress: (progress) => {
-        look()
-        tell({ progress })
+    const found = await exploreWithWorkers(
+      { origin, threads: job.workers },
+      {
+        ...exploreOptions(job),
+        onProgress: (progress) => {
+          look()
+          tell({ progress })
+        },
       },
-    })
+    )
     look()
     const { states, seconds } = found
     return {

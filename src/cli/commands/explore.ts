@@ -1,10 +1,14 @@
 /** `iospec explore`: every state of a machine within a scope, alone or on an implementation. */
+import { availableParallelism } from 'node:os'
 import { UsageError } from '../../campaign/exit.ts'
 import { loadMachines, loadModels } from '../../campaign/models.ts'
 import { preview } from '../../contract/explain.ts'
 import { choose } from '../choose.ts'
 import { command } from '../command.ts'
 import { checkModes, exploreAtRandom, exploreTarget, exploreTo, exploreWhole, TAKEN } from '../explore/modes.ts'
+
+/** More share a table that memory cannot serve. */
+const WORKERS_MAX = 4
 
 export const explore = command({
   name: 'explore',
@@ -31,6 +35,7 @@ export const explore = command({
       ...(maxStates === undefined ? {} : { maxStates }),
       ...{ liveness: values.liveness, symmetry: values.symmetry },
       ...(memory === undefined ? {} : { memoryBytes: memory }),
+      workers: values.exploreWorkers ?? Math.min(WORKERS_MAX, availableParallelism()),
     }
     const asked = { context, machine, job, values }
     if (walkTarget !== undefined) return exploreTarget(walkTarget, asked)

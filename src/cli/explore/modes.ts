@@ -28,7 +28,18 @@ const PICTURE_STATES = 300
 const WALK_STATES = 2_000_000
 
 export const TAKEN = [
-  ...(['scope', 'hostileActors', 'maxStates', 'memory', 'liveness', 'symmetry', 'goal', 'itf', 'dot'] as const),
+  ...([
+    'scope',
+    'hostileActors',
+    'maxStates',
+    'memory',
+    'exploreWorkers',
+    'liveness',
+    'symmetry',
+    'goal',
+    'itf',
+    'dot',
+  ] as const),
   ...([
     'simulate',
     'coverage',
