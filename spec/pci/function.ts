@@ -32,6 +32,7 @@ export const pciFunction = scoped(
           'driver.setCommand',
           'driver.setPower',
           'driver.provoke',
+          'driver.submit',
           'driver.enableMessages',
           'driver.disableMessages',
           'driver.resetFunction',

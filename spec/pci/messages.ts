@@ -195,6 +195,12 @@ export const messages = (vectors: number) => {
           else entry.due = entry.masked || s.functionMask ? 'held' : 'event'
         },
       },
+      'driver.submit': {
+        // A device that cannot reach its queue may give up, and tell of that on the vector of the event.
+        effect(s) {
+          if (s.enabled && s.mapped !== undefined && !canSend(s)) s.entries.at(s.mapped).due = 'unsure'
+        },
+      },
       'device.message': {
         does: 'Sends the message of an entry; `stray` is one of an entry that no event is mapped to, or of none.',
         args: { vector, edition, stray: t.flag },
