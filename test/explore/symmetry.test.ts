@@ -2,7 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { splitQueueTso } from '../../bench/explore/split-queue-tso.ts'
 import { machines } from '../../spec/index.ts'
-import { ExploreError, type ExploreOptions, explore, type Step } from '../../src/kernel/explore/index.ts'
+import {
+  ExploreError,
+  type ExploreOptions,
+  explore,
+  exploreWithWorkers,
+  type Step,
+} from '../../src/kernel/explore/index.ts'
 import { canoniserOf } from '../../src/kernel/explore/symmetry/canonical.ts'
 import {
   type Actor,
@@ -68,6 +74,14 @@ describe('a search under symmetry', () => {
     expect(
       [1, 2, 3, 4, 5].map((size) => explore(queue.at('explored', { size }), { symmetry: true, audit: 'all' }).states),
     ).toEqual([5, 15, 35, 70, 126])
+  })
+
+  it('finds the same with several threads', { timeout: 20_000 }, async () => {
+    const url = new URL('../../dist/bench/explore/make.js', import.meta.url).href
+    const origin = { url, make: 'splitQueueTsoAt', argument: 'explored' }
+    expect(
+      await exploreWithWorkers({ origin, threads: 2, levelWorth: 64, patient: true }, { symmetry: true }),
+    ).toMatchObject({ states: 17_916, represents: 143_328, transitions: 37_173, depth: 165, result: 'holds' })
   })
 
   it('is the whole search where nothing is declared', () => {

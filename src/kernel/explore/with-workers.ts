@@ -5,12 +5,9 @@ import { machineFrom } from './crew/orders.ts'
 import type { Exploration, ExploreOptions } from './exploration.ts'
 import { explore, Search } from './explore.ts'
 
-/** What needs states in one order, all transitions, or canonical ones, is done by one thread. */
-const isForOne = (machine: Machine, { onEdges, audit, liveness, symmetry }: ExploreOptions): boolean =>
-  onEdges !== undefined ||
-  audit === 'all' ||
-  (symmetry === true && machine.symmetry.length > 0) ||
-  (liveness !== false && machine.leadsTo.length > 0)
+/** What needs states in one order, or all transitions, is done by one thread. */
+const isForOne = (machine: Machine, { onEdges, audit, liveness }: ExploreOptions): boolean =>
+  onEdges !== undefined || audit === 'all' || (liveness !== false && machine.leadsTo.length > 0)
 
 /**
  * Explores a machine that every thread makes for itself from `crew.origin`. The answer is that of `explore`, word for
