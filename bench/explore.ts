@@ -24,14 +24,20 @@ interface Taken {
 }
 type Contender = () => Taken
 
+interface ContenderOptions {
+  threads?: number
+  /** Of the engine. */
+  flags?: readonly string[]
+}
+
 const contender =
-  (who: string, scope: string): Contender =>
-  () =>
-    JSON.parse(
-      execFileSync(process.execPath, [fileURLToPath(new URL('./explore/contender.js', import.meta.url)), who, scope], {
-        encoding: 'utf8',
-      }),
+  (who: string, scope: string, { threads = 1, flags = [] }: Readonly<ContenderOptions> = {}): Contender =>
+  () => {
+    const module = fileURLToPath(new URL('./explore/contender.js', import.meta.url))
+    return JSON.parse(
+      execFileSync(process.execPath, [...flags, module, who, scope, String(threads)], { encoding: 'utf8' }),
     )
+  }
 
 /** The verifier that SPIN makes of the same model, exact and depth first: its fastest way. */
 const spin = (folder: string, scope: string): Contender => {
@@ -67,6 +73,8 @@ export const run = async ([scope = 'medium']: readonly string[] = []): Promise<v
   try {
     const contenders: Record<string, Contender> = {
       ours: contender('ours', scope),
+      'ours, two threads': contender('ours', scope, { threads: 2 }),
+      'ours, no WebAssembly': contender('ours', scope, { flags: ['--no-expose-wasm'] }),
       'packed by hand': contender('bare', scope),
     }
     if (spawnSync('spin', ['-V']).error === undefined) contenders.SPIN = spin(folder, scope)

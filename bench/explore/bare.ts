@@ -7,7 +7,7 @@
  *     d  at 0, added 3, published 6, seen 9, free 12..15, head 16, store: is 18, slot 21, value 23; kick 26, irq 27
  *     v  at 0, seen 3, inFlight 6..9, returned 10, head 13, store: is 15, slot 18, value 20
  */
-import { PlainVisited } from '../../src/kernel/explore/visited.ts'
+import { HousedVisited } from '../../src/kernel/explore/housed-visited.ts'
 
 const IDLE = 0
 const [RING, MORE, KICK, TAKE, D_RECHECK, WAIT] = [1, 2, 3, 4, 5, 6] as const
@@ -55,7 +55,7 @@ export interface Counts {
 }
 
 export const exploreBare = (outstanding: number, anyHead: boolean, memoryBytes = 2 ** 32): Counts => {
-  const visited = new PlainVisited({ words: 3, rowsMax: ROWS_MAX, maxStates: 2 ** 28, memoryBytes })
+  const visited = new HousedVisited({ words: 3, rowsMax: ROWS_MAX, maxStates: 2 ** 28, memoryBytes })
   const { rows } = visited
   let o = 0
   let id = 0

@@ -1,26 +1,34 @@
 /**
- * One exploration in a process of its own, so that its memory can be told: `node contender.js bare|ours|many|wide
- * SCOPE` prints what was found and what it took.
+ * One exploration in a process of its own, so that its memory can be told: `node contender.js bare|ours|many|wide SCOPE
+ * [THREADS]` prints what was found and what it took.
  */
-import { explore } from '../../src/kernel/explore/index.ts'
+import { explore, exploreWithWorkers } from '../../src/kernel/explore/index.ts'
 import { exploreBare } from './bare.ts'
 import { splitQueueTso } from './split-queue-tso.ts'
 import { steps } from './steps.ts'
 
-const [who = 'ours', scope = 'medium'] = process.argv.slice(2)
+const [who = 'ours', scope = 'medium', threads = '1'] = process.argv.slice(2)
 
-const run = (): { readonly states: number; readonly transitions: number; readonly depth: number } => {
+interface Found {
+  readonly states: number
+  readonly transitions: number
+  readonly depth: number
+}
+
+const run = (): Found | Promise<Found> => {
   if (who === 'bare') {
     const { outstanding, anyHead } = splitQueueTso.at(scope).scope
     return exploreBare(outstanding!, anyHead === 1)
   }
-  return explore(who === 'ours' ? splitQueueTso.at(scope) : steps.at(who))
+  if (who !== 'ours') return explore(steps.at(who))
+  const origin = { url: new URL('./make.js', import.meta.url).href, make: 'splitQueueTsoAt', argument: scope }
+  return exploreWithWorkers({ origin, threads: Number(threads) })
 }
 
 const empty = process.memoryUsage.rss()
 const start = process.hrtime.bigint()
 const before = process.cpuUsage()
-const { states, transitions, depth } = run()
+const { states, transitions, depth } = await run()
 const { user, system } = process.cpuUsage(before)
 const seconds = Number(process.hrtime.bigint() - start) / 1e9
 const bytes = process.resourceUsage().maxRSS * 1024 - empty

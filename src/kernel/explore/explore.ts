@@ -26,6 +26,8 @@ import type { WasmVisited } from './wasm/wasm-visited.ts'
 
 const PROGRESS_MS = 100
 const GIB = 2 ** 30
+/** States from which on several threads can share them. */
+const MOVE_STATES = 2 ** 12
 
 /** Where a law was broken first: in a state, or by a choice taken in it. */
 interface Finding {
@@ -98,7 +100,7 @@ export class Search {
     this.memoryBytes = atLeastOne('memoryBytes', options.memoryBytes ?? Math.min(8 * GIB, Math.floor(totalmem() / 2)))
     const rowsMax = rowsMaxOf(this.choices)
     const { memoryBytes } = this
-    const lanes = crew === undefined ? {} : { lanes: crew.threads, moveStates: crew.levelWorth }
+    const lanes = crew === undefined ? {} : { lanes: crew.threads, moveStates: crew.levelWorth ?? MOVE_STATES }
     this.states = new HousedVisited({ words: this.layout.words, rowsMax, maxStates, memoryBytes, ...lanes })
     this.goalDepths = [...machine.goals, ...machine.stepGoals].map(() => null)
     this.owed = machine.owes.map(() => false)
@@ -200,8 +202,10 @@ export class Search {
   /** With the crew, where there is one and the level is worth it; the first state that was not expanded. */
   private expandTogether(first: number, end: number): number {
     const { crewOptions, states } = this
-    if (crewOptions === undefined || states.shared === undefined || !Crew.isWorth(end - first, crewOptions))
-      return first
+    if (crewOptions === undefined || states.shared === undefined) return first
+    // As many a state as so far; the first states may have few.
+    const expected = ((end - first) * this.transitions()) / first
+    if (!Crew.isWorth(expected, crewOptions)) return first
     this.crew ??= this.crewOn(states.shared, crewOptions)
     return this.crew.isReady() ? this.crew.expand(first, end) : first
   }

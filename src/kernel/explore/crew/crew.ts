@@ -13,8 +13,8 @@ import type { WasmVisited } from '../wasm/wasm-visited.ts'
 import { Hand, slackOf } from './hand.ts'
 import { CELLS, CELLS_COUNT, type Heard, type HelperData, type Origin } from './orders.ts'
 
-/** Below this many states a level is expanded alone. */
-const LEVEL_WORTH = 2 ** 14
+/** A level of fewer transitions is expanded alone: telling the others costs as much as they save. */
+const LEVEL_WORTH = 2 ** 15
 /** So long until whether to go on is asked again. */
 const WAIT_MS = 1000
 /** Helpers that are waited for make their machine within this time. */
@@ -27,7 +27,7 @@ export interface CrewOptions {
   readonly origin: Origin
   /** The one that gives orders included. */
   readonly threads: number
-  /** States of a level from which on it is shared. Default: 16 Ki. */
+  /** Transitions that a level has to promise to be shared. */
   readonly levelWorth?: number
   /** Helpers are waited for; for tests. */
   readonly patient?: boolean
@@ -122,9 +122,9 @@ export class Crew {
     return this.helpers.reduce((sum, { taken }) => sum + taken[action]!, 0)
   }
 
-  /** Whether a level of so many states is to be shared. */
-  static isWorth(states: number, { levelWorth = LEVEL_WORTH }: CrewOptions): boolean {
-    return states >= levelWorth
+  /** Whether a level of so many transitions is to be shared. */
+  static isWorth(transitions: number, { levelWorth = LEVEL_WORTH }: CrewOptions): boolean {
+    return transitions >= levelWorth
   }
 
   isReady(): boolean {
