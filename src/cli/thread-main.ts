@@ -149,5 +149,9 @@ const work: { readonly [K in keyof Jobs]: (job: Jobs[K]) => Promise<Answers[K]['
 try {
   tell({ result: await work[kind](job) })
 } catch (error) {
-  tell({ error: postError(error) })
+  // A machine that cannot be explored as it is written is a file that cannot be used, and is told in one line.
+  const isOfMachine = error instanceof Error && error.name === 'ExploreError'
+  tell({
+    error: postError(isOfMachine ? new UsageError(error.message.replaceAll('\n  in state ', '; in state ')) : error),
+  })
 }

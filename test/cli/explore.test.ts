@@ -52,6 +52,13 @@ describe('explore', () => {
     expect(coverage).toBeGreaterThan(0.9)
   })
 
+  it('walks one state for all that differ by a symmetry, and says how many that are', async () => {
+    const { stdout } = await here(['explore', 'queue'])
+    expect(stdout).toMatch(/^queue {2}size=4\n70 states, [^\n]*\nthey stand for 625 states: /)
+    const whole = await here(['explore', 'queue', '--no-symmetry', '--json'])
+    expect(JSON.parse(whole.stdout)).toMatchObject({ states: 625, transitions: 4119 })
+  })
+
   it('writes the way to a goal as ITF, and a state graph', async () => {
     const cwd = temporary()
     const itf = path.join(cwd, 'way.itf.json')
