@@ -26,6 +26,7 @@ import {
 import { argsFromJson, differences, stateToJson } from '../../src/kernel/language/state.ts'
 import { permuted } from '../../src/kernel/language/symmetry.ts'
 import { wordLayoutOf } from '../../src/kernel/language/word-layout.ts'
+import { buildClients, clientsPlan } from './machines/random-clients.ts'
 import { twoPhaseCommit } from './machines/two-phase-commit.ts'
 
 const clause = { id: 'TEST-1' } as Clause
@@ -269,6 +270,43 @@ describe('a trace of a search under symmetry', () => {
     if (kind === 'step') expect(of.steps[0]!.holds(before, last, violation!.steps.at(-1)!.action)).toBe(false)
     // One round of the reduced search passes the turn once, to the like of the state before.
     if (kind === 'leads-to') expect(states[violation!.loopFrom!]).toEqual(states.at(-1))
+  })
+})
+
+describe('a machine drawn at random that treats its clients alike', () => {
+  it('is judged the same under symmetry, with ways that can be walked', () => {
+    const met = { states: 0, 'leads-to': 0, invariant: 0, step: 0, obligation: 0 }
+    fc.assert(
+      fc.property(clientsPlan, (plan) => {
+        const of = buildClients(plan)
+        const whole = explore(of)
+        const reduced = explore(of, { symmetry: true, audit: 'all' })
+        // A lasso is short, and not always the shortest.
+        const told = ({ result, liveness, goals, stuck, violations }: typeof whole) => ({
+          ...{ result, liveness, goals, stuck: [stuck.count, stuck.steps?.length] },
+          violations: violations
+            .map(({ kind, name, steps }) =>
+              kind === 'leads-to' ? `${kind} ${name}` : `${kind} ${name} ${steps.length}`,
+            )
+            .sort(),
+        })
+        const { stuck, ...rest } = told(reduced)
+        const { stuck: wholeStuck, ...wholeRest } = told(whole)
+        expect(rest).toEqual(wholeRest)
+        expect(stuck[1]).toBe(wholeStuck[1])
+        // Where the ring can be gone round all that a state stands for is reachable; else there is no more than that.
+        expect(reduced.represents).toBeGreaterThanOrEqual(whole.states)
+        met.states += Number(reduced.states < whole.states)
+        for (const violation of reduced.violations) {
+          met[violation.kind]++
+          const states = walk(of, violation.steps)
+          expect(stateToJson(of.layout, states.at(-1)!)).toEqual(violation.state)
+          if (violation.loopFrom !== undefined) expect(states[violation.loopFrom]).toEqual(states.at(-1))
+        }
+      }),
+      { numRuns: 150 },
+    )
+    expect(Math.min(...Object.values(met))).toBeGreaterThan(0)
   })
 })
 
