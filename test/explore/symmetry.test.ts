@@ -113,6 +113,14 @@ const schemas: Readonly<Record<string, { readonly state: Fields; readonly symmet
     state: { of: t.array(other, t.maybe(head)), table: t.array(head, t.array(other, t.flag)), it: t.maybe(other) },
     symmetry: { ids: ['head', 'other'] },
   },
+  'ids that are related, beside others that are not': {
+    state: { next: t.array(head, t.maybe(head)), some: t.set(other), it: t.maybe(other) },
+    symmetry: { ids: ['head', 'other'] },
+  },
+  'indexes that belong to ids': {
+    state: { at: t.array(head, index), ring: t.array(slot, t.below(3)) },
+    symmetry: { ids: ['head'], rotate: ['index'] },
+  },
   'indexes with one that is always there': {
     state: { low: index, ring: t.array(slot, t.below(3)), last: t.maybe(slot), wanted: t.set(slot) },
     symmetry: { rotate: ['index'] },
