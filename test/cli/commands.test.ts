@@ -33,7 +33,8 @@ describe('explore', () => {
     expect(value).toMatchObject({
       machine: 'queue',
       scope: { size: 2 },
-      states: 25,
+      states: 15,
+      represents: 25,
       result: 'holds',
       violations: [],
       goals: { everyChainOutstanding: 3, aReturnedChain: 3 },
