@@ -5,9 +5,13 @@
 import { machine, scoped, t } from '../../../dist/src/kernel/language/index.js'
 
 const clause = { id: 'GRID-1' }
-const isAt = (s, place) => place?.every((value, i) => s.at.at(i) === value) === true
+/** `null` in a place is anywhere. */
+const isAt = (s, place) => place?.every((value, i) => value === null || s.at.at(i) === value) === true
+/** `of` each place, under a name of its own. */
+const named = (prefix, places, of) =>
+  Object.fromEntries(places.map((place) => [`${prefix}${place.join('-')}`, of(place)]))
 
-export const grid = ({ tokens, length, broken, jumped, goal, stuck, throwing }) => {
+export const grid = ({ tokens, length, broken = [], jumped, goals = [], stuck, throwing }) => {
   const advance = (i) => [
     `device.advance${i}`,
     {
@@ -23,9 +27,9 @@ export const grid = ({ tokens, length, broken, jumped, goal, stuck, throwing }) 
       source: 'GRID',
       state: { at: t.array(tokens, t.below(length)) },
       actions: Object.fromEntries(Array.from({ length: tokens }, (_, i) => advance(i))),
-      invariants: { notThere: { clause, holds: (s) => !isAt(s, broken) } },
+      invariants: named('not', broken, (place) => ({ clause, holds: (s) => !isAt(s, place) })),
       steps: { notFrom: { clause, holds: (before) => !isAt(before, jumped) } },
-      goals: { there: (s) => isAt(s, goal) },
+      goals: named('at', goals, (place) => (s) => isAt(s, place)),
       owes: { 'device.advance0': { clause, when: (s) => isAt(s, stuck) } },
       final: (s) => s.at.at(0) === length - 1,
     })

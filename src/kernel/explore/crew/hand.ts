@@ -47,13 +47,15 @@ export class Hand {
 
   /** Works until nothing is left, or there may be no room, or somebody says stop. */
   work(): void {
-    const { cells, expander, canoniser, rows, pause } = this.options
+    const { cells, lanes, expander, canoniser, rows, pause } = this.options
     const [end, limit, mask] = [cells[CELLS.end]!, cells[CELLS.limit]!, cells[CELLS.mask]!]
     this.from = 0
     this.to = 0
     while (Atomics.load(cells, CELLS.stop) === 0 && Atomics.load(cells, CELLS.numbers) + this.slack <= limit) {
       const wanted = Math.floor((ROWS_WANTED * this.expanded) / this.filled)
-      const take = Math.max(TAKE_MIN, Math.min(TAKE_MAX, wanted))
+      // Less towards the end of a level, so that all come to it at the same time.
+      const share = Math.floor((end - Atomics.load(cells, CELLS.next)) / (2 * lanes))
+      const take = Math.max(TAKE_MIN, Math.min(TAKE_MAX, wanted, share))
       const first = Atomics.add(cells, CELLS.next, take)
       if (first >= end) return
       const last = Math.min(first + take, end)
