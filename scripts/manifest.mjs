@@ -1,29 +1,49 @@
-// Explores every entry of spec/manifest.json again and writes what it found: run it when a machine has changed on purpose.
-// Entries marked "long" are left as they are unless --long is given. Needs `npm run build` first.
+// Explores the entries of spec/manifest.json again. Needs `npm run build` first.
+//   node scripts/manifest.mjs            writes what was found: for when a machine has changed on purpose
+//   node scripts/manifest.mjs --check    writes nothing, and fails where something else was found
+//   node scripts/manifest.mjs --print    writes nothing, and prints what was found as JSON
+// Entries marked "long" are left as they are unless --long is given; --upto 100000 leaves out those with more states.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { machines } from '../dist/spec/index.js'
 import { explore } from '../dist/src/kernel/explore/index.js'
 
+const { check, print, long, upto } = parseArgs({
+  options: {
+    check: { type: 'boolean' },
+    print: { type: 'boolean' },
+    long: { type: 'boolean' },
+    upto: { type: 'string', default: 'Infinity' },
+  },
+}).values
+
 const file = new URL('../spec/manifest.json', import.meta.url)
 const manifest = JSON.parse(readFileSync(file, 'utf8'))
-for (const entry of manifest.entries) {
-  if (entry.long && !process.argv.includes('--long')) continue
+const wanted = manifest.entries.filter((entry) => (long || !entry.long) && (entry.states ?? 0) <= Number(upto))
+
+/** The entry as it is today. */
+const exploredAgain = (entry) => {
   const machine = machines.find((each) => each.name === entry.machine)?.at(entry.scope, entry.bounds ?? {})
   if (machine === undefined) throw new Error(`spec/manifest.json: no machine is called ${entry.machine}`)
-  const found = explore(machine, { hostile: entry.hostile ?? [], maxStates: 60_000_000 })
-  const unreached = Object.entries(found.goals)
-    .filter(([, depth]) => depth === null)
-    .map(([name]) => name)
-  Object.assign(entry, {
-    states: found.states,
-    transitions: found.transitions,
-    depth: found.depth,
-    result: found.result,
-    stuck: found.stuck.count,
-    unreached,
+  const { states, transitions, depth, result, stuck, goals, seconds } = explore(machine, {
+    hostile: entry.hostile ?? [],
+    maxStates: 60_000_000,
   })
-  console.log(entry.machine, entry.scope, found.states, found.result, `${found.seconds.toFixed(1)} s`)
+  if (!print) console.log(entry.machine, entry.scope, states, result, `${seconds.toFixed(1)} s`)
+  const unreached = Object.keys(goals).filter((name) => goals[name] === null)
+  return { ...entry, states, transitions, depth, result, stuck: stuck.count, unreached }
 }
-const text = `${JSON.stringify(manifest, null, 2)}\n`
-writeFileSync(`${file.pathname}.new`, text)
-renameSync(`${file.pathname}.new`, file)
+
+const found = new Map(wanted.map((entry) => [entry, exploredAgain(entry)]))
+if (print) process.stdout.write(JSON.stringify({ entries: [...found.values()] }))
+else if (check) {
+  for (const [entry, now] of found)
+    if (!isDeepStrictEqual(entry, now)) {
+      console.error(`expected ${JSON.stringify(entry)}\nfound    ${JSON.stringify(now)}`)
+      process.exitCode = 1
+    }
+} else {
+  const entries = manifest.entries.map((entry) => found.get(entry) ?? entry)
+  writeFileSync(`${file.pathname}.new`, `${JSON.stringify({ ...manifest, entries }, null, 2)}\n`)
+  renameSync(`${file.pathname}.new`, file)
+}

@@ -1,27 +1,15 @@
 /** Campaigns on the toy of the fixtures, in workers. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll } from 'vitest'
 import { runCampaign } from '../../src/campaign/main-side.ts'
 import type { CampaignEvent, CampaignOptions, CampaignResult, MachineResult } from '../../src/campaign/types.ts'
+import { temporaryFolder } from '../afterwards.ts'
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/campaign/${name}.mjs`, import.meta.url))
 export const toyModels = fixture('toy-models')
 export const toyAddress = (name: string): string => `module:${fixture(name)}`
 
-const folders: string[] = []
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
-
 /** Gone after the tests of the file. */
-export const freshFolder = (): string => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'iospec-test-campaign-'))
-  folders.push(folder)
-  return folder
-}
+export const freshFolder = (): string => temporaryFolder('test-campaign')
 
 export interface Toy {
   readonly result: CampaignResult

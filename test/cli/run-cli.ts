@@ -1,26 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
-import { afterAll } from 'vitest'
 import type { Context } from '../../src/cli/command.ts'
 import { runProgram } from '../../src/cli/program.ts'
 import { styleOf } from '../../src/report/style.ts'
+import { temporaryFolder } from '../afterwards.ts'
 
 export const root = path.resolve(import.meta.dirname, '../..')
 const main = path.join(root, 'dist/src/cli/main.js')
 if (!existsSync(main)) throw new Error(`${main} is missing: npm run build`)
 
-const folders: string[] = []
 /** A folder that is gone after the tests of the file. */
-export const temporary = (): string => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'iospec-cli-'))
-  folders.push(folder)
-  return folder
-}
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
+export const temporary = (): string => temporaryFolder('cli')
 
 export interface Ran {
   readonly code: number | null

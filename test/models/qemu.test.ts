@@ -12,7 +12,7 @@ import { openTarget } from '../targets-qemu/open-target.ts'
 import { qemuMissing } from '../targets-qemu/require-qemu.ts'
 import { campaign } from './campaign.ts'
 
-const RUNS = 60
+const RUNS = 40
 
 const known = (target: Target, model: Model): string[] =>
   new KnownDeviations(shippedDeviations(), target.describe(), '2026-01-01')

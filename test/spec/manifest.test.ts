@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { machines } from '../../spec/index.ts'
-import { explore } from '../../src/kernel/explore/index.ts'
 import type { Actor } from '../../src/kernel/language/index.ts'
 
 interface Entry {
@@ -26,20 +28,26 @@ const nameOf = ({ machine, scope, bounds, hostile }: Entry): string =>
     ' ',
   )
 
+/** What has more states is left to `npm run manifest -- --check`. */
+const STATES_MAX = 100_000
+/** The script's own exploration: what is compiled is twice as fast as what the test runner loads. */
+const exploreAgain = async (): Promise<readonly Entry[]> => {
+  const script = fileURLToPath(new URL('../../scripts/manifest.mjs', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [script, '--print', '--upto', `${STATES_MAX}`], {
+    maxBuffer: 2 ** 24,
+  })
+  return (JSON.parse(stdout) as { entries: readonly Entry[] }).entries
+}
+
 describe('spec/manifest.json', () => {
-  for (const entry of entries.filter((each) => !each.long))
-    it(`says what exploring ${nameOf(entry)} finds`, { timeout: 120_000 }, () => {
-      const machine = machines.find((each) => each.name === entry.machine)!.at(entry.scope, entry.bounds ?? {})
-      const { states, transitions, depth, result, stuck, goals } = explore(machine, { hostile: entry.hostile ?? [] })
-      const unreached = Object.entries(goals).flatMap(([name, reached]) => (reached === null ? [name] : []))
-      expect({ states, transitions, depth, result, stuck: stuck.count, unreached }).toEqual({
-        states: entry.states,
-        transitions: entry.transitions,
-        depth: entry.depth,
-        result: entry.result,
-        stuck: entry.stuck,
-        unreached: entry.unreached,
-      })
+  let found: readonly Entry[]
+  beforeAll(async () => {
+    found = await exploreAgain()
+  }, 120_000)
+
+  for (const [i, entry] of entries.filter(({ long, states }) => !long && states! <= STATES_MAX).entries())
+    it(`says what exploring ${nameOf(entry)} finds`, () => {
+      expect(found[i]).toEqual(entry)
     })
 
   it('has every machine, so that none goes unexplored', () => {

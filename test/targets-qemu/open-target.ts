@@ -1,15 +1,9 @@
 /** Opens targets for these tests and closes whatever a test leaves open. */
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { afterAll, afterEach } from 'vitest'
 import type { OpenOptions, Target } from '../../src/contract/index.ts'
 import { qemuDoor } from '../../src/targets/qemu/index.ts'
-
-const directory = mkdtempSync(join(tmpdir(), 'iospec-test-qemu-'))
-const opened: { target: Target; pid: number }[] = []
+import { closeAfterwards, temporaryFolder } from '../afterwards.ts'
 
 /** A QEMU that lives longer is killed: a test that waits for it blocks its thread, and no test timeout can end that. */
 const LIFE_MS = 30_000
@@ -25,22 +19,10 @@ const watchdog = new Worker(
 )
 watchdog.unref()
 
-afterEach(() => {
-  for (const { target, pid } of opened.splice(0)) {
-    target.close()
-    watchdog.postMessage({ pid, watch: false })
-  }
-})
-
-afterAll(async () => {
-  await watchdog.terminate()
-  rmSync(directory, { recursive: true, force: true })
-})
-
 export async function openTarget(rest: string, options: Partial<OpenOptions> = {}): Promise<Target> {
   let pid = 0
   const target = await qemuDoor.open(rest, {
-    directory,
+    directory: temporaryFolder('test-qemu'),
     timeoutMs: 10_000,
     ...options,
     onProcessGroup: (group) => {
@@ -49,7 +31,10 @@ export async function openTarget(rest: string, options: Partial<OpenOptions> = {
     },
   })
   watchdog.postMessage({ pid, watch: true })
-  opened.push({ target, pid })
+  closeAfterwards(() => {
+    target.close()
+    watchdog.postMessage({ pid, watch: false })
+  })
   return target
 }
 

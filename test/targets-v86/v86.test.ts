@@ -137,12 +137,14 @@ describe('opening', () => {
   })
 
   it('leaves nothing behind that keeps the process alive', async () => {
-    const held = () => process.getActiveResourcesInfo().sort()
-    const before = held()
+    const before = process.getActiveResourcesInfo()
     const target = await v86Door.open('', options)
     target.close()
     await new Promise((turn) => setImmediate(turn))
-    expect(held()).toEqual(before)
+    const after = process.getActiveResourcesInfo()
+    // What others hold in this process may go meanwhile.
+    for (const each of before) if (after.includes(each)) after.splice(after.indexOf(each), 1)
+    expect(after).toEqual([])
   })
 })
 

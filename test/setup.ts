@@ -1,0 +1,4 @@
+/** Runs before each test file. */
+import { cleanUpAfterwards } from './afterwards.ts'
+
+cleanUpAfterwards()
