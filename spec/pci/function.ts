@@ -32,7 +32,6 @@ export const pciFunction = scoped(
           'driver.setCommand',
           'driver.setPower',
           'driver.provoke',
-          'driver.submit',
           'driver.enableMessages',
           'driver.disableMessages',
           'driver.resetFunction',

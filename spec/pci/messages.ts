@@ -49,6 +49,9 @@ const doubt = (s: Messages, isDoubtful: (entry: Entry, index: number) => boolean
     if (isDoubtful(entry, v)) entry.due = 'unsure'
   }
 }
+/** A device that could not reach its queue may give up at any time, and tell of that on the vector of the event. */
+const mayGiveUp = (s: { readonly stalled: boolean; readonly mapped: number | undefined }, vector: number): boolean =>
+  s.stalled && vector === s.mapped
 const onItsWay = (entry: Entry): boolean => entry.due === 'event' || entry.due === 'release'
 const awaited = (entry: Entry): boolean => onItsWay(entry) || entry.due === 'held'
 
@@ -143,7 +146,7 @@ export const messages = (vectors: number) => {
         when: (s) => s.hasMessages && isReachable(s),
         effect(s, { vector }) {
           // Nobody says whether what is pending on the old vector outlives the mapping.
-          doubt(s, (entry, v) => v === s.mapped && awaited(entry))
+          doubt(s, (entry, v) => mayGiveUp(s, v) || (v === s.mapped && awaited(entry)))
           s.mapped = vector
           s.beyond = false
         },
@@ -155,7 +158,7 @@ export const messages = (vectors: number) => {
         when: (s) => s.hasMessages && isReachable(s),
         requires: { insideTheTable: { clause: clause('VIO-PCI-29'), holds: () => false } },
         effect(s) {
-          doubt(s, (entry, v) => v === s.mapped && awaited(entry))
+          doubt(s, (entry, v) => mayGiveUp(s, v) || (v === s.mapped && awaited(entry)))
           s.mapped = undefined
           s.beyond = true
         },
@@ -195,12 +198,6 @@ export const messages = (vectors: number) => {
           else entry.due = entry.masked || s.functionMask ? 'held' : 'event'
         },
       },
-      'driver.submit': {
-        // A device that cannot reach its queue may give up, and tell of that on the vector of the event.
-        effect(s) {
-          if (s.enabled && s.mapped !== undefined && !canSend(s)) s.entries.at(s.mapped).due = 'unsure'
-        },
-      },
       'device.message': {
         does: 'Sends the message of an entry; `stray` is one of an entry that no event is mapped to, or of none.',
         args: { vector, edition, stray: t.flag },
@@ -238,6 +235,7 @@ export const messages = (vectors: number) => {
           },
           onceForAllThatWasHeld: {
             clause: clause('MSI-03'),
+            given: (s, { vector }) => !mayGiveUp(s, vector),
             holds: (s, { vector }) => s.entries.at(vector).due !== 'released',
           },
         },
@@ -263,12 +261,12 @@ export const messages = (vectors: number) => {
           },
           clearedWhenSent: {
             clause: clause('MSI-03'),
-            given: (s, { vector }) => s.entries.at(vector).due === 'released',
+            given: (s, { vector }) => s.entries.at(vector).due === 'released' && !mayGiveUp(s, vector),
             holds: (_s, { bit }) => !bit,
           },
           onlyWhatIsHeldBack: {
             clause: clause('PCI-MSIX-12'),
-            given: (s, { vector }) => s.entries.at(vector).due === 'nothing',
+            given: (s, { vector }) => s.entries.at(vector).due === 'nothing' && !mayGiveUp(s, vector),
             holds: (_s, { bit }) => !bit,
           },
         },
