@@ -62,9 +62,6 @@ export interface PlayJob {
   readonly timeoutMs?: number
 }
 
-/** What tells one kind of failure from another. */
-export type FailureKey = Failing
-
 export interface Failure extends Failing {
   readonly item: RunItem
   /** Runs before it on the same target, the last one last. */

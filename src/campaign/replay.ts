@@ -6,11 +6,11 @@ import type { Verdict } from '../kernel/judge/verdict.ts'
 import type { Machine, ScopedMachine } from '../kernel/language/machine.ts'
 import { type Plan, type PlanStepJson, planFromJson } from '../kernel/play/plan.ts'
 import type { RunResult } from '../kernel/play/run.ts'
+import type { Failing } from '../kernel/shrink/index.ts'
 import type { Counterexample, TraceStepJson } from './counterexample.ts'
 import { traceToJson } from './describe-failure.ts'
 import { UsageError } from './exit.ts'
 import { fails, failuresOf } from './failures.ts'
-import type { FailureKey } from './jobs.ts'
 
 export interface ReplayResult {
   /** The same law was broken again. */
@@ -31,7 +31,7 @@ export interface ReplayResult {
 }
 
 /** The key of the failure that a file is about. */
-const keyOf = ({ verdict, finding: { law, clause } }: Counterexample): FailureKey => ({
+const keyOf = ({ verdict, finding: { law, clause } }: Counterexample): Failing => ({
   verdict,
   law,
   clause: clause.id,

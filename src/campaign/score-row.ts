@@ -4,6 +4,7 @@ import { runSeed } from '../kernel/play/random.ts'
 import { canonicalForm, type Failing, lengthOf, type Minimality } from '../kernel/shrink/index.ts'
 import type { Fault } from '../reference/faults/index.ts'
 import { type Ground, linesOf } from './hunt.ts'
+import { isRare } from './station.ts'
 
 /** How a fault is scored. */
 export interface RowOptions {
@@ -60,9 +61,6 @@ export interface FaultScore {
   readonly example: ScoreExample | undefined
 }
 
-/** One run in so many draws the costly actions, as campaigns do. */
-const RARE_EVERY = 100
-const RARE_AT = 11
 /** Shrinking a run with a costly action gets that part of the executions, and no walk. */
 const COSTLY = 20
 
@@ -121,7 +119,7 @@ export class Row {
     for (let run = 0; run < this.options.runs; run++)
       for (const ground of this.grounds) {
         if (this.interrupted()) return undefined
-        const plan = ground.drawer.draw(runSeed(seed, ground.machine.name, run), run % RARE_EVERY === RARE_AT)
+        const plan = ground.drawer.draw(runSeed(seed, ground.machine.name, run), isRare(run))
         const failing = ground.try(plan)
         if (failing?.hardening === false) return this.examine(ground, plan, failing, (hardening?.run ?? run) + 1)
         if (failing !== undefined) hardening ??= { ground, plan, failing, run }

@@ -12,6 +12,7 @@ import type { LawInfo, Prepared, RunItem } from './jobs.ts'
 /** One run in a hundred draws the costly actions as well, such as a lap of a ring. */
 const RARE_EVERY = 100
 const RARE_AT = 11
+export const isRare = (run: number): boolean => run % RARE_EVERY === RARE_AT
 
 export interface DrawingOptions {
   readonly seed: number
@@ -57,7 +58,7 @@ export class Station {
 
   planOf({ run, plan, toward }: RunItem): Plan {
     if (plan !== undefined) return planFromJson(this.machine, plan)
-    return this.drawer!.draw(runSeed(this.options.seed, this.machine.name, run), run % RARE_EVERY === RARE_AT, toward)
+    return this.drawer!.draw(runSeed(this.options.seed, this.machine.name, run), isRare(run), toward)
   }
 }
 

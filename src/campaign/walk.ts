@@ -9,8 +9,8 @@ import type { Machine } from '../kernel/language/machine.ts'
 import type { Plan, PlanStep } from '../kernel/play/plan.ts'
 import { possibleIn } from '../kernel/play/possible.ts'
 import type { RunResult } from '../kernel/play/run.ts'
+import type { Failing } from '../kernel/shrink/index.ts'
 import { failuresOf } from './failures.ts'
-import type { FailureKey } from './jobs.ts'
 
 export interface WalkOptions {
   readonly machine: Machine
@@ -41,7 +41,7 @@ export interface WalkProgress {
 }
 
 /** A law that a plan breaks: among the shortest plans that do, the first in the order of the letters. */
-export interface WalkFailure extends FailureKey {
+export interface WalkFailure extends Failing {
   readonly plan: Plan
   readonly result: RunResult
 }
