@@ -50,6 +50,14 @@ describe('several threads', () => {
     expect((failure as Error).message).toContain('device.advance0, when: TypeError: boom\n  in state {"at":[6,7,6,6]}')
   })
 
+  it('are done without when they die', async () => {
+    // Of so many places some helper comes to one.
+    const origin = gridOf({ deadly: places })
+    const crew = { origin, threads: 3, levelWorth: 8, patient: true, silenceMs: 100 }
+    const together = await exploreWithWorkers(crew)
+    expect(together).toMatchObject({ states: 38_416, transitions: 142_688, result: 'holds' })
+  })
+
   it('are cut short by the same bounds', async () => {
     for (const bound of [{ maxStates: 27_777 }, { maxStates: 38_416 }, { memoryBytes: 600_000 }]) {
       const { alone, together } = await both(gridOf({}), bound)

@@ -19,6 +19,8 @@ const LEVEL_WORTH = 2 ** 15
 const WAIT_MS = 1000
 /** Helpers that are waited for make their machine within this time. */
 const READY_MS = 30_000
+/** Helpers that finish no batch for so long are given up: a thread that died says nothing. */
+const SILENCE_MS = 30_000
 
 /** Threads are started from compiled code, also where this is not. */
 const HELPER = import.meta.url.endsWith('.ts') ? '../../../../dist/src/kernel/explore/crew/helper.js' : './helper.js'
@@ -31,6 +33,8 @@ export interface CrewOptions {
   readonly levelWorth?: number
   /** Helpers are waited for; for tests. */
   readonly patient?: boolean
+  /** How long helpers may finish nothing; for tests. Default: half a minute. */
+  readonly silenceMs?: number
 }
 
 /** The one who gives orders. */
@@ -141,14 +145,15 @@ export class Crew {
     for (const [cell, value] of Object.entries(order)) Atomics.store(cells, CELLS[cell as keyof typeof order], value)
     Atomics.add(cells, CELLS.order, 1)
     Atomics.notify(cells, CELLS.order)
+    let failed: unknown
     try {
       this.hand.work()
     } catch (error) {
       Atomics.store(cells, CELLS.stop, 1)
-      throw new CrewFailed(String(error))
-    } finally {
-      this.awaitBusy()
+      failed = error
     }
+    this.awaitBusy()
+    if (failed !== undefined) throw new CrewFailed(String(failed))
     visited.settle(
       [[this.hand.from, this.hand.to], ...helpers.map(({ rest }) => [rest[0]!, rest[1]!] as const)],
       cells[CELLS.numbers]!,
@@ -159,9 +164,18 @@ export class Crew {
 
   private awaitBusy(): void {
     const { cells, captain } = this
-    for (let busy = Atomics.load(cells, CELLS.busy); busy > 0; busy = Atomics.load(cells, CELLS.busy))
-      if (Atomics.wait(cells, CELLS.busy, busy, WAIT_MS) === 'timed-out' && captain.interrupted())
-        Atomics.store(cells, CELLS.stop, 1)
+    const silenceMs = this.options.silenceMs ?? SILENCE_MS
+    let heardAt = performance.now()
+    let batches = Atomics.load(cells, CELLS.batches)
+    for (let busy = Atomics.load(cells, CELLS.busy); busy > 0; busy = Atomics.load(cells, CELLS.busy)) {
+      if (Atomics.wait(cells, CELLS.busy, busy, Math.min(WAIT_MS, silenceMs)) !== 'timed-out') continue
+      if (captain.interrupted()) Atomics.store(cells, CELLS.stop, 1)
+      const now = Atomics.load(cells, CELLS.batches)
+      if (now !== batches) {
+        batches = now
+        heardAt = performance.now()
+      } else if (performance.now() - heardAt >= silenceMs) throw new CrewFailed(`${busy} threads fell silent`)
+    }
   }
 
   private listen(): void {

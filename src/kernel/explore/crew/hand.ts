@@ -67,6 +67,7 @@ export class Hand {
         this.filled += count
       }
       this.expanded += last - first
+      Atomics.add(cells, CELLS.batches, 1)
       pause?.()
     }
   }

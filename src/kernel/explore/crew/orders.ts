@@ -39,6 +39,8 @@ export const CELLS = {
   mask: 8,
   /** Things heard that helpers put into their ports. */
   told: 9,
+  /** Batches that were worked off: a sign of life. */
+  batches: 10,
 } as const
 
 export interface HelperData {
