@@ -14,7 +14,7 @@ const adapter = path.resolve(import.meta.dirname, '../fixtures/adapters/adapter.
 const broken = (results: readonly CheckResult[]) => results.filter(({ verdict }) => verdict === 'broken')
 
 const command = (misbehaviour: string) => `'${process.execPath}' ${adapter} ${misbehaviour}`
-const options = (timeoutMs = 5000) => ({ directory, timeoutMs })
+const options = (timeoutMs = 10_000) => ({ directory, timeoutMs })
 
 const overStdio = (misbehaviour: string): Promise<readonly CheckResult[]> =>
   checkTarget(
@@ -31,7 +31,7 @@ test('an honest adapter has nothing broken', async () => {
 
 test.each([
   ['dies-on-malformed', /^wire: a malformed line is refused, and the adapter goes on: .*ended with exit status 3$/],
-  ['silent-on-malformed', /^wire: a malformed line .*did not answer within 400 ms$/],
+  ['silent-on-malformed', /^wire: a malformed line .*did not answer within 2000 ms$/],
   [
     'accepts-anything',
     /^wire: an unknown request is unsupported: expected `\{"id":23,"unsupported":true\}`, found the line/,
@@ -41,7 +41,8 @@ test.each([
   ['ignores-bye', /^wire: bye ends it: expected the adapter to end after `bye`, found it still running$/],
   ['unclean-end', /^wire: bye ends it: expected exit status 0 after `bye`, found that it ended with exit status 5$/],
 ])('%s is found on the wire', async (misbehaviour, line) => {
-  const wire = () => openStdioWire(command(misbehaviour), options(400))
+  // Long enough for any answer on a busy machine, where one is expected; not so long where none comes.
+  const wire = () => openStdioWire(command(misbehaviour), options(misbehaviour.startsWith('silent') ? 2000 : 10_000))
   const results = await checkWire(wire, (error) => (error as Error).message)
   const found = broken(results).map(({ name, detail }) => `${name}: ${detail}`)
   expect(

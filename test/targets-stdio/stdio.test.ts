@@ -6,6 +6,9 @@ import { type OpenOptions, type Target, TargetError } from '../../src/contract/t
 import { stdioDoor } from '../../src/targets/stdio/index.ts'
 
 const adapter = path.resolve(import.meta.dirname, '../fixtures/adapters/adapter.mjs')
+/** Enough for an answer of a busy machine, and for one that never comes (which takes a start of Node, too). */
+const ENOUGH_MS = 10_000
+const SILENT_MS = 2000
 const at = { space: 'mmio', address: 0x1000_0000 } as const
 
 let directory = ''
@@ -18,13 +21,13 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-const options = (timeoutMs = 5000): OpenOptions => ({
+const options = (timeoutMs = ENOUGH_MS): OpenOptions => ({
   directory,
   timeoutMs,
   heartbeat: () => beats++,
   onProcessGroup: (pid) => groups.push(pid),
 })
-const open = (misbehaviour = '', timeoutMs = 5000): Promise<Target> =>
+const open = (misbehaviour = '', timeoutMs = ENOUGH_MS): Promise<Target> =>
   stdioDoor.open(`'${process.execPath}' ${adapter} ${misbehaviour}`, options(timeoutMs))
 
 /** The error of a body that must fail with one. */
@@ -49,7 +52,7 @@ function groupIsAlive(group: number): boolean {
 }
 
 async function expectNothingLeft(files = 0): Promise<void> {
-  for (let i = 0; i < 200 && groups.some(groupIsAlive); i++) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let i = 0; i < 1000 && groups.some(groupIsAlive); i++) await new Promise((resolve) => setTimeout(resolve, 10))
   expect(groups.filter(groupIsAlive)).toEqual([])
   expect(readdirSync(directory).length).toBe(files)
 }
@@ -90,10 +93,10 @@ test.each([
     /`hello`: field `memmory`: expected no such field \(did you mean `memory`\?\), found \[/,
   ],
   ['old-protocol', 'protocol', /expected protocol version 1, found 7/],
-  ['no-handshake', 'start', /did not answer within 400 ms, before it answered `hello`/],
+  ['no-handshake', 'start', /did not answer within 2000 ms, before it answered `hello`/],
   ['exit-at-start', 'start', /ended with exit status 127, before it answered `hello`/],
 ])('%s: the target does not open', async (misbehaviour, reason, message) => {
-  const error = await trouble(() => open(misbehaviour, misbehaviour === 'no-handshake' ? 400 : 5000))
+  const error = await trouble(() => open(misbehaviour, misbehaviour === 'no-handshake' ? SILENT_MS : ENOUGH_MS))
   expect(error.message).toMatch(message)
   expect(error.reason).toBe(reason)
   if (misbehaviour === 'exit-at-start') expect(error.lastWords).toContain('cannot open shared object')
@@ -110,12 +113,12 @@ test.each([
   ['truncated-json', 'protocol', /expected a JSON object as the reply to `read mmio 0x10000000`/],
   ['wrong-type', 'protocol', /field `value`: expected a value such as "0x1f", below 2\^64, found 7/],
   ['too-wide', 'protocol', /expected at most 4 bytes from `read mmio 0x10000000`, found 0x1ffffffff/],
-  ['silent-read', 'hang', /did not answer within 400 ms/],
+  ['silent-read', 'hang', /did not answer within 2000 ms/],
   ['exit-in-the-middle', 'dead', /ended with exit status 7, in the middle of a line/],
   ['killed', 'dead', /ended by (SIGSEGV|signal 11)/],
   ['closes-stdout', 'dead', /closed its standard output and still runs/],
 ])('%s: the call fails, so does every later one, and nothing is left', async (misbehaviour, reason, message) => {
-  const target = await open(misbehaviour, misbehaviour === 'silent-read' ? 400 : 5000)
+  const target = await open(misbehaviour, misbehaviour === 'silent-read' ? SILENT_MS : ENOUGH_MS)
   const error = await trouble(() => target.read(at, 4))
   expect(error.message).toMatch(message)
   expect(error.reason).toBe(reason)
