@@ -65,6 +65,7 @@ export class Ground {
     const seeded = fault as Fault
     const honest = {
       ...(seeded.transport === undefined ? {} : { transport: seeded.transport }),
+      ...(seeded.board === undefined ? {} : { board: seeded.board }),
       ...seeded.needs,
       ...plain,
     }

@@ -5,6 +5,7 @@
 
 import { checkWire, type OpenRaw } from './check-wire.ts'
 import { decode, preview } from './explain.ts'
+import { placeOf } from './place.ts'
 import {
   type Description,
   type DeviceDescription,
@@ -93,12 +94,13 @@ function soundDescription(target: Target): Finding {
     d.devices.map((device) => device.id),
     'device ids',
   )
-  unique(d.devices.map(place), 'device places')
+  // CPUs may have their interrupt controllers at one address.
+  unique(d.devices.filter(({ transport }) => transport.kind !== 'chip').map(placeOf), 'device places')
   for (const { id, transport } of d.devices)
     if (transport.kind === 'mmio')
       expectThat(!inMemory(d, transport.base, 1), `device ${id} outside memory`, `0x${transport.base.toString(16)}`)
   unique(d.can.resets, 'kinds of reset')
-  const devices = d.devices.map((device) => `${device.kind} at ${place(device)}`).join(', ') || 'no device'
+  const devices = d.devices.map((device) => `${device.kind} at ${placeOf(device)}`).join(', ') || 'no device'
   return `${d.name} ${d.version}: ${devices}; ${d.can.synchronous ? 'synchronous' : 'asynchronous'}`
 }
 
@@ -245,8 +247,16 @@ function observe(target: Target): string[] {
 function registers({ transport }: DeviceDescription): Location[] {
   const at = (space: Space, base: number, count: number) =>
     Array.from({ length: count }, (_, i) => ({ space, address: base + 4 * i }))
-  if (transport.kind === 'mmio') return at('mmio', transport.base, 64)
-  return at('config', configBase(transport.bus, transport.device, transport.function), 16)
+  switch (transport.kind) {
+    case 'mmio':
+      return at('mmio', transport.base, 64)
+    case 'pci':
+      return at('config', configBase(transport.bus, transport.device, transport.function), 16)
+    // Reads of an interrupt controller acknowledge, and those of an ISA device clear.
+    case 'port':
+    case 'chip':
+      return []
+  }
 }
 
 const configBase = (bus: number, device: number, fn: number): number => bus * 0x10_0000 + device * 0x8000 + fn * 0x1000
@@ -259,11 +269,6 @@ function unclaimed({ devices, memory }: Description): Location | undefined {
   if (ends.length === 0) return undefined
   const top = Math.max(...ends, ...memory.map((range) => range.end))
   return { space: 'mmio', address: Math.ceil(top / 0x10_0000) * 0x10_0000 }
-}
-
-function place({ transport }: DeviceDescription): string {
-  if (transport.kind === 'mmio') return `mmio 0x${transport.base.toString(16)}`
-  return `pci ${transport.bus.toString(16)}:${transport.device.toString(16)}.${transport.function}`
 }
 
 const inMemory = (d: Description, gpa: number, bytes: number): boolean =>

@@ -53,6 +53,10 @@ export interface DeviceDescription {
   readonly transport:
     | { readonly kind: 'pci'; readonly bus: number; readonly device: number; readonly function: number }
     | { readonly kind: 'mmio'; readonly base: Gpa; readonly irq?: number }
+    /** At fixed ports, as on the ISA bus; `irq` is the line of the board that it drives. */
+    | { readonly kind: 'port'; readonly base: number; readonly irq?: number }
+    /** An interrupt controller with `inputs` lines; `base` where its registers are not at fixed ports. */
+    | { readonly kind: 'chip'; readonly inputs: number; readonly base?: Gpa }
   /** Facts that the driver cannot read from the device, for example the medium size of a back end. */
   readonly facts?: Readonly<Record<string, string | number | boolean>>
 }
@@ -68,6 +72,8 @@ export interface Observation {
   readonly line: Precision
   /** Refused accesses (outside memory, untranslated), as `fault` events. */
   readonly fault: Precision
+  /** What interrupt controllers send each other and what CPUs take: `interrupt`, `eoi`, `taken`, `wake`, `exit`. Default `none`. */
+  readonly interrupt?: Precision
 }
 
 /** The optional calls that a target answers. */
@@ -84,6 +90,14 @@ export interface Abilities {
   readonly controls: readonly Control['do'][]
   /** `true`: after a call returns nothing more happens by itself, so silence is exact and needs no waiting. */
   readonly synchronous: boolean
+  /** `setLine`. Like those below: left out means no. */
+  readonly lines?: boolean
+  readonly message?: boolean
+  readonly acknowledge?: boolean
+  readonly endOfInterrupt?: boolean
+  readonly execute?: boolean
+  readonly schedule?: boolean
+  readonly advance?: boolean
 }
 
 export type ResetKind = 'system' | 'bus' | 'function' | 'power-state' | 'device'
@@ -129,9 +143,36 @@ export type TargetEvent =
       readonly iova: string
       readonly bytes: number
     }
+  /** An interrupt message as it left an interrupt controller, for the CPUs that `destination` names. */
+  | {
+      readonly kind: 'interrupt'
+      readonly device: string
+      readonly destination: number
+      readonly logical: boolean
+      readonly delivery: Delivery
+      readonly level: boolean
+      readonly vector: number
+    }
+  /** The end of a level interrupt as it left a local APIC for the IOAPICs. */
+  | { readonly kind: 'eoi'; readonly device: string; readonly vector: number }
+  /** A virtual CPU took an interrupt: the handler of `vector` begins. */
+  | { readonly kind: 'taken'; readonly cpu: number; readonly vector: number }
+  /** The hypervisor made a virtual CPU that was blocked runnable. */
+  | { readonly kind: 'wake'; readonly cpu: number }
+  /** The hypervisor forced a virtual CPU that was running out of its guest. */
+  | { readonly kind: 'exit'; readonly cpu: number }
   /** The device hit its own bound on work for one kick. */
   | { readonly kind: 'livelock'; readonly device: string; readonly detail: string }
   | { readonly kind: 'halted'; readonly detail: string }
+
+/** Delivery modes of interrupt messages. */
+export type Delivery = 'fixed' | 'lowest' | 'smi' | 'nmi' | 'init' | 'startup' | 'extint'
+
+/** What a guest can be made to execute, one at a time. */
+export type Instruction = 'sti' | 'cli' | 'hlt' | 'nop'
+
+/** Where the hypervisor has a virtual CPU. */
+export type Schedule = 'running' | 'preempted' | 'blocked'
 
 /** The answer of `settle`. */
 export type Settled = 'quiet' | 'busy' | 'dead'
@@ -139,7 +180,7 @@ export type Settled = 'quiet' | 'busy' | 'dead'
 /**
  * An implementation under test. Optional members are announced in `Description.can`. A request that an adapter cannot
  * fulfil is refused by a `TargetError` with the reason `refused`; any other exception out of a call in which the device
- * works (`read`, `write`, `reset`, `settle`, `step`, `control`, `setLine`, `migrate`) is a crash of the device.
+ * works (all but `describe`, `load`, `store`, `events`, `save`, `restore`, `fingerprint` and `close`) is a crash of the device.
  */
 export interface Target {
   describe(): Description
@@ -157,7 +198,20 @@ export interface Target {
   /** One smallest step of a device; false when it had nothing to do. */
   step?(device: string): boolean
   control?(device: string, control: Control): void
+  /** Drives an input of an interrupt controller. */
   setLine?(chip: string, pin: number, level: boolean): void
+  /** A message-signalled interrupt by a requester, as it arrives at what translates or takes it. */
+  message?(requester: RequesterId, address: number, data: number): void
+  /** An interrupt-acknowledge cycle of a CPU: the vector that it is given; undefined when nothing is requested. */
+  acknowledge?(cpu: number): number | undefined
+  /** The end of a level interrupt, as local APICs broadcast it. */
+  endOfInterrupt?(vector: number): void
+  /** One instruction of a guest. */
+  execute?(cpu: number, instruction: Instruction): void
+  /** The hypervisor moves a virtual CPU onto a host CPU, off it, or lets it block. */
+  schedule?(cpu: number, to: Schedule, host: number): void
+  /** Virtual time goes on by so many nanoseconds. */
+  advance?(ns: number): void
   /** Moves the whole state into a fresh instance and returns that; this one is poisoned afterwards. */
   migrate?(): Target
   save?(): Uint8Array

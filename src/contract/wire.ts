@@ -40,6 +40,8 @@ const u32 = integer(0, 0xffff_ffff)
 const device = text
 const precision = oneOf('exact', 'at-least-once', 'none')
 const access = oneOf('read', 'write')
+const vector = integer(0, 255)
+const delivery = oneOf('fixed', 'lowest', 'smi', 'nmi', 'init', 'startup', 'extint')
 const space = oneOf('port', 'mmio', 'config', 'hypercall')
 const resetKind = oneOf('system', 'bus', 'function', 'power-state', 'device')
 
@@ -65,6 +67,17 @@ export const requests = {
     { order: oneOf('fifo', 'lifo'), index: integer(0), count: integer(0), sectors: integer(0) },
   ),
   setLine: fields({ ...call('setLine'), chip: text, pin: integer(0), level: flag }),
+  message: fields({ ...call('message'), requester: integer(0, 0xffff), address, data: u32 }),
+  acknowledge: fields({ ...call('acknowledge'), cpu: integer(0) }),
+  endOfInterrupt: fields({ ...call('endOfInterrupt'), vector }),
+  execute: fields({ ...call('execute'), cpu: integer(0), instruction: oneOf('sti', 'cli', 'hlt', 'nop') }),
+  schedule: fields({
+    ...call('schedule'),
+    cpu: integer(0),
+    to: oneOf('running', 'preempted', 'blocked'),
+    host: integer(0),
+  }),
+  advance: fields({ ...call('advance'), ns: integer(0) }),
   save: fields(call('save')),
   restore: fields({ ...call('restore'), state: bytes }),
   fingerprint: fields(call('fingerprint')),
@@ -84,6 +97,8 @@ const transport = tagged('kind', {
     function: integer(0, 7),
   }),
   mmio: fields({ kind: oneOf('mmio'), base: address }, { irq: integer(0) }),
+  port: fields({ kind: oneOf('port'), base: integer(0, 0xffff) }, { irq: integer(0) }),
+  chip: fields({ kind: oneOf('chip'), inputs: integer(0) }, { base: address }),
 })
 
 const described = {
@@ -93,16 +108,27 @@ const described = {
   cpus: integer(1),
   memory: listOf(memoryRange, 1),
   devices: listOf(fields({ id: text, kind: text, transport }, { facts: mapOf(either(text, either(finite, flag))) })),
-  observes: fields({ dma: precision, msi: precision, line: precision, fault: precision }),
-  can: fields({
-    step: flag,
-    save: flag,
-    migrate: flag,
-    fingerprint: flag,
-    resets: listOf(resetKind),
-    controls: listOf(oneOf('hold', 'release', 'release-one', 'fail', 'resize')),
-    synchronous: flag,
-  }),
+  observes: fields({ dma: precision, msi: precision, line: precision, fault: precision }, { interrupt: precision }),
+  can: fields(
+    {
+      step: flag,
+      save: flag,
+      migrate: flag,
+      fingerprint: flag,
+      resets: listOf(resetKind),
+      controls: listOf(oneOf('hold', 'release', 'release-one', 'fail', 'resize')),
+      synchronous: flag,
+    },
+    {
+      lines: flag,
+      message: flag,
+      acknowledge: flag,
+      endOfInterrupt: flag,
+      execute: flag,
+      schedule: flag,
+      advance: flag,
+    },
+  ),
 }
 
 /** What a target tells about itself, as in `Description`; addresses are strings. */
@@ -114,6 +140,19 @@ export const event = tagged('kind', {
   line: fields({ kind: oneOf('line'), device, pin: integer(0), level: flag }),
   dma: fields({ kind: oneOf('dma'), device, access, gpa: address, data: bytes }),
   fault: fields({ kind: oneOf('fault'), device, access, iova: text, bytes: integer(0) }),
+  interrupt: fields({
+    kind: oneOf('interrupt'),
+    device,
+    destination: u32,
+    logical: flag,
+    delivery,
+    level: flag,
+    vector,
+  }),
+  eoi: fields({ kind: oneOf('eoi'), device, vector }),
+  taken: fields({ kind: oneOf('taken'), cpu: integer(0), vector }),
+  wake: fields({ kind: oneOf('wake'), cpu: integer(0) }),
+  exit: fields({ kind: oneOf('exit'), cpu: integer(0) }),
   livelock: fields({ kind: oneOf('livelock'), device, detail: text }),
   halted: fields({ kind: oneOf('halted'), detail: text }),
 })
@@ -133,6 +172,12 @@ export const replies = {
   step: fields({ id, worked: flag }),
   control: done,
   setLine: done,
+  message: done,
+  acknowledge: fields({ id }, { vector }),
+  endOfInterrupt: done,
+  execute: done,
+  schedule: done,
+  advance: done,
   save: fields({ id, state: bytes }),
   restore: done,
   fingerprint: fields({ id, fingerprint: text }),

@@ -117,7 +117,7 @@ export const configSpaceModel: Model = {
   },
   scope(target) {
     const device = virtioOf(target)
-    const kind = device?.transport.kind ?? 'pci'
+    const kind = device?.transport.kind === 'mmio' ? 'mmio' : 'pci'
     return { scope: 'played', bounds: { mmio: kind === 'mmio' ? 1 : 0, generations: GENERATIONS[kind] } }
   },
   open: (target, machine, sink) => new ConfigSpaceSession(target, machine, sink),

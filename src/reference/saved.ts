@@ -23,10 +23,22 @@ function canonical(value: unknown): string {
   return `{${members.join(',')}}`
 }
 
-export const writeState = (machine: string, state: SavedPlatform): Uint8Array =>
+/** A board: its memory, and the state of each part in order. */
+export interface SavedBoard {
+  readonly memory: unknown
+  readonly parts: readonly unknown[]
+}
+
+export const writeState = (machine: string, state: SavedPlatform | SavedBoard): Uint8Array =>
   new TextEncoder().encode(canonical({ format: FORMAT, version: VERSION, machine, state }))
 
-export function readState(machine: string, bytes: Uint8Array): SavedPlatform {
+export const readState = (machine: string, bytes: Uint8Array): SavedPlatform =>
+  read(machine, bytes, ['memory', 'device', 'transport']) as unknown as SavedPlatform
+
+export const readBoardState = (machine: string, bytes: Uint8Array): SavedBoard =>
+  read(machine, bytes, ['memory', 'parts']) as unknown as SavedBoard
+
+function read(machine: string, bytes: Uint8Array, members: readonly string[]): Record<string, unknown> {
   const refuse = (what: string): never => {
     throw new TargetError('protocol', `saved state: ${what}`)
   }
@@ -45,9 +57,9 @@ export function readState(machine: string, bytes: Uint8Array): SavedPlatform {
   expect('version', VERSION)
   expect('machine', machine)
   const state = (envelope.state ?? {}) as Record<string, unknown>
-  for (const key of ['memory', 'device', 'transport'])
+  for (const key of members)
     if (typeof state[key] !== 'object' || state[key] === null) refuse(`member 'state.${key}' is missing`)
-  return state as unknown as SavedPlatform
+  return state
 }
 
 /** A hash of plain state and of the memory hash, 128 bits as hexadecimal. */

@@ -3,17 +3,28 @@
 import { hintFor } from '../contract/codec.ts'
 import { type Door, type Target, TargetError } from '../contract/index.ts'
 import { type Fault, faults } from '../reference/faults/index.ts'
-import { defaultOptions, openPlatform, type PlatformOptions } from '../reference/index.ts'
+import {
+  type AnyBoard,
+  boards,
+  defaultOptions,
+  openBoardOf,
+  openPlatform,
+  type PlatformOptions,
+} from '../reference/index.ts'
 
 /** What can be asked of a reference machine. */
 export interface ReferenceOptions extends Partial<Omit<PlatformOptions, 'install' | 'name'>> {
+  /** One of the boards, instead of virtio-blk. */
+  readonly board?: AnyBoard
   /** A seeded fault: the id of a registered one, or one of your own. */
   readonly fault?: string | Fault
 }
 
 /** Opens a reference machine at once. Without options: virtio-blk over PCI. */
-export function openReference({ fault, ...options }: ReferenceOptions = {}): Target {
+export function openReference({ fault, ...rest }: ReferenceOptions = {}): Target {
   const seeded = typeof fault === 'string' ? faultOf(fault) : fault
+  const { board = seeded?.board, ...options } = rest
+  if (board !== undefined) return openBoardWith(board, seeded)
   if (seeded === undefined) return openPlatform(options)
   const only = seeded.transport
   if (only !== undefined && options.transport !== undefined && options.transport !== only)
@@ -30,9 +41,21 @@ export function openReference({ fault, ...options }: ReferenceOptions = {}): Tar
   })
 }
 
+function openBoardWith(board: AnyBoard, fault: Fault | undefined): Target {
+  if (fault === undefined) return openBoardOf(board, `${defaultOptions.name} ${board.name}`)
+  if (fault.board !== board)
+    throw new TargetError(
+      'address',
+      `fault '${fault.id}' is one of reference:${fault.board?.name ?? 'virtio-blk'}, found reference:${board.name}`,
+    )
+  return openBoardOf(board, `${defaultOptions.name} ${board.name}+${fault.id}`, (parts) => fault.install(parts))
+}
+
+const NAMED = ['virtio-blk', 'virtio-blk-mmio', ...boards.map(({ name }) => name)]
+
 export const referenceDoor: Door = {
   scheme: 'reference',
-  summary: `the reference devices: reference:${['virtio-blk', 'virtio-blk-mmio'].join(', reference:')}`,
+  summary: `the reference devices: ${NAMED.map((name) => `reference:${name}`).join(', ')}`,
   open: async (rest) => openReference(parseReference(rest)),
 }
 
@@ -47,13 +70,18 @@ const DEVICES: Readonly<Record<string, ReferenceOptions>> = {
 /** Reads what stands after `reference:`. */
 function parseReference(rest: string): ReferenceOptions {
   const [name = '', query = ''] = rest.split('?', 2)
-  const device = DEVICES[name]
+  const board = boards.find((candidate) => candidate.name === name)
+  const device = board === undefined ? DEVICES[name] : { board }
   if (device === undefined)
     throw new TargetError(
       'address',
-      `reference:${rest}: unknown device '${name}'; ${hintFor(name, Object.keys(DEVICES))}`,
+      `reference:${rest}: unknown device '${name}'; ${hintFor(name, [...Object.keys(DEVICES), ...boards.map((each) => each.name)])}`,
     )
-  return { ...device, ...parseOptions([...new URLSearchParams(query)]) }
+  const options = parseOptions([...new URLSearchParams(query)])
+  const other = Object.keys(options).find((key) => key !== 'fault')
+  if (board !== undefined && other !== undefined)
+    throw new TargetError('address', `reference:${rest}: expected no option but fault, found '${other}'`)
+  return { ...device, ...options }
 }
 
 type Parser = (key: string, text: string) => ReferenceOptions

@@ -8,7 +8,22 @@ import { type Target, TargetError, type TargetTrouble } from '../contract/target
 type Call = keyof Target
 
 /** Calls in which the device works: an exception out of them is its end. The others an adapter answers by itself. */
-const WORK: readonly Call[] = ['reset', 'read', 'write', 'settle', 'step', 'control', 'setLine', 'migrate']
+const WORK: readonly Call[] = [
+  'reset',
+  'read',
+  'write',
+  'settle',
+  'step',
+  'control',
+  'setLine',
+  'message',
+  'acknowledge',
+  'endOfInterrupt',
+  'execute',
+  'schedule',
+  'advance',
+  'migrate',
+]
 
 interface Answer {
   readonly expected: string
@@ -37,6 +52,11 @@ const ANSWERS: Partial<Record<Call, Answer>> = {
     fits: (answer) => answer === 'quiet' || answer === 'busy' || answer === 'dead',
   },
   step: { expected: 'true or false', fits: (answer) => typeof answer === 'boolean' },
+  acknowledge: {
+    expected: 'a vector from 0 to 255, or undefined',
+    fits: (answer) =>
+      answer === undefined || (Number.isInteger(answer) && (answer as number) >= 0 && (answer as number) <= 255),
+  },
   migrate: { expected: 'a target', fits: (answer) => typeof answer === 'object' && answer !== null },
   save: bytes,
   fingerprint: { expected: 'a string', fits: (answer) => typeof answer === 'string' },
@@ -105,6 +125,12 @@ const METHODS = [
   'step',
   'control',
   'setLine',
+  'message',
+  'acknowledge',
+  'endOfInterrupt',
+  'execute',
+  'schedule',
+  'advance',
   'migrate',
   'save',
   'restore',

@@ -36,7 +36,12 @@ export class ScriptedDriver {
     this.#transport =
       device.transport.kind === 'mmio'
         ? mmioTransport(target, device.transport.base)
-        : pciTransport(target, device.transport.device << 15, interrupts, Number(device.facts?.messageGpa))
+        : pciTransport(
+            target,
+            device.transport.kind === 'pci' ? device.transport.device << 15 : 0,
+            interrupts,
+            Number(device.facts?.messageGpa),
+          )
     this.start()
   }
 

@@ -1,7 +1,9 @@
 /** `iospec targets`: the doors, and what a target tells about itself. */
+
 import { EXIT } from '../../campaign/exit.ts'
 import { withFolder } from '../../campaign/files.ts'
 import { escapeText } from '../../contract/explain.ts'
+import { placeOf } from '../../contract/place.ts'
 import type { Description } from '../../contract/target.ts'
 import { description as descriptionCodec } from '../../contract/wire.ts'
 import { models } from '../../models/index.ts'
@@ -66,16 +68,11 @@ const machineRows = (
 
 const hex = (n: number): string => `0x${n.toString(16)}`
 
-const placeOf = ({ transport }: Description['devices'][number]): string =>
-  transport.kind === 'mmio'
-    ? `mmio ${hex(transport.base)}`
-    : `pci ${transport.bus.toString(16)}:${transport.device.toString(16)}.${transport.function}`
-
 const rowsOf = ({ name, version, issues, memory, devices, observes, can }: Description): string[][] => [
   ['name', escapeText(`${name} ${version}`)],
   ...(issues === undefined ? [] : [['reports to', escapeText(issues)]]),
   ['memory', memory.map(({ start, end }) => `${hex(start)} to ${hex(end)}`).join(', ')],
-  ...devices.map((device) => ['device', `${escapeText(`${device.id}: ${device.kind}`)} at ${placeOf(device)}`]),
+  ...devices.map((device) => ['device', `${escapeText(`${device.id}: ${device.kind}`)}, ${placeOf(device)}`]),
   [
     'shows',
     Object.entries(observes)

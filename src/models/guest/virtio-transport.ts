@@ -1,5 +1,7 @@
 /** What a virtio driver does with a device, whatever carries it. Nothing is validated: drivers here may be hostile. */
+import { placeOf } from '../../contract/place.ts'
 import type { DeviceDescription, Gpa, Target } from '../../contract/target.ts'
+import { ModelError } from '../../kernel/model.ts'
 import type { Wide } from './access.ts'
 import type { Message } from './msix.ts'
 import { openMmio } from './virtio-mmio.ts'
@@ -65,5 +67,14 @@ export const openTransport = (
   target: Target,
   device: DeviceDescription,
   options: TransportOptions = {},
-): VirtioTransport =>
-  device.transport.kind === 'pci' ? openPci(target, device, options) : openMmio(target, device, device.transport.base)
+): VirtioTransport => {
+  switch (device.transport.kind) {
+    case 'pci':
+      return openPci(target, device, options)
+    case 'mmio':
+      return openMmio(target, device, device.transport.base)
+    case 'port':
+    case 'chip':
+      throw new ModelError(`${device.id}: expected ${device.kind} over PCI or MMIO, found ${placeOf(device)}`)
+  }
+}

@@ -3,11 +3,14 @@
 import type { Codec } from '../../contract/codec.ts'
 import { decode } from '../../contract/explain.ts'
 import {
+  type Abilities,
   type Control,
   type Description,
+  type Instruction,
   type Location,
   type OpenOptions,
   type ResetKind,
+  type Schedule,
   type Settled,
   type Target,
   TargetError,
@@ -57,6 +60,13 @@ export class StdioTarget implements Target {
   declare save?: () => Uint8Array
   declare restore?: (state: Uint8Array) => void
   declare fingerprint?: () => string
+  declare setLine?: (chip: string, pin: number, level: boolean) => void
+  declare message?: (requester: number, address: number, data: number) => void
+  declare acknowledge?: (cpu: number) => number | undefined
+  declare endOfInterrupt?: (vector: number) => void
+  declare execute?: (cpu: number, instruction: Instruction) => void
+  declare schedule?: (cpu: number, to: Schedule, host: number) => void
+  declare advance?: (ns: number) => void
 
   private constructor(process: LineProcess, options: OpenOptions) {
     this.#process = process
@@ -100,6 +110,18 @@ export class StdioTarget implements Target {
       this.restore = (state) => void this.#ask('restore', { state })
     }
     if (can.fingerprint) this.fingerprint = () => this.#ask('fingerprint', {}).fingerprint
+    this.#offerInterrupts(can)
+  }
+
+  #offerInterrupts(can: Abilities): void {
+    if (can.lines) this.setLine = (chip, pin, level) => void this.#ask('setLine', { chip, pin, level })
+    if (can.message)
+      this.message = (requester, address, data) => void this.#ask('message', { requester, address, data })
+    if (can.acknowledge) this.acknowledge = (cpu) => this.#ask('acknowledge', { cpu }).vector
+    if (can.endOfInterrupt) this.endOfInterrupt = (vector) => void this.#ask('endOfInterrupt', { vector })
+    if (can.execute) this.execute = (cpu, instruction) => void this.#ask('execute', { cpu, instruction })
+    if (can.schedule) this.schedule = (cpu, to, host) => void this.#ask('schedule', { cpu, to, host })
+    if (can.advance) this.advance = (ns) => void this.#ask('advance', { ns })
   }
 
   describe(): Description {
@@ -153,10 +175,6 @@ export class StdioTarget implements Target {
       return 'quiet'
     }
     return this.#ask('settle', { deadlineMs }).state
-  }
-
-  setLine(chip: string, pin: number, level: boolean): void {
-    this.#ask('setLine', { chip, pin, level })
   }
 
   close(): void {

@@ -1,0 +1,31 @@
+/** Boards that can be opened by name: bare chips with their lines as inputs, simple devices, and a whole PC. */
+import type { Target } from '../contract/index.ts'
+import { type BoardOptions, openBoard } from './board.ts'
+
+/** How a board is made. `P`: the parts that a seeded fault can replace one of. */
+export interface BoardDesign<P> {
+  /** The word after `reference:`. */
+  readonly name: string
+  readonly summary: string
+  /** Correct parts; each caller gets its own tables. */
+  parts(): P
+  wire(parts: P): Omit<BoardOptions, 'name' | 'kind'>
+}
+
+// A fault is written for the parts of its own board: beyond that file nobody looks into them.
+// biome-ignore lint/suspicious/noExplicitAny: see above.
+export type AnyBoard = BoardDesign<any>
+
+/** Opens a board; `install` puts a fault into its parts. */
+export const openBoardOf = <P>(
+  design: BoardDesign<P>,
+  name: string,
+  install: (parts: P) => void = () => {},
+): Target => {
+  const parts = design.parts()
+  install(parts)
+  return openBoard({ ...design.wire(parts), name, kind: design.name })
+}
+
+/** Every board. */
+export const boards: readonly AnyBoard[] = []
