@@ -16,6 +16,11 @@ export interface Model {
   notApplicable(target: Description): string | undefined
   /** Bounds of the machine that fit this target; default: the `played` scope as it is. */
   scope?(target: Description): { readonly scope: string; readonly bounds?: Readonly<Record<string, number>> }
+  /**
+   * Behaviours in use beside the one that is judged by, each with the bounds that allow it: where a trace deviates, the
+   * report says which of them it equals.
+   */
+  readonly profiles?: readonly { readonly name: string; readonly bounds: Readonly<Record<string, number>> }[]
   /** Actions of the machine that cannot be performed or seen on this target, each with the reason. */
   unavailable?(target: Description): Readonly<Record<string, string>>
   /** Goals of the machine that cannot be reached on this target, each with the reason. */
