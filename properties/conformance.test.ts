@@ -2,13 +2,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RunResult } from '../src/kernel/play/run.ts'
-import { type Stage, stages } from './stage.ts'
+import { BOARDS, type Stage, stages } from './stage.ts'
 
 const SEED = 20_261
 /** Other plans each time; fast-check prints the seed with what it finds. */
 const FRESH = Date.now() & 0x7fff_ffff
 
-const REFERENCES = [{}, { transport: 'mmio', resetSteps: 3 }, { ioBars: true, depth: 2 }] as const
+const REFERENCES = [{}, { transport: 'mmio', resetSteps: 3 }, { ioBars: true, depth: 2 }, ...BOARDS] as const
 
 const named = (list: readonly Stage[]): [string, Stage][] => list.map((each) => [each.name, each])
 
@@ -28,7 +28,7 @@ describe('the reference keeps the laws of', () => {
 })
 
 describe('a driver that breaks every duty it can does not get past the laws of safety of', () => {
-  it.each(named(stages([{}], { hostile: 1 })))('%s', (_name, { runner, plans }) => {
+  it.each(named(stages([{}, ...BOARDS], { hostile: 1 })))('%s', (_name, { runner, plans }) => {
     fc.assert(
       fc.property(plans, (plan) => {
         expect(saidOf(runner.run(plan))).toBe('conforms')

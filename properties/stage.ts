@@ -5,6 +5,7 @@ import { PlanArbitrary } from '../src/kernel/play/arbitrary.ts'
 import { Drawer } from '../src/kernel/play/draw.ts'
 import { Runner } from '../src/kernel/play/run.ts'
 import { models } from '../src/models/index.ts'
+import { boards } from '../src/reference/index.ts'
 import { openReference, type ReferenceOptions } from '../src/targets/reference.ts'
 
 export interface Stage {
@@ -38,13 +39,27 @@ export const stage = (model: Model, reference: ReferenceOptions, options: StageO
     ...(options.hostile === undefined ? {} : { hostile: options.hostile }),
     ...(options.maxSteps === undefined ? {} : { maxSteps: options.maxSteps }),
   })
-  const where = Object.entries(reference).map(([name, value]) => `${name} ${value}`)
+  const { board, ...rest } = reference
+  const where = [...(board === undefined ? [] : [`board ${board.name}`])]
+  for (const [name, value] of Object.entries(rest)) where.push(`${name} ${value}`)
   return {
     name: `${machine.name}${where.length === 0 ? '' : ` with ${where.join(', ')}`}`,
     runner,
     ledger,
     plans: new PlanArbitrary(drawer),
   }
+}
+
+/** Each board, with nothing else said. */
+export const BOARDS: readonly ReferenceOptions[] = boards.map((board) => ({ board }))
+
+/** A machine on the first reference that it is about. */
+export const anyStage = (model: Model, options: StageOptions = {}): Stage => {
+  for (const reference of [{}, { transport: 'mmio' } as const, ...BOARDS]) {
+    const found = stage(model, reference, options)
+    if (found !== undefined) return found
+  }
+  throw new Error(`${model.machine.name}: the reference has nothing that it is about`)
 }
 
 /** Every machine on every one of these references. */
