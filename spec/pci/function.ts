@@ -1,7 +1,7 @@
 /** A PCI function as its driver sees it: registers, MSI-X, and the interrupt line. */
 import { compose, type ErasedBody, scoped, t } from '../../src/kernel/language/index.ts'
-import { line } from './line.ts'
-import { messages } from './messages.ts'
+import { line } from '../interrupt/line.ts'
+import { messages } from '../interrupt/messages.ts'
 import { registers } from './registers.ts'
 
 /** A driver that broke a duty is owed nothing until it has reset the function; the laws of safety stay. */

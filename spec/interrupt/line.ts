@@ -1,8 +1,8 @@
 /** INTx: a level that follows the causes nobody has serviced yet, and gives way to MSI-X and to Interrupt Disable. */
 import { noBits, part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
+import { isReachable, isUp, READ, registerState } from '../pci/registers.ts'
 import { messageState } from './messages.ts'
-import { isReachable, isUp, READ, registerState } from './registers.ts'
 
 /** Bits of the ISR register. */
 export const CAUSES = { queue: 0, config: 1 } as const
