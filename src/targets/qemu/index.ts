@@ -1,9 +1,12 @@
 /** The `qemu:` door: devices of QEMU, driven through qtest. */
 
-import type { Door } from '../../contract/index.ts'
+import type { Door, OpenOptions, Target } from '../../contract/index.ts'
 import { SCRATCH_BYTES } from './block-graph.ts'
 import { machineFor, RAM_BYTES } from './machine.ts'
 import { parseAddress } from './options.ts'
+import { agentFirmware } from './pc/agent-code.ts'
+import { PC_RAM_BYTES, type PcMachine, pcMachines } from './pc/machine.ts'
+import { PcTarget } from './pc/target.ts'
 import { QemuProcess } from './process.ts'
 import { QemuTarget } from './target.ts'
 
@@ -13,6 +16,8 @@ export const qemuDoor: Door = {
   summary: 'a device of QEMU (needs qemu-system-x86_64)',
   async open(rest, open) {
     const { machine: name, options } = parseAddress(rest)
+    const pc = Object.hasOwn(pcMachines, name) ? pcMachines[name] : undefined
+    if (pc !== undefined) return openPc(pc, options.binary, open)
     const machine = machineFor(name, options)
     const process = await QemuProcess.start(
       {
@@ -24,12 +29,32 @@ export const qemuDoor: Door = {
       open,
     )
     try {
-      return new QemuTarget(process, machine, options)
+      return new QemuTarget(process, machine, options, open.meanwhile)
     } catch (error) {
       process.close()
       throw error
     }
   },
+}
+
+async function openPc(machine: PcMachine, binary: string, open: OpenOptions): Promise<Target> {
+  const process = await QemuProcess.start(
+    {
+      binary,
+      ramBytes: PC_RAM_BYTES,
+      image: Buffer.alloc(0),
+      firmware: agentFirmware(),
+      trace: true,
+      arguments: (files) => machine.arguments(files),
+    },
+    open,
+  )
+  try {
+    return new PcTarget(process, machine, open.timeoutMs)
+  } catch (error) {
+    process.close()
+    throw error
+  }
 }
 
 /** The image: the scratch area, then each sector filled with its own number as 32-bit words. */

@@ -21,6 +21,8 @@ export interface MachineFiles {
   readonly bios: string
   readonly ram: string
   readonly image: string
+  /** For the trace, where the launch asks for one. */
+  readonly trace: string
 }
 
 /** One machine type with its devices. */

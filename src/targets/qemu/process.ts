@@ -16,6 +16,8 @@ export class QemuProcess implements Peer {
   readonly monitor: LinePipe
   /** File descriptor of guest memory: offset is GPA. */
   readonly ram: number
+  /** File descriptor of QEMU's trace, where one was asked for. */
+  readonly trace: number | undefined
   /** What QEMU prints, in a file. */
   readonly stdoutFile: string
   readonly #child: ChildProcess
@@ -28,10 +30,11 @@ export class QemuProcess implements Peer {
   private constructor(started: Started, options: OpenOptions) {
     this.version = started.version
     this.ram = started.ram
+    this.trace = started.trace
     this.stdoutFile = started.stdoutFile
     this.#child = started.child
     this.#stderrFile = started.stderrFile
-    this.#descriptors = [started.ram, ...started.pipes]
+    this.#descriptors = [started.ram, ...started.pipes, ...(started.trace === undefined ? [] : [started.trace])]
     this.#options = options
     const [qtestIn, qtestOut, monitorIn, monitorOut] = started.pipes
     this.qtest = new LinePipe(qtestOut, qtestIn, this)

@@ -31,6 +31,10 @@ export interface Launch {
   readonly binary: string
   readonly ramBytes: number
   readonly image: Uint8Array
+  /** What the CPU finds at its reset vector, 64 KiB; default: a halt. */
+  readonly firmware?: Uint8Array
+  /** QEMU writes its trace into a file of ours. */
+  readonly trace?: boolean
   arguments(files: MachineFiles): string[]
 }
 
@@ -39,15 +43,17 @@ export interface Started {
   readonly child: ChildProcess
   readonly version: string
   readonly ram: number
+  /** The trace, to be read; undefined when none was asked for. */
+  readonly trace: number | undefined
   /** qtest in, qtest out, monitor in, monitor out; "in" is what QEMU reads. */
   readonly pipes: readonly [number, number, number, number]
   readonly stdoutFile: string
   readonly stderrFile: string
 }
 
-const BIOS_BYTES = 65536
+export const FIRMWARE_BYTES = 65536
 /** Where the CPU starts, from the start of the BIOS: `cli; hlt; jmp` back to the halt. */
-const RESET_VECTOR = 0xfff0
+export const RESET_VECTOR = 0xfff0
 const HALT = [0xfa, 0xf4, 0xeb, 0xfd]
 
 let starts = 0
@@ -71,11 +77,13 @@ export async function start(launch: Launch, options: OpenOptions): Promise<Start
     const at = (name: string): string => join(folder, name)
     const names = ['qtest.in', 'qtest.out', 'monitor.in', 'monitor.out'].map(at)
     makePipes(names)
-    writeFileSync(at('bios'), bios())
+    writeFileSync(at('bios'), launch.firmware ?? halting())
     writeFileSync(at('image'), launch.image)
     const ram = openSync(at('ram'), 'w+')
     opened.push(ram)
     ftruncateSync(ram, launch.ramBytes)
+    const trace = launch.trace === true ? openSync(at('trace'), 'w+') : undefined
+    if (trace !== undefined) opened.push(trace)
     // Both directions of each pipe at first: an open that names one direction waits for the other end.
     const both = names.map((name) => openSync(name, constants.O_RDWR | constants.O_NONBLOCK))
     opened.push(...both)
@@ -85,7 +93,7 @@ export async function start(launch: Launch, options: OpenOptions): Promise<Start
         ...['-display', 'none', '-nodefaults', '-no-user-config', '-accel', 'tcg', '-bios', at('bios')],
         ...['-qtest', `pipe:${at('qtest')}`, '-qtest-log', '/dev/null'],
         ...['-chardev', `pipe,id=monitor,path=${at('monitor')}`, '-mon', 'chardev=monitor,mode=control'],
-        ...launch.arguments({ bios: at('bios'), ram: at('ram'), image: at('image') }),
+        ...launch.arguments({ bios: at('bios'), ram: at('ram'), image: at('image'), trace: at('trace') }),
       ],
       [stdoutFile, stderrFile],
     )
@@ -101,7 +109,7 @@ export async function start(launch: Launch, options: OpenOptions): Promise<Start
       closeSync(descriptor)
       opened.splice(opened.indexOf(descriptor), 1)
     }
-    return { child, version, ram, pipes, stdoutFile, stderrFile }
+    return { child, version, ram, trace, pipes, stdoutFile, stderrFile }
   } catch (error) {
     if (child !== undefined) killGroup(child)
     for (const descriptor of opened) closeSync(descriptor)
@@ -172,8 +180,8 @@ function makePipes(names: readonly string[]): void {
   }
 }
 
-function bios(): Buffer {
-  const image = Buffer.alloc(BIOS_BYTES, HALT[1])
+function halting(): Buffer {
+  const image = Buffer.alloc(FIRMWARE_BYTES, HALT[1])
   image.set(HALT, RESET_VECTOR)
   return image
 }

@@ -1,0 +1,282 @@
+/**
+ * The interrupt chips of a QEMU PC, bare: their inputs are ours, their registers are reached by qtest, and the agent
+ * makes the accesses and acknowledge cycles that only a CPU can make.
+ */
+
+import { readSync, writeSync } from 'node:fs'
+import {
+  type Delivery,
+  type Description,
+  type Gpa,
+  type Location,
+  type ResetKind,
+  type Settled,
+  type Target,
+  TargetError,
+  type TargetEvent,
+  type Width,
+} from '../../../contract/index.ts'
+import { Monitor } from '../monitor.ts'
+import type { QemuProcess } from '../process.ts'
+import { Qtest } from '../qtest.ts'
+import { Agent } from './agent.ts'
+import { type ChipPaths, chipsOf } from './chips.ts'
+import { FREE_MEMORY, IOAPIC_BASE, LAPIC_BASE, LAPIC_BYTES, type PcMachine } from './machine.ts'
+import { Trace } from './trace.ts'
+
+const SUFFIX = { 1: 'b', 2: 'w', 4: 'l' } as const
+const RESET_PORT = 0xcf9
+const FULL_RESET = 6
+const IOAPIC_EOI = 0x40
+/** LVT entry of LINT0, and its value for interrupts of an 8259. */
+const LINT0 = 0x350
+const EXTINT = 0x700
+const DELIVERIES: readonly Delivery[] = ['fixed', 'lowest', 'smi', 'fixed', 'nmi', 'init', 'startup', 'extint']
+
+export class PcTarget implements Target {
+  readonly #process: QemuProcess
+  readonly #machine: PcMachine
+  readonly #qtest: Qtest
+  readonly #agent: Agent
+  readonly #trace: Trace
+  readonly #chips: ChipPaths
+  /** INT of the 8259 pair. */
+  #requested = false
+  /** Somebody has set up the local APIC since the last reset: its guest, or we. */
+  #localWritten = false
+  /** Inputs that are high, as `set_irq_in` names them. */
+  readonly #high = new Set<string>()
+  #events: TargetEvent[] = []
+  /** Messages and broadcasts of the trace that are our own doing and not a chip's. */
+  #ownMessages = 0
+  #ownBroadcasts = 0
+
+  constructor(process: QemuProcess, machine: PcMachine, timeoutMs: number) {
+    this.#process = process
+    this.#machine = machine
+    this.#qtest = new Qtest(process.qtest)
+    this.#trace = new Trace(process.trace!)
+    this.#chips = chipsOf(new Monitor(process.monitor))
+    this.#agent = new Agent(process, this.#qtest, timeoutMs, () => this.#ownMessages++)
+    this.#qtest.ask(`irq_intercept_out ${this.#chips.master}`)
+    this.reset('system')
+  }
+
+  describe(): Description {
+    const { name, devices, synchronous } = this.#machine
+    return {
+      name: `QEMU, ${name}`,
+      version: this.#process.version,
+      issues: 'https://gitlab.com/qemu-project/qemu/-/issues',
+      vms: 1,
+      cpus: 1,
+      memory: FREE_MEMORY,
+      devices,
+      observes: { dma: 'none', msi: 'none', line: 'exact', fault: 'none', interrupt: 'exact' },
+      can: {
+        step: false,
+        save: false,
+        migrate: false,
+        fingerprint: false,
+        resets: ['system'],
+        controls: [],
+        synchronous,
+        lines: true,
+        message: true,
+        acknowledge: true,
+        endOfInterrupt: true,
+      },
+    }
+  }
+
+  reset(kind: ResetKind): void {
+    this.#alive()
+    if (kind !== 'system') throw new TargetError('protocol', `qemu: expected a reset of kind system, found ${kind}`)
+    for (const input of this.#high) this.#qtest.post(`set_irq_in ${input} 0`)
+    this.#high.clear()
+    this.#qtest.drain()
+    this.#agent.forget()
+    this.#qtest.post(`outb ${RESET_PORT} ${FULL_RESET}`)
+    this.#qtest.drain()
+    this.#agent.awaitStart()
+    this.#collect()
+    this.#ownMessages = this.#ownBroadcasts = 0
+    this.#events = []
+    this.#requested = this.#localWritten = false
+  }
+
+  read(at: Location, width: Width): bigint {
+    this.#alive()
+    if (width === 8) {
+      if (at.space === 'hypercall') return this.#readMsr(at.address)
+      return this.read(at, 4) | (this.read({ ...at, address: at.address + 4 }, 4) << 32n)
+    }
+    const address = checked(at.address)
+    if (at.space === 'port') return BigInt(this.#qtest.ask(`in${SUFFIX[width]} ${address}`))
+    if (at.space === 'hypercall') return BigInt.asUintN(8 * width, this.#readMsr(address))
+    if (at.space === 'config') return (1n << BigInt(8 * width)) - 1n
+    if (isLocal(address)) return BigInt(this.#agent.load(address, width).value)
+    return BigInt(this.#qtest.ask(`read${SUFFIX[width]} ${address}`))
+  }
+
+  write(at: Location, width: Width, value: bigint): void {
+    this.#alive()
+    const data = BigInt.asUintN(8 * width, value)
+    const address = checked(at.address)
+    if (at.space === 'hypercall') {
+      this.#agent.writeMsr(address, Number(data & 0xffff_ffffn), Number(data >> 32n))
+    } else if (width === 8) {
+      this.write(at, 4, data & 0xffff_ffffn)
+      this.write({ ...at, address: address + 4 }, 4, data >> 32n)
+    } else if (at.space === 'port') this.#qtest.post(`out${SUFFIX[width]} ${address} ${data}`)
+    else if (at.space === 'config') return
+    else if (isLocal(address)) {
+      this.#localWritten = true
+      this.#agent.store(address, width, Number(data))
+    } else this.#qtest.post(`write${SUFFIX[width]} ${address} ${data}`)
+  }
+
+  load(gpa: Gpa, bytes: number): Uint8Array {
+    this.#settleRam(gpa, bytes)
+    const data = new Uint8Array(bytes)
+    readSync(this.#process.ram, data, 0, bytes, gpa)
+    return data
+  }
+
+  store(gpa: Gpa, data: Uint8Array): void {
+    this.#settleRam(gpa, data.length)
+    writeSync(this.#process.ram, data, 0, data.length, gpa)
+  }
+
+  setLine(chip: string, pin: number, level: boolean): void {
+    this.#alive()
+    const input = this.#inputOf(chip, pin)
+    if (level) this.#high.add(input)
+    else this.#high.delete(input)
+    this.#qtest.post(`set_irq_in ${input} ${level ? 1 : 0}`)
+  }
+
+  message(_requester: number, address: number, data: number): void {
+    this.#alive()
+    this.#qtest.post(`writel ${checked(address)} ${data >>> 0}`)
+    // What arrives at the local APICs by it left no chip.
+    if (address >= LAPIC_BASE && address < LAPIC_BASE + 0x10_0000) this.#ownMessages++
+    this.#qtest.drain()
+  }
+
+  acknowledge(cpu: number): number | undefined {
+    this.#alive()
+    if (cpu !== 0) return undefined
+    this.#qtest.drain()
+    this.#takeRequests()
+    // A local APIC that no guest has touched is left as firmware leaves it: the 8259's interrupts pass through.
+    if (this.#requested && !this.#localWritten) {
+      this.#localWritten = true
+      this.#agent.store(LAPIC_BASE + LINT0, 4, EXTINT)
+    }
+    return this.#agent.accept()
+  }
+
+  endOfInterrupt(vector: number): void {
+    this.#alive()
+    this.#qtest.post(`writel ${IOAPIC_BASE + IOAPIC_EOI} ${vector & 0xff}`)
+    this.#qtest.drain()
+    this.#ownBroadcasts++
+  }
+
+  events(): TargetEvent[] {
+    this.#alive()
+    this.#qtest.drain()
+    this.#collect()
+    if (this.#events.length === 0) return []
+    const events = this.#events
+    this.#events = []
+    return events
+  }
+
+  settle(): Settled {
+    try {
+      this.#alive()
+      this.#qtest.drain()
+      return 'quiet'
+    } catch (error) {
+      if (error instanceof TargetError && error.reason === 'dead') return 'dead'
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#process.close()
+  }
+
+  #readMsr(register: number): bigint {
+    const { value, high, vector } = this.#agent.readMsr(register)
+    return vector === undefined ? BigInt(value) | (BigInt(high) << 32n) : 0xffff_ffff_ffff_ffffn
+  }
+
+  #inputOf(chip: string, pin: number): string {
+    const { master, slave, ioapic } = this.#chips
+    if (chip === 'pic' && pin >= 0 && pin < 16 && pin !== 2)
+      return `${pin < 8 ? master : slave} unnamed-gpio-in ${pin & 7}`
+    if (chip === 'ioapic' && pin >= 0 && pin < 24) return `${ioapic} unnamed-gpio-in ${pin}`
+    throw new TargetError('refused', `qemu: there is no free input ${pin} of a chip '${chip}'`)
+  }
+
+  #takeRequests(): void {
+    for (const { level } of this.#qtest.takeEdges()) {
+      this.#requested = level
+      this.#events.push({ kind: 'line', device: 'pic', pin: 0, level })
+    }
+  }
+
+  /** INT of the 8259 pair is intercepted; everything else is traced. */
+  #collect(): void {
+    this.#takeRequests()
+    for (const traced of this.#trace.take()) {
+      switch (traced.kind) {
+        case 'message': {
+          if (this.#ownMessages > 0) {
+            this.#ownMessages--
+            break
+          }
+          const { destination, logical, level, vector } = traced
+          const delivery = DELIVERIES[traced.delivery]!
+          this.#events.push({ kind: 'interrupt', device: 'ioapic', destination, logical, delivery, level, vector })
+          break
+        }
+        case 'eoi':
+          if (this.#ownBroadcasts > 0) this.#ownBroadcasts--
+          else this.#events.push({ kind: 'eoi', device: 'lapic0', vector: traced.vector })
+          break
+        case 'gsi':
+          this.#line(traced.gsi, traced.level)
+      }
+    }
+  }
+
+  #line(gsi: number, level: boolean): void {
+    const device = this.#machine.devices.find(({ transport }) => transport.kind === 'port' && transport.irq === gsi)
+    if (device !== undefined) this.#events.push({ kind: 'line', device: device.id, pin: 0, level })
+  }
+
+  #alive(): void {
+    if (this.#process.closed) throw new TargetError('poisoned', 'qemu: the target has been closed')
+  }
+
+  #settleRam(gpa: Gpa, bytes: number): void {
+    this.#alive()
+    if (!FREE_MEMORY.some(({ start, end }) => gpa >= start && gpa + bytes <= end))
+      throw new RangeError(`qemu: expected bytes of guest memory that is free, found ${bytes} bytes at ${gpa}`)
+    this.#qtest.drain()
+  }
+}
+
+function isLocal(address: number): boolean {
+  return address >= LAPIC_BASE && address < LAPIC_BASE + LAPIC_BYTES
+}
+
+/** QEMU aborts on a number that it cannot parse, which would look like a crash of the device. */
+function checked(address: number): number {
+  if (Number.isSafeInteger(address) && address >= 0) return address
+  throw new RangeError(`qemu: expected an address from 0 to 2^53, found ${address}`)
+}
