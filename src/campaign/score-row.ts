@@ -61,9 +61,6 @@ export interface FaultScore {
   readonly example: ScoreExample | undefined
 }
 
-/** Shrinking a run with a costly action gets that part of the executions, and no walk. */
-const COSTLY = 20
-
 /** What one campaign found. */
 interface Caught {
   readonly runs: number
@@ -142,14 +139,13 @@ export class Row {
   private examine(ground: Ground, failed: Plan, first: Failing, runs: number): Caught {
     const { shrinkExecutions = 1500, walkExecutions = 20_000 } = this.options
     const { interrupted } = this
-    // A run with a costly action takes as long as hundreds of others.
-    const costly = (plan: Plan): boolean => plan.steps.some((step) => step.do === 'act' && step.action.weight === 0)
-    const bound = costly(failed) ? Math.ceil(shrinkExecutions / COSTLY) : shrinkExecutions
-    const shrunk = ground.shrink(failed, first, bound, interrupted)
+    const shrunk = ground.shrink(failed, first, shrinkExecutions, interrupted)
     const { failing } = shrunk
     const formOf = (plan: Plan): string => canonicalForm(plan, failing)
     const key = `${ground.machine.name} ${formOf(shrunk.plan)}`
-    if (!costly(shrunk.plan) && walkExecutions > 0 && !this.walks.has(key))
+    // A walk takes thousands of runs, too many where each has a costly action.
+    const costly = shrunk.plan.steps.some((step) => step.do === 'act' && step.action.weight === 0)
+    if (!costly && walkExecutions > 0 && !this.walks.has(key))
       this.walks.set(key, ground.walk(shrunk.plan, failing, walkExecutions, interrupted))
     const walk = this.walks.get(key)
     const plan = walk?.first ?? shrunk.plan

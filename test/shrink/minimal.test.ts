@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { Plan } from '../../src/kernel/play/plan.ts'
+import { type Plan, type PlanStep, planToJson } from '../../src/kernel/play/plan.ts'
 import { Runner } from '../../src/kernel/play/run.ts'
 import { bugId, lengthOf, proveMinimal, sameFailure, shrink } from '../../src/kernel/shrink/index.ts'
 import { findFailure, formOf, office, runnerOf, SHORTEST } from './bugs.ts'
 import { OfficeTarget, officeModel } from './post-office.ts'
+
+type Act = PlanStep & { readonly do: 'act' }
 
 const shrunkOf = (bug: keyof typeof SHORTEST, seed: number) => {
   const runner = runnerOf(bug)
@@ -30,6 +32,15 @@ describe('proveMinimal', () => {
     expect(proof).toMatchObject({ minimality: 'proved', shortest: SHORTEST.heavyFourth })
     expect(lengthOf(proof.first!)).toBe(SHORTEST.heavyFourth)
     expect(same(execute(proof.first!))).toBe(true)
+  })
+
+  it('comes to the same plan from higher values', () => {
+    const { plan, execute, same } = shrunkOf('heavyFourth', 4)
+    const [post, ...others] = plan.steps
+    const higher = { ...(post as Act), args: { ...(post as Act).args, weight: 4000, colour: 'red' } }
+    const from = (steps: Plan['steps']) =>
+      planToJson(proveMinimal({ plan: { steps }, machine: office, execute, same }).first!)
+    expect(from([higher, ...others])).toEqual(from(plan.steps))
   })
 
   it('says how far it came when its executions are used up', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { failuresOf } from '../../src/campaign/failures.ts'
+import type { Json } from '../../src/kernel/language/state.ts'
 import { Drawer } from '../../src/kernel/play/draw.ts'
-import type { Plan } from '../../src/kernel/play/plan.ts'
+import { type Plan, type PlanStepJson, planFromJson, planToJson } from '../../src/kernel/play/plan.ts'
 import { runSeed } from '../../src/kernel/play/random.ts'
 import { Runner, type RunOptions, type RunResult } from '../../src/kernel/play/run.ts'
 import { canonicalForm, lengthOf, proveMinimal, sameFailure, shrinkKin } from '../../src/kernel/shrink/index.ts'
@@ -10,6 +11,26 @@ import { openReference } from '../../src/targets/reference.ts'
 
 const RUNS_MAX = 300
 const SEEDS = [0, 1, 2]
+
+describe('shrink, where an action takes as long as thousands of others', () => {
+  const machine = splitQueueModel.machine.at('played')
+  const act = (action: string, args: Readonly<Record<string, Json>> = {}): PlanStepJson => ({ do: 'act', action, args })
+  const start = { eventIdx: false, indirect: true, ringReset: false, withQueue: true, inOrder: false }
+  const add = { head: 0, defect: 'none', readable: 1, writable: 1, via: 'direct', place: 0 }
+  const served = [act('driver.add', add), act('driver.publish'), act('driver.kick'), { do: 'settle' } as const]
+
+  it('keeps the start, the action, and what shows it, in a few executions', () => {
+    const idle = Array.from({ length: 6 }, () => [act('driver.suppress'), act('driver.unsuppress')]).flat()
+    const long = [act('driver.start', start), ...idle, act('driver.lap'), ...served]
+    const plan = planFromJson(machine, long)
+    const execute = (candidate: Plan): RunResult =>
+      new Runner(splitQueueModel, machine, openReference({ fault: 'vq-rx-deferred-flag-missed' })).run(candidate)
+    const [first] = failuresOf(execute(plan))
+    const shrunk = shrinkKin(machine, plan, execute, first!, failuresOf, { maxExecutions: 300 })
+    expect(planToJson(shrunk.plan)).toEqual([act('driver.start', { ...start, indirect: false }), act('driver.lap')])
+    expect(shrunk.executions).toBeLessThan(shrunk.spent)
+  })
+})
 
 describe('shrink, on seeded faults of the reference', () => {
   it.each([

@@ -30,6 +30,7 @@ const PASSES: readonly Pass[] = [
 /** From here on passes are dear: when one of them made the plan shorter, the cheap ones come first again. */
 const DEAR = PASSES.indexOf(patience)
 const BLOCKS = PASSES.indexOf(blocks)
+const COSTLY_MAX = 6
 
 /** Where the search goes on after a success. */
 export interface Position {
@@ -54,8 +55,8 @@ export function* candidates(
 ): Generator<Candidate> {
   const steps = trimmed(plan.steps)
   yield* sweep(steps, means, pass, place, PASSES.length - 1)
-  // Where one run takes as long as hundreds of others, what did not go before is not tried again.
-  if (!steps.some(isCostly)) yield* sweep(steps, means, 0, [], again)
+  // Where one run takes as long as hundreds of others, what did not go before is tried again on a short plan only.
+  if (steps.length <= COSTLY_MAX || !steps.some(isCostly)) yield* sweep(steps, means, 0, [], again)
 }
 
 function* sweep(steps: Steps, means: Means, first: number, from: Place, last: number): Generator<Candidate> {

@@ -87,11 +87,19 @@ const plain = (action: Action): Act => {
   return step
 }
 
+/** The action as it is most plainly; one with a choice of names and nothing else has a plain form for each of them. */
+const plainForms = (action: Action): Act[] => {
+  const form = plain(action)
+  const [only, ...others] = action.args
+  if (only?.type.kind !== 'enum' || others.length > 0) return [form]
+  return Array.from({ length: Math.min(AIMS, only.type.cells) }, (_, raw) => withRaw(form, 0, raw))
+}
+
 /** Two or three steps go for one, or one for a simpler one. Place: how many go (3, 2, 1), and the first of them. */
 export const substituted: Pass = function* (steps, [many = 3, next = 0], means) {
   if (!isShort(steps, SUBSTITUTED_MAX)) return
   const breaches = steps.some((step) => step.do === 'act' && step.hostile)
-  const acts = means.actions.filter((action) => action.weight > 0 && (breaches || !action.hostile)).map(plain)
+  const acts = means.actions.filter((action) => action.weight > 0 && (breaches || !action.hostile)).flatMap(plainForms)
   const rests: PlanStep[] = [{ do: 'settle' }]
   if (means.steps) for (const count of COUNTS) rests.push({ do: 'step', count })
   for (let go = many, first = next; go >= 1; go--, first = 0)
@@ -103,12 +111,17 @@ export const substituted: Pass = function* (steps, [many = 3, next = 0], means) 
 
 /**
  * All that a long plan does in the middle goes for one costly action, which does as much as thousands of others: what
- * takes many steps by its nature, such as an index that wraps, is told in a few. Place: the next one.
+ * takes many steps by its nature, such as an index that wraps, is told in a few. A plan that has one keeps nothing else
+ * of its middle. Place: the next one.
  */
 export const summed: Pass = function* (steps, [next = 0], means) {
-  if (steps.length <= SUBSTITUTED_MAX || steps.some(isCostly)) return
-  const costly = means.actions.filter((action) => action.weight === 0 && !action.hostile)
+  if (steps.length <= SUBSTITUTED_MAX) return
+  const there = steps.findIndex(isCostly)
+  const costly =
+    there >= 0
+      ? [steps[there]!]
+      : means.actions.filter((action) => action.weight === 0 && !action.hostile).map((action) => plain(action))
   for (let i = next; i < costly.length; i++)
-    for (let after = 0; after <= AFTER_COSTLY; after++)
-      yield [{ steps: [steps[0]!, plain(costly[i]!), ...steps.slice(steps.length - after)] }, [i]]
+    for (let after = 0; after <= Math.min(AFTER_COSTLY, steps.length - 1 - Math.max(there, 0)); after++)
+      yield [{ steps: [steps[0]!, costly[i]!, ...steps.slice(steps.length - after)] }, [i]]
 }

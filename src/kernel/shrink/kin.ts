@@ -51,6 +51,7 @@ export const shrinkKin = (
 ): ShrunkKin => {
   const also: Kin[] = []
   let executions = 0
+  let spent = 0
   let from = plan
   let failing = first
   let done: Shrunk | undefined
@@ -58,19 +59,20 @@ export const shrinkKin = (
     const others: Kin[] = []
     const shrunk = shrink(machine, from, execute, (result) => failuresOf(result).some(is(failing)), {
       ...options,
-      maxExecutions: Math.max(options.maxExecutions - executions, Math.ceil(options.maxExecutions / LATE)),
+      maxExecutions: Math.max(options.maxExecutions - spent, Math.ceil(options.maxExecutions / LATE)),
       onResult(result) {
         for (const other of failuresOf(result))
           if (mayStandFor(other, failing)) others.push({ failing: other, plan: { steps: trimmed(result.performed) } })
       },
     })
     executions += shrunk.executions
+    spent += shrunk.spent
     // One that did not come again is no better than the one before.
     const failed = shrunk.reproduced.times > 0
     if (failed || done === undefined) done = shrunk
     else failing = also.pop()!.failing
     const simplest = failed && (options.repeats ?? 1) === 1 ? least(others, failing, shrunk.plan.steps) : undefined
-    if (simplest === undefined) return { ...done, executions, failing, also }
+    if (simplest === undefined) return { ...done, executions, spent, failing, also }
     also.push({ failing, plan: shrunk.plan })
     failing = simplest.failing
     from = simplest.plan

@@ -4,10 +4,11 @@ import type { Plan } from '../play/plan.ts'
 import type { RunResult } from '../play/run.ts'
 import { candidates, type Position } from './candidates.ts'
 import type { Means } from './pass.ts'
+import { isCostly } from './removals.ts'
 import { compareLists, lengthOf, textOf, trimmed } from './steps.ts'
 
 export interface ShrinkOptions {
-  /** Default 1500. */
+  /** Default 1500. One with a costly action counts as `COSTLY` others. */
   readonly maxExecutions?: number
   /** How often a candidate is run; it counts when two thirds of them fail. Default 1; 3 for a flaky target. */
   readonly repeats?: number
@@ -26,6 +27,8 @@ export interface Shrunk {
   /** Of a run of that plan: one that failed the same way, if it was `reproduced`. */
   readonly result: RunResult
   readonly executions: number
+  /** What they come to where those with a costly action count as many. */
+  readonly spent: number
   /** Executions or patience ended before the candidates did. */
   readonly exhausted: boolean
   /** How often the plan failed when it was run for confirmation. */
@@ -33,6 +36,8 @@ export interface Shrunk {
 }
 
 const MAX_EXECUTIONS = 1500
+/** A run with a costly action takes as long as so many others, and many more. */
+const COSTLY = 20
 
 /** The same law is broken: same verdict, same clause, same law. */
 export const sameFailure =
@@ -63,10 +68,12 @@ export const shrink = (
   const means = meansOf(machine, failing, options.canStep)
   const tried = new Set<string>()
   let executions = 0
+  let spent = 0
   let last: RunResult | undefined
 
   const run = (plan: Plan): RunResult => {
     executions++
+    spent += plan.steps.some(isCostly) ? COSTLY : 1
     last = execute(plan)
     onResult?.(last)
     return last
@@ -97,7 +104,7 @@ export const shrink = (
 
   const improve = (): boolean => {
     for (const { plan, next } of candidates(best, position, means)) {
-      if (executions >= maxExecutions || interrupted()) {
+      if (spent >= maxExecutions || interrupted()) {
         exhausted = true
         return false
       }
@@ -124,5 +131,5 @@ export const shrink = (
     result = again
     times++
   }
-  return { plan: best, result: result ?? last!, executions, exhausted, reproduced: { times, of: repeats } }
+  return { plan: best, result: result ?? last!, executions, spent, exhausted, reproduced: { times, of: repeats } }
 }
