@@ -103,7 +103,7 @@ describe('opening', () => {
   it('names the devices it has when asked for another', async () => {
     await expect(open('virtio-gpu')).rejects.toMatchObject({
       reason: 'address',
-      message: 'v86 has no device "virtio-gpu"; it has virtio-9p, virtio-console, virtio-net, virtio-balloon',
+      message: 'v86 has no device "virtio-gpu"; it has virtio-9p, virtio-console, virtio-net, virtio-balloon, pic',
     })
   })
 

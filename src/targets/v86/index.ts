@@ -1,5 +1,5 @@
 /**
- * The door `v86:`, to the virtio devices of the PC emulator v86, an npm package that runs in the calling thread.
+ * The door `v86:`, to the virtio devices and interrupt controllers of the PC emulator v86, an npm package that runs in the calling thread.
  *
  * Addresses: `v86:virtio-9p` (also plain `v86:`), `v86:virtio-console`, `v86:virtio-net`, `v86:virtio-balloon`. Each
  * instance is a PC with that one virtio device; its processor never runs, and the harness plays the guest.
@@ -19,17 +19,21 @@
  * - The 9P back end is the door's own: Tversion is answered with Rversion, anything else with Rlerror, cut to the
  *   writable bytes of the chain. It can be held, released in any order and made to fail.
  *
+ * `v86:pic` is the pair of 8259s, bare; see the folder `pic`. Its INT output cannot be seen.
+ *
  * Accesses to guest memory and the interrupt line are seen exactly. An exception out of the device is the end of the
  * target (`dead`), and so is work that does not end (`hang`).
  */
 
 import { type Door, type OpenOptions, type Target, TargetError } from '../../contract/target.ts'
 import { NinePBackend } from './backend.ts'
+import { V86PicTarget } from './pic/target.ts'
 import { DEVICES, type DeviceName, installedPackage, loadPackage, type Package, startEmulator } from './start.ts'
-import { type Device, EXPECTED_VERSION, INSTALL, probe } from './surface.ts'
+import { type Device, EXPECTED_VERSION, INSTALL, probe, probeProcessor } from './surface.ts'
 import { V86Target } from './target.ts'
 import { Watch } from './watch.ts'
 
+const PIC = 'pic'
 const DEFAULT_DEVICE: DeviceName = 'virtio-9p'
 
 /** v86 draws the address of its network card at random; equal instances are worth more here. */
@@ -39,7 +43,7 @@ const MAC = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56]
 export function v86DoorWith(load: () => Promise<Package>): Door {
   return {
     scheme: 'v86',
-    summary: 'a virtio device of the PC emulator v86, in process: v86:virtio-9p, -console, -net, -balloon',
+    summary: 'the PC emulator v86, in process: v86:virtio-9p, -console, -net, -balloon, v86:pic',
     open: (rest, options) => open(rest === '' ? DEFAULT_DEVICE : rest, options, load),
   }
 }
@@ -52,10 +56,11 @@ export const v86Door: Door = v86DoorWith(() => {
 })
 
 async function open(name: string, options: OpenOptions, load: () => Promise<Package>): Promise<Target> {
+  if (name === PIC) return openPic(options, load)
   if (!isDeviceName(name)) {
     throw new TargetError(
       'address',
-      `v86 has no device ${JSON.stringify(name)}; it has ${Object.keys(DEVICES).join(', ')}`,
+      `v86 has no device ${JSON.stringify(name)}; it has ${[...Object.keys(DEVICES), PIC].join(', ')}`,
     )
   }
   const v86 = await loadPackage(load)
@@ -64,7 +69,12 @@ async function open(name: string, options: OpenOptions, load: () => Promise<Pack
   const log = (text: string) => {
     printed = text
   }
-  const emulator = await startEmulator(v86, { device: name, backend, timeoutMs: options.timeoutMs, log })
+  const emulator = await startEmulator(v86, {
+    options: DEVICES[name].options,
+    backend,
+    timeoutMs: options.timeoutMs,
+    log,
+  })
   try {
     const surface = probe(emulator, DEVICES[name].key, v86.version)
     if (name === 'virtio-net') Object.assign(surface.device, { mac: Uint8Array.from(MAC) } satisfies Partial<NetDevice>)
@@ -78,6 +88,22 @@ async function open(name: string, options: OpenOptions, load: () => Promise<Pack
     if (error instanceof TargetError) throw error
     const problem = `v86 ${v86.version} does not behave as version ${EXPECTED_VERSION} does (${error}): ${INSTALL}`
     throw new TargetError('start', problem.replaceAll(/\s+/g, ' '))
+  }
+}
+
+/** The interrupt controllers alone, with no virtio device beside them. */
+async function openPic(options: OpenOptions, load: () => Promise<Package>): Promise<Target> {
+  const v86 = await loadPackage(load)
+  const emulator = await startEmulator(v86, {
+    ...{ options: {}, backend: undefined, timeoutMs: options.timeoutMs },
+    log: () => {},
+  })
+  try {
+    const { version } = v86
+    return new V86PicTarget({ version, emulator, cpu: probeProcessor(emulator, version), heartbeat: options.heartbeat })
+  } catch (error) {
+    emulator.destroy().catch(() => {})
+    throw error
   }
 }
 

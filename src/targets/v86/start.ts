@@ -85,14 +85,15 @@ export async function loadPackage(load: () => Promise<Package>): Promise<Package
 
 /** What to start, and how long to wait for it. */
 export interface Start {
-  readonly device: DeviceName
+  /** What makes v86 have what is wanted. */
+  readonly options: object
   readonly backend: NinePBackend | undefined
   readonly timeoutMs: number
   /** Takes what the emulator would print. */
   readonly log: (text: string) => void
 }
 
-/** Creates an emulator that has the device, and waits until it is ready. */
+/** Creates an emulator that has what is wanted, and waits until it is ready. */
 export async function startEmulator(v86: Package, start: Start): Promise<Emulator> {
   const firmware = new Uint8Array(FIRMWARE_BYTES)
   firmware.set(HALT, RESET_VECTOR)
@@ -115,7 +116,7 @@ export async function startEmulator(v86: Package, start: Start): Promise<Emulato
       disable_mouse: true,
       disable_speaker: true,
       net_device: { type: 'none' },
-      ...DEVICES[start.device].options,
+      ...start.options,
       ...(start.backend === undefined ? {} : { filesystem: { handle9p: start.backend.handle } }),
     })
     await Promise.race([trouble, new Promise<void>((ready) => emulator.add_listener('emulator-loaded', ready))])
@@ -128,12 +129,16 @@ export async function startEmulator(v86: Package, start: Start): Promise<Emulato
   }
 }
 
-/** Instantiates the WebAssembly part, with its way to print replaced by `log`. */
+/** What the processor is told when it asks for the time until the next timer: none runs here. */
+const IDLE_MS = 100
+
+/** Instantiates the WebAssembly part, with its way to print replaced by `log`, and without its timers. */
 async function instantiateQuietly(v86: Package, { env }: Imports, log: (text: string) => void): Promise<Exports> {
   const print = (offset: number, bytes: number) => {
     log(new TextDecoder().decode(new Uint8Array(exports.memory.buffer, offset, bytes)))
   }
-  const exports = (await v86.instantiate({ env: { ...env, console_log_from_wasm: print } })) as Exports
+  const replaced = { ...env, console_log_from_wasm: print, run_hardware_timers: () => IDLE_MS }
+  const exports = (await v86.instantiate({ env: replaced })) as Exports
   return exports
 }
 

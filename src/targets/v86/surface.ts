@@ -4,6 +4,7 @@
  */
 
 import { TargetError } from '../../contract/target.ts'
+import type { Processor } from './pic/stubs.ts'
 
 /** The version that this door was written against. */
 export const EXPECTED_VERSION = '0.5.462'
@@ -124,6 +125,23 @@ export function probe(emulator: unknown, deviceName: string, version: string): S
     for (const path of paths) check(chain, 'pop_request().', path, kind, version)
   }
   return { ...parts, chainPrototype: Object.getPrototypeOf(chain) as object }
+}
+
+/** What running code and driving lines needs, as paths from the processor. */
+const REQUIRED_TO_RUN = {
+  function: [
+    ...['main_loop', 'device_raise_irq', 'device_lower_irq', 'reboot_internal'],
+    ...['get_pic_addr_master', 'get_pic_addr_slave'],
+  ],
+  object: ['mem8', 'reg32', 'instruction_pointer', 'in_hlt', 'wasm_memory.buffer'],
+} as const
+
+/** Checks that the processor has what the door to the interrupt controllers uses, as `probe` does for devices. */
+export function probeProcessor(emulator: unknown, version: string): Processor {
+  const cpu = dig(emulator, 'v86.cpu')
+  for (const [kind, paths] of Object.entries(REQUIRED_TO_RUN))
+    for (const path of paths) check(cpu, 'cpu.', path, kind, version)
+  return cpu as Processor
 }
 
 function check(root: unknown, prefix: string, path: string, kind: string, version: string): void {
