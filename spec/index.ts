@@ -1,5 +1,9 @@
 /** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
+import { cpuDelivery } from './interrupt/cpu-delivery.ts'
+import { intx } from './interrupt/intx.ts'
+import { ioapic } from './interrupt/ioapic.ts'
+import { msix } from './interrupt/msix.ts'
 import { mmioInterrupt } from './mmio/interrupt.ts'
 import { configSpace } from './paravirtual/config-space.ts'
 import { blkRequests, virtioBlk } from './paravirtual/virtio-blk.ts'
@@ -31,4 +35,8 @@ export const machines: readonly ScopedMachine[] = [
   configSpace,
   mmioInterrupt,
   pciFunction,
+  msix,
+  intx,
+  cpuDelivery,
+  ioapic,
 ]

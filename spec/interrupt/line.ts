@@ -1,11 +1,20 @@
 /** INTx: a level that follows the causes nobody has serviced yet, and gives way to MSI-X and to Interrupt Disable. */
 import { noBits, part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
-import { isReachable, isUp, READ, registerState } from '../pci/registers.ts'
+import { isReachable, isUp, READ, registerState } from '../pci/lifecycle.ts'
 import { messageState } from './messages.ts'
 
 /** Bits of the ISR register. */
 export const CAUSES = { queue: 0, config: 1 } as const
+
+/** What other parts may borrow. */
+export const lineState = {
+  /** Events that the ISR register was not read for since. */
+  causes: t.set(2),
+  /** An event came of which the standards do not say whether it leaves a cause: with MSI-X on, or without DMA. */
+  unsure: t.flag,
+  level: t.flag,
+}
 
 /** `config`: the event of `provoke` is a configuration change, else it is a used buffer. */
 export const line = (config: boolean) => {
@@ -13,13 +22,7 @@ export const line = (config: boolean) => {
   return part({
     source: 'PCI 3.0; VIRTIO 1.4',
     borrows: { ...registerState, ...messageState },
-    state: {
-      /** Events that the ISR register was not read for since. */
-      causes: t.set(2),
-      /** An event came of which the standards do not say whether it leaves a cause: with MSI-X on, or without DMA. */
-      unsure: t.flag,
-      level: t.flag,
-    },
+    state: lineState,
     actions: {
       'driver.provoke': {
         effect(s) {

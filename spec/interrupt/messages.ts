@@ -4,7 +4,7 @@
  */
 import { part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
-import { isReachable, isUp, READ, registerState } from '../pci/registers.ts'
+import { isReachable, isUp, READ, registerState } from '../pci/lifecycle.ts'
 
 /** What other parts may borrow. */
 export const messageState = {

@@ -1,9 +1,11 @@
 /** Every model: a machine joined to targets. */
 import type { Model } from '../kernel/model.ts'
 import { configSpaceModel } from './config-space.ts'
+import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
+import { ioapicModel } from './ioapic.ts'
 import { mmioInterruptModel } from './mmio-interrupt.ts'
-import { pciFunctionModel } from './pci-function.ts'
+import { intxModel, msixModel, pciFunctionModel } from './pci-function.ts'
 import { splitQueueModel, virtioBlkModel } from './split-queue.ts'
 
 export const models: readonly Model[] = [
@@ -13,4 +15,8 @@ export const models: readonly Model[] = [
   configSpaceModel,
   mmioInterruptModel,
   pciFunctionModel,
+  msixModel,
+  intxModel,
+  cpuDeliveryModel,
+  ioapicModel,
 ]

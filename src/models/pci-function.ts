@@ -1,16 +1,10 @@
-/** Joins the pci-function machine to virtio devices; its event is a change of capacity, or a used buffer. */
-
+/** Joins the machines of PCI functions to targets: all of a function, its messages alone, its line alone. */
+import { intx } from '../../spec/interrupt/intx.ts'
+import { msix } from '../../spec/interrupt/msix.ts'
 import { pciFunction } from '../../spec/pci/function.ts'
-import type { Description, DeviceDescription } from '../contract/target.ts'
 import type { Model } from '../kernel/model.ts'
-import { hasRequest } from './guest/single-request.ts'
-import { virtioOf } from './guest/virtio-device.ts'
+import { because, hasTwoEvents, noFunction, openSubject, sharesItsLine, unavailableOf } from './pci/function-model.ts'
 import { PciFunctionSession } from './pci/session.ts'
-
-const onPci = (target: Description): DeviceDescription | undefined => {
-  const device = virtioOf(target)
-  return device?.transport.kind === 'pci' ? device : undefined
-}
 
 const MESSAGE_ACTIONS = [
   'driver.enableMessages',
@@ -24,35 +18,44 @@ const MESSAGE_ACTIONS = [
   'driver.readPending',
   'driver.readEntry',
 ] as const
-const because = (names: readonly string[], reason: string): Record<string, string> =>
-  Object.fromEntries(names.map((name) => [name, reason]))
+const CANNOT_BE_MAPPED = 'its event cannot be mapped anew while the queue is enabled'
+const SHOWS_NO_MESSAGES = 'it shows no message-signalled interrupts'
+const SHOWS_NO_LINES = 'it does not show interrupt lines, which this is about'
+
+const open: Model['open'] = (target, machine, sink) => new PciFunctionSession(openSubject(target), machine, sink)
 
 export const pciFunctionModel: Model = {
   machine: pciFunction,
   played: ['driver'],
+  notApplicable: (target) => noFunction(target) ?? (target.observes.line === 'none' ? SHOWS_NO_LINES : undefined),
+  scope: (target) => ({ scope: 'played', bounds: { config: hasTwoEvents(target) ? 1 : 0 } }),
+  unavailable: (target): Readonly<Record<string, string>> => ({
+    ...unavailableOf(target),
+    ...(target.observes.msi === 'none' ? because(MESSAGE_ACTIONS, SHOWS_NO_MESSAGES) : {}),
+    ...(hasTwoEvents(target) ? {} : because(MESSAGE_ACTIONS, CANNOT_BE_MAPPED)),
+  }),
+  open,
+}
+
+export const msixModel: Model = {
+  machine: msix,
+  played: ['driver'],
   notApplicable(target) {
-    const device = onPci(target)
-    if (device === undefined) return 'it has no virtio device on PCI'
-    if (target.observes.line === 'none') return 'it does not show interrupt lines, which this is about'
-    if (target.can.controls.includes('resize') || hasRequest(device)) return undefined
-    return `neither a change of capacity nor a request of a ${device.kind} is known that would make it interrupt`
+    if (target.observes.msi === 'none') return `${SHOWS_NO_MESSAGES}, which this is about`
+    return noFunction(target) ?? (hasTwoEvents(target) ? undefined : CANNOT_BE_MAPPED)
   },
-  scope: (target) => ({ scope: 'played', bounds: { config: target.can.controls.includes('resize') ? 1 : 0 } }),
-  unavailable(target) {
-    const { observes, can } = target
-    const resizes = can.controls.includes('resize')
-    const device = onPci(target)
-    return {
-      ...(device === undefined || hasRequest(device)
-        ? {}
-        : because(['driver.submit'], `no request is known that a ${device.kind} would answer`)),
-      ...(observes.msi === 'none' ? because(MESSAGE_ACTIONS, 'it shows no message-signalled interrupts') : {}),
-      ...(resizes ? {} : because(MESSAGE_ACTIONS, 'its event cannot be mapped anew while the queue is enabled')),
-      ...(can.resets.includes('function')
-        ? {}
-        : because(['driver.resetFunction'], 'it declares no function-level reset')),
-      ...(can.resets.includes('power-state') ? {} : because(['driver.setPower'], 'it declares no power states')),
-    }
-  },
-  open: (target, machine, sink) => new PciFunctionSession(target, machine, sink),
+  unavailable: unavailableOf,
+  open,
+}
+
+export const intxModel: Model = {
+  machine: intx,
+  played: ['driver'],
+  notApplicable: (target) => noFunction(target) ?? (target.observes.line === 'none' ? SHOWS_NO_LINES : undefined),
+  scope: (target) => ({
+    scope: 'played',
+    bounds: { config: hasTwoEvents(target) ? 1 : 0, shared: sharesItsLine(target) ? 1 : 0 },
+  }),
+  unavailable: unavailableOf,
+  open,
 }

@@ -2,11 +2,11 @@
 import type { Args } from '../../kernel/language/index.ts'
 import { NO_VECTOR } from '../../layout/virtio.ts'
 import type { Message, Msix } from '../guest/msix.ts'
-import type { VirtioPciDriver } from '../guest/virtio-pci.ts'
+import type { Subject } from './subject.ts'
 
 export class Messages {
   readonly msix: Msix
-  readonly #pci: VirtioPciDriver
+  readonly #subject: Subject
   /** Entries that events are mapped to. */
   readonly #count: number
   /** Both messages of each vector, and which of them the entry holds. */
@@ -14,8 +14,8 @@ export class Messages {
   #editions: number[] = []
   #mode = { enabled: false, masked: false }
 
-  constructor(pci: VirtioPciDriver, msix: Msix, count: number) {
-    this.#pci = pci
+  constructor(subject: Subject, msix: Msix, count: number) {
+    this.#subject = subject
     this.msix = msix
     this.#count = count
   }
@@ -64,7 +64,7 @@ export class Messages {
 
   /** Maps the event to a vector, to none, or to one beyond the table: what the register reads after that. */
   map(vector: number): Args {
-    const read = this.#pci.setConfigVector!(vector)
+    const read = this.#subject.map(vector)
     const isSame = read === vector && (vector < this.msix.vectors || vector === NO_VECTOR)
     return { reads: isSame ? 'asWritten' : read === NO_VECTOR ? 'noVector' : 'other' }
   }
@@ -77,9 +77,6 @@ export class Messages {
       masked: all.every((v) => this.msix.isMasked(v)),
       pending: all.some((v) => this.msix.pending(v)),
     }
-  }
-  mapping(): Args {
-    return { mapped: this.#pci.configVector() !== NO_VECTOR || this.#pci.queueVector(0) !== NO_VECTOR }
   }
 
   /** What the table holds for an entry. */

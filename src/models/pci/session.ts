@@ -1,82 +1,60 @@
-/** A PCI function, driven register by register; what it shows is read back as actions. */
+/** A PCI function, driven register by register; what it shows is read back as actions of the machine at hand. */
 import type { Target } from '../../contract/target.ts'
 import { type Action, type Args, Bits, type Machine } from '../../kernel/language/index.ts'
 import { ModelError, type Session, type Sink } from '../../kernel/model.ts'
-import { COMMAND, PCI } from '../../layout/pci.ts'
-import { FEATURE, NO_VECTOR, STATUS } from '../../layout/virtio.ts'
+import { COMMAND, PCI, PCI_STATUS } from '../../layout/pci.ts'
+import { NO_VECTOR } from '../../layout/virtio.ts'
 import { place } from '../guest/access.ts'
 import type { Message } from '../guest/msix.ts'
 import { notesOf } from '../guest/notes.ts'
 import { enableFunction, writeBar } from '../guest/pci-bars.ts'
 import { identityIsReadOnly, inspectBars, listIsSound } from '../guest/pci-inspect.ts'
-import { hasRequest, SingleRequest } from '../guest/single-request.ts'
-import { arenaOf, VirtioDriver } from '../guest/virtio-device.ts'
-import { VirtioPciDriver } from '../guest/virtio-pci.ts'
 import { Capabilities } from './capabilities.ts'
 import { Messages } from './messages.ts'
+import type { Subject } from './subject.ts'
 
-const VERSION_1 = 1n << BigInt(FEATURE.VERSION_1)
-const AGREED = STATUS.ACKNOWLEDGE | STATUS.DRIVER | STATUS.FEATURES_OK
 /** The other place of the BAR: past 4 GiB for a 64-bit one, so that its upper half matters. */
 const AWAY = { wide: 2 ** 33, mmio: 0xf800_0000, port: 0xe000 } as const
-const CAPACITIES = [64, 72] as const
-/** Milliseconds, and turns of the target, that a request may take. */
-const RETURN_TURNS = 20
-const LATE_MS = 2
 
 export class PciFunctionSession implements Session {
   readonly device: string
-  readonly #driver: VirtioDriver
-  readonly #pci: VirtioPciDriver
+  readonly #subject: Subject
   readonly #machine: Machine
   readonly #sink: Sink
+  /** Actions of the machine: what it does not speak of is not told. */
+  readonly #spoken: ReadonlySet<string>
   /** Absent where the function has no MSI-X that can be seen. */
   readonly #messages: Messages | undefined
   readonly #capabilities: Capabilities
-  readonly #resizes: boolean
-  readonly #request: SingleRequest
   readonly #home: number
-  readonly #queues: number
-  readonly #sizeMax: number
   #resetting = false
   /** A reset has brought the function to its initial state. */
   #erased = false
   /** That was a function-level reset. */
   #afterFunctionReset = false
-  #published = false
-  #capacity = 0
 
-  constructor(target: Target, machine: Machine, sink: Sink) {
-    this.#driver = new VirtioDriver(target)
-    const { transport, device } = this.#driver
-    if (!(transport instanceof VirtioPciDriver)) throw new ModelError(`${device.id}: expected a device on PCI`)
-    this.#pci = transport
+  constructor(subject: Subject, machine: Machine, sink: Sink) {
+    this.#subject = subject
     this.#machine = machine
     this.#sink = sink
-    this.device = device.id
-    this.#resizes = target.describe().can.controls.includes('resize')
-    const { msix, interrupts } = transport
+    this.#spoken = new Set(machine.actions.map(({ name }) => name))
+    this.device = subject.id
+    const { msix } = subject
     const { vectors = 1 } = machine.scope
-    if (interrupts === 'msix' && (msix?.vectors ?? 0) < vectors)
-      throw new ModelError(
-        `${device.id}: expected at least ${vectors} MSI-X table entries, found ${msix?.vectors ?? 0}`,
-      )
-    this.#messages = interrupts === 'msix' && msix !== undefined ? new Messages(transport, msix, vectors) : undefined
-    this.#capabilities = new Capabilities(transport, device.id)
-    this.#request = new SingleRequest(this.#driver, arenaOf(target.describe()).start)
-    this.#home = transport.landmark.bar.base
-    this.#driver.restart()
-    this.#queues = transport.queueCount()
-    this.#sizeMax = transport.queueSizeMax(0)
+    if (msix !== undefined && msix.vectors < vectors)
+      throw new ModelError(`${subject.id}: expected at least ${vectors} MSI-X table entries, found ${msix.vectors}`)
+    this.#messages = msix === undefined ? undefined : new Messages(subject, msix, vectors)
+    this.#capabilities = new Capabilities(subject)
+    this.#home = subject.landmark.bar.base
   }
 
   start(): void {
     this.#resetting = this.#erased = this.#afterFunctionReset = false
-    this.#pci.landmark.bar.base = this.#home
+    this.#subject.landmark.bar.base = this.#home
     if (this.#capabilities.hasPower) this.#capabilities.wake()
-    this.#driver.restart()
+    this.#subject.restart()
     this.#bringUp()
-    this.#driver.forget()
+    this.#subject.forget()
     this.#tell('device.introduce', {
       messages: this.#messages !== undefined,
       power: this.#capabilities.hasPower,
@@ -96,28 +74,28 @@ export class PciFunctionSession implements Session {
     'driver.setUp': () => this.#setUp(),
     'driver.restart': () => this.#setUp(),
     'driver.setCommand': ({ decode, master, intxOff }) =>
-      this.#pci.config.write16(
+      this.#subject.config.write16(
         PCI.command,
         (decode ? COMMAND.IO | COMMAND.MEMORY : 0) |
           (master ? COMMAND.BUS_MASTER : 0) |
           (intxOff ? COMMAND.INTX_DISABLE : 0),
       ),
-    'driver.readStatus': () =>
-      this.#tell('device.answerStatus', { running: (this.#pci.status() & STATUS.DRIVER_OK) !== 0 }),
+    'driver.readStatus': () => this.#tell('device.answerStatus', { running: this.#subject.isRunning() }),
     'driver.readCommand': () => this.#answerCommand(),
     'driver.moveBar': ({ to }) => {
-      const { bar } = this.#pci.landmark
+      const { bar } = this.#subject.landmark
       bar.base = this.#placeOf(to as string)
-      writeBar(this.#pci.config, bar)
+      writeBar(this.#subject.config, bar)
     },
     'driver.touch': ({ at }) => {
-      const { bar, offset } = this.#pci.landmark
-      const value = this.#pci.config.guest.read16(place(bar.space, this.#placeOf(at as string) + offset))
-      this.#tell('device.answerTouch', { at, claims: value === this.#queues })
+      const { bar, offset, value } = this.#subject.landmark
+      const read = this.#subject.config.guest.read16(place(bar.space, this.#placeOf(at as string) + offset))
+      this.#tell('device.answerTouch', { at, claims: read === value })
     },
-    'driver.probeBars': () => this.#tell('device.answerProbe', { ...inspectBars(this.#pci.config, this.#pci.bars) }),
+    'driver.probeBars': () =>
+      this.#tell('device.answerProbe', { ...inspectBars(this.#subject.config, this.#subject.bars) }),
     'driver.inspect': () => {
-      const { config } = this.#pci
+      const { config } = this.#subject
       this.#tell('device.answerInspection', { identity: identityIsReadOnly(config), list: listIsSound(config) })
     },
     'driver.resetFunction': () => {
@@ -146,21 +124,29 @@ export class PciFunctionSession implements Session {
     'driver.mapEvent': ({ vector }) =>
       this.#tell('device.answerVector', this.#messages!.map((vector as number | undefined) ?? NO_VECTOR)),
     'driver.mapBeyond': () => this.#tell('device.answerVector', this.#messages!.map(this.#messages!.msix.vectors)),
-    'driver.provoke': () => this.#provoke(),
+    'driver.provoke': () => this.#subject.provoke(),
     'driver.readPending': ({ vector }) =>
       this.#tell('device.answerPending', { vector, bit: this.#messages!.msix.pending(vector as number) }),
     'driver.readEntry': ({ vector }) => this.#tell('device.answerEntry', this.#messages!.entry(vector as number)),
-    'driver.submit': () => this.#submit(),
-    'driver.readIsr': () => this.#tell('device.answerIsr', { bits: Bits.of(this.#pci.interruptStatus() & 3) }),
+    'driver.submit': () => this.#subject.submit(),
+    'driver.readIsr': () => this.#tell('device.answerIsr', { bits: Bits.of(this.#subject.causes()) }),
+    'driver.readLineStatus': () =>
+      this.#tell('device.answerLineStatus', {
+        pending: (this.#subject.config.read16(PCI.status) & PCI_STATUS.INTERRUPT) !== 0,
+      }),
+    'driver.provokeOther': () => this.#subject.neighbour!.provoke(),
+    'driver.serviceOther': () => this.#subject.neighbour!.service(),
+    'driver.gateOther': ({ off }) => this.#subject.neighbour!.gate(off as boolean),
   }
 
   collect(): void {
-    let accesses = this.#published && this.#request.returned() > 0
-    for (const event of this.#driver.target.events()) {
-      accesses ||= event.kind === 'dma' && event.device === this.device
-      if ((event.kind !== 'msi' && event.kind !== 'line') || event.device !== this.device) continue
-      if (event.kind === 'line') this.#tell(event.level ? 'device.raise' : 'device.lower')
-      else this.#tellMessage(event)
+    const { id, wire } = this.#subject
+    let accesses = this.#subject.hasWritten()
+    for (const event of this.#subject.target.events()) {
+      if (event.kind === 'line' && event.device === wire) this.#tell(event.level ? 'bus.raise' : 'bus.lower')
+      else if (event.kind === 'line' && event.device === id) this.#tell(event.level ? 'device.raise' : 'device.lower')
+      else if (event.kind === 'msi' && event.device === id) this.#tellMessage(event)
+      else accesses ||= event.kind === 'dma' && event.device === id
     }
     if (accesses) this.#tell('device.access')
     if (!this.#resetting || !this.#capabilities.isResetDone) return
@@ -169,62 +155,30 @@ export class PciFunctionSession implements Session {
   }
 
   move(target: Target): void {
-    this.#driver.move(target)
-    this.#request.move(target)
+    this.#subject.move(target)
   }
 
   remembers(): string {
     return notesOf([
-      ...[this.#resetting, this.#erased, this.#published, this.#capacity, this.#pci.landmark.bar.base],
-      ...[this.#driver.notes(), this.#request.notes(), this.#messages?.notes()],
+      ...[this.#resetting, this.#erased, this.#subject.landmark.bar.base],
+      ...[this.#subject.notes(), this.#messages?.notes()],
     ])
   }
 
   #bringUp(): void {
     this.#messages?.program()
-    // Something that the reset has to unmap; MSI-X is off.
-    this.#pci.setConfigVector?.(0)
-    this.#pci.setQueueVector?.(0, 0)
-    this.#driver.resetDevice()
-    const { transport } = this.#driver
-    if (this.#messages !== undefined) this.#tell('device.answerMapping', this.#messages.mapping())
-    transport.setStatus(STATUS.ACKNOWLEDGE | STATUS.DRIVER)
-    transport.setDriverFeatures(VERSION_1)
-    transport.setStatus(AGREED)
-    this.#published = hasRequest(this.#driver.device)
-    if (this.#published) this.#request.publish(this.#driver, this.#sizeMax, undefined)
-    transport.setStatus(AGREED | STATUS.DRIVER_OK)
-    if (!this.#published) return
-    // The first chain is served, and its interrupt serviced, before anything is judged.
+    this.#subject.bringUp((mapped) => this.#tell('device.answerMapping', { mapped }))
     this.collect()
-    transport.kick(0)
-    this.#awaitReturn()
-    this.#request.returned()
-    this.#driver.forget()
-  }
-
-  /** Waits until a buffer came back, which it need not: without bus mastering it does not. */
-  #awaitReturn(): void {
-    const { target } = this.#driver
-    target.settle(0)
-    for (let turn = 0; turn < RETURN_TURNS && this.#request.pending; turn++) target.settle(1)
-    // The used index comes first: the interrupt of an asynchronous target may still be on its way.
-    if (!target.describe().can.synchronous) target.settle(LATE_MS)
-  }
-
-  #submit(): void {
-    this.#request.again()
-    this.#driver.transport.kick(0)
-    this.#awaitReturn()
+    this.#subject.settleIn()
   }
 
   #setUp(): void {
-    const { config, bars, landmark } = this.#pci
+    const { config, bars, landmark } = this.#subject
     landmark.bar.base = this.#home
     // Before bus mastering comes on, or messages of before would leave.
     if (!this.#erased) this.#messages?.switchOff()
     enableFunction(config, bars)
-    if (this.#afterFunctionReset && this.#published) this.#answerIdle()
+    if (this.#afterFunctionReset) this.#answerIdle()
     if (this.#erased && this.#messages !== undefined) this.#tell('device.answerFresh', this.#messages.fresh())
     this.#erased = this.#afterFunctionReset = false
     this.#bringUp()
@@ -232,26 +186,15 @@ export class PciFunctionSession implements Session {
 
   /** Bus mastering is on, and the device is not started: what was under way before the reset must be gone. */
   #answerIdle(): void {
-    const { target } = this.#driver
+    const { target } = this.#subject
     target.settle(0)
     const isAccess = target.events().some((event) => event.kind === 'dma' && event.device === this.device)
-    this.#tell('device.answerIdle', { idle: this.#request.returned() === 0 && !isAccess })
-  }
-
-  #provoke(): void {
-    const { target } = this.#driver
-    if (this.#resizes) {
-      this.#capacity = 1 - this.#capacity
-      target.control!(this.device, { do: 'resize', sectors: CAPACITIES[this.#capacity]! })
-    } else {
-      this.#submit()
-    }
-    target.settle(0)
+    this.#tell('device.answerIdle', { idle: !this.#subject.hasWritten() && !isAccess })
   }
 
   #answerCommand(): void {
-    const command = this.#pci.config.read16(PCI.command)
-    const decoding = this.#pci.landmark.bar.space === 'port' ? COMMAND.IO : COMMAND.MEMORY
+    const command = this.#subject.config.read16(PCI.command)
+    const decoding = this.#subject.landmark.bar.space === 'port' ? COMMAND.IO : COMMAND.MEMORY
     this.#tell('device.answerCommand', {
       decode: (command & decoding) !== 0,
       master: (command & COMMAND.BUS_MASTER) !== 0,
@@ -267,12 +210,12 @@ export class PciFunctionSession implements Session {
 
   #placeOf(name: string): number {
     if (name === 'home') return this.#home
-    const { bar } = this.#pci.landmark
+    const { bar } = this.#subject.landmark
     const base = bar.wide ? AWAY.wide : AWAY[bar.space]
     return Math.ceil(base / bar.bytes) * bar.bytes
   }
 
   #tell(name: string, args: Args = {}, note?: string): void {
-    this.#sink(this.#machine.action(name), args, note)
+    if (this.#spoken.has(name)) this.#sink(this.#machine.action(name), args, note)
   }
 }
