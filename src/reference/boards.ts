@@ -1,6 +1,8 @@
 /** Boards that can be opened by name: bare chips with their lines as inputs, simple devices, and a whole PC. */
 import type { Target } from '../contract/index.ts'
 import { type BoardOptions, openBoard } from './board.ts'
+import { ioapicBoard } from './irqchip/ioapic-board.ts'
+import { vcpuBoard } from './irqchip/vcpu-board.ts'
 
 /** How a board is made. `P`: the parts that a seeded fault can replace one of. */
 export interface BoardDesign<P> {
@@ -28,4 +30,4 @@ export const openBoardOf = <P>(
 }
 
 /** Every board. */
-export const boards: readonly AnyBoard[] = []
+export const boards: readonly AnyBoard[] = [ioapicBoard, vcpuBoard]

@@ -21,6 +21,7 @@ export const ACTORS = [
   'backend',
   'memory',
   'bus',
+  'cpu',
 ] as const
 export type Actor = (typeof ACTORS)[number]
 /** `driver.publish`: the actor, then what it does. */

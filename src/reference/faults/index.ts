@@ -2,9 +2,11 @@ import { pciFaults } from '../pci/faults.ts'
 import { chainFaults } from './chain.ts'
 import { deviceFaults } from './device.ts'
 import type { Fault } from './fault.ts'
+import { ioapicFaults } from './ioapic.ts'
 import { migrationFaults } from './migration.ts'
 import { notificationFaults } from './notification.ts'
 import { returningFaults } from './returning.ts'
+import { vcpuFaults } from './vcpu.ts'
 
 export type { Fault } from './fault.ts'
 
@@ -16,4 +18,6 @@ export const faults: readonly Fault[] = [
   ...deviceFaults,
   ...migrationFaults,
   ...pciFaults,
+  ...vcpuFaults,
+  ...ioapicFaults,
 ]
