@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Ahead } from '../src/campaign/ahead.ts'
 import { KnownDeviations, lawKey, shippedDeviations } from '../src/campaign/deviations.ts'
 import type { Gpa, Location, Target, Width } from '../src/contract/index.ts'
 import type { Model } from '../src/kernel/model.ts'
@@ -156,7 +157,13 @@ interface Trial {
 
 const measure = async (address: string, directory: string): Promise<void> => {
   const machine = virtioBlkModel.machine.at('played')
-  const target = await qemuDoor.open(address, { directory, timeoutMs: 10_000 })
+  const ahead = new Ahead()
+  let isPlaying = false
+  const target = await qemuDoor.open(address, {
+    directory,
+    timeoutMs: 10_000,
+    meanwhile: () => isPlaying && ahead.go(),
+  })
   try {
     const runner = new Runner(virtioBlkModel, machine, target)
     // The monitor of QEMU costs the same here and there, and more than everything else. What is under way when a queue
@@ -183,8 +190,15 @@ const measure = async (address: string, directory: string): Promise<void> => {
 
     const campaign = new Runner(virtioBlkModel, machine, target, { tolerated })
     for (let round = 0; round < ROUNDS; round++)
-      for (const trial of trials) {
-        const [, playing] = timed(() => campaign.run(drawer.draw(trial.seed)))
+      for (const [i, trial] of trials.entries()) {
+        isPlaying = true
+        const [, playing] = timed(() => {
+          const plan = (ahead.take(trial) ?? drawer.begin(trial.seed)).plan()
+          const next = trials[(i + 1) % trials.length]!
+          ahead.expect(next, drawer.begin(next.seed))
+          campaign.run(plan)
+        })
+        isPlaying = false
         const [, bare] = timed(() => replay(target, trial.pokes))
         trial.campaign = Math.min(trial.campaign, playing)
         trial.bare = Math.min(trial.bare, bare)

@@ -147,6 +147,7 @@ export class Bench implements Executor {
       ledger: station.ledger,
       tolerated: station.tolerated,
     })
+      meanwhile: station.ahead.go,
   }
 
   private slotOptions(): Pick<SlotOptions, 'timeoutMs' | 'graceMs'> {
@@ -186,6 +187,7 @@ export class Bench implements Executor {
         continue
       }
       let result: RunResult
+      station.expect(job.items[index + 1])
       try {
         this.playing ??= { slot: await this.openSlot(station, job.timeoutMs), station, history: [] }
         result = this.playing.slot.run(plan, item.run)

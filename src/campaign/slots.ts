@@ -21,6 +21,8 @@ export interface SlotOptions {
   readonly graceMs?: number
   readonly timeoutMs: number
   readonly fingerprint?: boolean
+  /** Other work for the time in which the target is busy. */
+  readonly meanwhile?: () => void
   /** Each run gets a session of its own, so that nothing depends on what the runs before it left in one. */
   readonly afresh?: boolean
 }
@@ -52,7 +54,10 @@ export class Slots {
     return this.synchronous && this.openMs < CHEAP_MS
   }
 
-  async target(timeoutMs: number): Promise<{ target: Target; group: number; close: (last?: Target) => void }> {
+  async target(
+    timeoutMs: number,
+    meanwhile?: () => void,
+  ): Promise<{ target: Target; group: number; close: (last?: Target) => void }> {
     mkdirSync(this.directory, { recursive: true })
     const { pulse } = this
     let group = 0
@@ -61,6 +66,7 @@ export class Slots {
       directory: this.directory,
       timeoutMs,
       heartbeat: pulse.beat,
+      ...(meanwhile === undefined ? {} : { meanwhile }),
       onProcessGroup: (pid) => {
         group = pid
         pulse.opened(pid)
@@ -78,7 +84,7 @@ export class Slots {
   }
 
   async open(model: Model, machine: Machine, options: SlotOptions): Promise<Slot> {
-    const { target, group, close } = await this.target(options.timeoutMs)
+    const { target, group, close } = await this.target(options.timeoutMs, options.meanwhile)
     const { pulse } = this
     let runner: Runner
     try {

@@ -5,8 +5,10 @@ import type { Clause } from '../kernel/language/clause.ts'
 import type { Machine } from '../kernel/language/machine.ts'
 import type { Model } from '../kernel/model.ts'
 import { Drawer } from '../kernel/play/draw.ts'
+import type { Drawing } from '../kernel/play/drawing.ts'
 import { type Plan, planFromJson } from '../kernel/play/plan.ts'
 import { runSeed } from '../kernel/play/random.ts'
+import { Ahead } from './ahead.ts'
 import type { LawInfo, Prepared, RunItem } from './jobs.ts'
 
 /** One run in a hundred draws the costly actions as well, such as a lap of a ring. */
@@ -28,6 +30,7 @@ export class Station {
   readonly tolerated = new Set<string>()
   private readonly options: DrawingOptions
   private drawer: Drawer | undefined
+  readonly ahead = new Ahead()
 
   constructor(model: Model, machine: Machine, options: DrawingOptions) {
     this.model = model
@@ -56,9 +59,18 @@ export class Station {
     return this.drawer !== undefined
   }
 
-  planOf({ run, plan, toward }: RunItem): Plan {
-    if (plan !== undefined) return planFromJson(this.machine, plan)
-    return this.drawer!.draw(runSeed(this.options.seed, this.machine.name, run), isRare(run), toward)
+  planOf(item: RunItem): Plan {
+    if (item.plan !== undefined) return planFromJson(this.machine, item.plan)
+    return (this.ahead.take(item) ?? this.begin(item)).plan()
+  }
+
+  /** Says which run comes next, if one does: its plan is drawn while the target is busy with this one. */
+  expect(item: RunItem | undefined): void {
+    this.ahead.expect(item, item === undefined || item.plan !== undefined ? undefined : this.begin(item))
+  }
+
+  private begin({ run, toward }: RunItem): Drawing {
+    return this.drawer!.begin(runSeed(this.options.seed, this.machine.name, run), isRare(run), toward)
   }
 }
 

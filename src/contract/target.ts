@@ -236,6 +236,11 @@ export interface OpenOptions {
   readonly timeoutMs: number
   /** Called before and after each blocking call, so that a watchdog can tell a hang; see `campaign/watchdog`. */
   readonly heartbeat?: () => void
+  /**
+   * Other work of the caller, a few microseconds of it: called between a request and the wait for its answer. It leaves the
+   * target alone and throws nothing.
+   */
+  readonly meanwhile?: () => void
   /** Tells the watchdog which process group to kill to end a hang. */
   readonly onProcessGroup?: (pid: number) => void
   /** Whether the watchdog has killed that process group, which turns `dead` into `hang`. */

@@ -14,6 +14,28 @@ describe('a drawn plan', () => {
       expect(planToJson(other.drawer.draw(7, false, toward))).toEqual(planToJson(one.drawer.draw(7, false, toward)))
   })
 
+  it('is the same when it is drawn bit by bit', () => {
+    const [one, other] = [stageOf(splitQueueModel), stageOf(splitQueueModel)]
+    let most = 0
+    for (let seed = 0; seed < 20; seed++) {
+      const toward = seed % 5 === 0 ? 'aFullRing' : undefined
+      const drawing = other.drawer.begin(seed, seed === 3, toward)
+      let bits = 0
+      while (drawing.more()) bits++
+      most = Math.max(most, bits)
+      expect(planToJson(drawing.plan())).toEqual(planToJson(one.drawer.draw(seed, seed === 3, toward)))
+    }
+    expect(most).toBeGreaterThan(50)
+  })
+
+  it('is given up when another one begins', () => {
+    const { drawer } = stageOf(splitQueueModel)
+    const drawing = drawer.begin(1)
+    drawing.more()
+    drawer.draw(2)
+    expect(() => drawing.plan()).toThrow('found one that was given up')
+  })
+
   it('reaches the goal that it is led to', () => {
     const { machine, ledger, runner, drawer } = stageOf(deviceStatusModel, { transport: 'mmio' })
     const goals = [...machine.goals, ...machine.stepGoals].map(({ name }) => name)

@@ -4,6 +4,7 @@
  */
 import type { Action, Machine } from '../language/machine.ts'
 import { Chooser } from './choose.ts'
+import { type Bits, Drawing } from './drawing.ts'
 import { CARRIES, moodOf } from './mood.ts'
 import { burst, type Pen, refrain, stepsOf } from './phrases.ts'
 import type { Plan, PlanStep } from './plan.ts'
@@ -53,6 +54,7 @@ export class Drawer {
   private readonly options: DrawOptions
   private readonly ours: readonly Action[]
   private readonly walk: Walk
+  private drawing: Drawing | undefined
 
   constructor(machine: Machine, options: DrawOptions) {
     this.options = options
@@ -68,15 +70,26 @@ export class Drawer {
    * goal that the plan is led to, if that can be.
    */
   draw(seed: number, rare = false, toward?: string): Plan {
+    return this.begin(seed, rare, toward).plan()
+  }
+
+  /** The same plan, to be drawn bit by bit. There is one walk: to begin another drawing gives up the one before. */
+  begin(seed: number, rare = false, toward?: string): Drawing {
+    this.drawing?.giveUp()
+    this.drawing = new Drawing(this.bits(seed, rare, toward))
+    return this.drawing
+  }
+
+  private *bits(seed: number, rare: boolean, toward: string | undefined): Bits<Plan> {
     const { hostile = HOSTILE } = this.options
-    if (toward === undefined) return this.once(seed, rare, hostile)
+    if (toward === undefined) return yield* this.once(seed, rare, hostile)
     const often = hostile === 0 ? 0 : Math.max(hostile, HOSTILE_TOWARD)
     // What only the target can reach is at least given all that it may need.
-    return this.led(seed, often, toward) ?? this.once(seed, rare, hostile, toward)
+    return (yield* this.led(seed, often, toward)) ?? (yield* this.once(seed, rare, hostile, toward))
   }
 
   /** Of some plans that reach the goal on the walk, the one that does so most often: on the target much is otherwise. */
-  private led(seed: number, hostile: number, toward: string): Plan | undefined {
+  private *led(seed: number, hostile: number, toward: string): Bits<Plan | undefined> {
     const seeds = new Random(seed)
     const costly = this.ours.some(({ weight }) => weight === 0) ? COSTLY_ATTEMPTS : 0
     let best: Plan | undefined
@@ -85,7 +98,7 @@ export class Drawer {
       // What is costly comes where nothing else leads there.
       const rare = attempt >= ATTEMPTS - costly
       if (rare && found > 0) break
-      const plan = this.once(seeds.bits(), rare, hostile, toward)
+      const plan = yield* this.once(seeds.bits(), rare, hostile, toward)
       const { arrivals } = this.walk
       if (arrivals > 0) found++
       if (arrivals <= most) continue
@@ -95,7 +108,7 @@ export class Drawer {
     return best
   }
 
-  private once(seed: number, rare: boolean, hostile: number, toward?: string): Plan {
+  private *once(seed: number, rare: boolean, hostile: number, toward?: string): Bits<Plan> {
     const { saves = false, steps = false, maxSteps = MAX_STEPS } = this.options
     const { walk } = this
     const random = new Random(seed)
@@ -105,12 +118,13 @@ export class Drawer {
     const mood = moodOf(this.ours, random, { hostile, saves, steps, maxSteps, rare, led, wanted })
     const choose = new Chooser(this.ours, walk, mood, random)
     const pen: Pen = { walk, choose, mood, random, steps }
-    if (mood.rounds) (mood.watchful ? sweep : rounds)(pen)
+    if (mood.rounds) yield* (mood.watchful ? sweep : rounds)(pen)
     let hush = 0
     // In a moment that may be the right one, every action is as likely.
     let lone = false
     let idle = 0
     for (let misses = 0; walk.length < mood.length && misses < MISSES_MAX; ) {
+      yield
       const between = mood.watchful && walk.plan.at(-1)?.do === 'step' && random.chance(ALIKE)
       const drawn = choose.next(between || (hush === 1 && lone))
       if (drawn === undefined) {

@@ -1,4 +1,5 @@
 /** Round after round of the same actions, each with a rest at its end. */
+import type { Bits } from './drawing.ts'
 import type { Drawn } from './mood.ts'
 import { type Pen, stepsOf } from './phrases.ts'
 import type { Steps } from './walk.ts'
@@ -14,11 +15,12 @@ export type Round = (Drawn | Steps)[]
  * First the actions as they come, then again as far as they are possible. From round to round the device gets a step
  * more before we come in between, or all arguments are drawn anew.
  */
-export const rounds = (pen: Pen): void => {
+export function* rounds(pen: Pen): Bits<void> {
   const { walk, mood, random } = pen
   const round = firstRound(pen)
   const anew = random.chance(0.5)
   while (walk.length < mood.length) {
+    yield
     walk.settle()
     tidy(pen)
     const acts = perform(pen, round, anew)

@@ -2,6 +2,7 @@
  * A sweep does the same over and over, and comes in between of the device one access later each time, so that none of
  * its moments is left out.
  */
+import type { Bits } from './drawing.ts'
 import type { Drawn } from './mood.ts'
 import type { Pen } from './phrases.ts'
 import { perform, ROUND_MAX, type Round } from './rounds.ts'
@@ -17,10 +18,11 @@ const ENOUGH = 0.7
 /** So many settings at most are changed before a sweep. */
 const SETTINGS = 3
 
-export const sweep = (pen: Pen): void => {
+export function* sweep(pen: Pen): Bits<void> {
   const { walk, mood } = pen
   const round = sweepRound(pen)
   do {
+    yield
     walk.settle()
     comeHome(pen)
   } while (perform(pen, round, false) > 0 && walk.length < mood.length)

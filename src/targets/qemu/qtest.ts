@@ -20,12 +20,15 @@ const QUEUED_COMMANDS_MAX = 512
 
 export class Qtest {
   readonly #pipe: LinePipe
+  readonly #meanwhile: (() => void) | undefined
   #queued = ''
   #owed = 0
   #edges: LineEdge[] = []
 
-  constructor(pipe: LinePipe) {
+  /** `meanwhile` is called while QEMU is at work on what it was sent. */
+  constructor(pipe: LinePipe, meanwhile?: () => void) {
     this.#pipe = pipe
+    this.#meanwhile = meanwhile
   }
 
   /** Queues a command. */
@@ -60,6 +63,7 @@ export class Qtest {
     const text = this.#queued
     this.#queued = ''
     this.#pipe.send(text)
+    this.#meanwhile?.()
     let last = ''
     while (this.#owed > 0) {
       const line = this.#pipe.line()

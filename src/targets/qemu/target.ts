@@ -54,7 +54,7 @@ export class QemuTarget implements Target {
   #piece = newPiece()
   #pieceUsed = 0
 
-  constructor(process: QemuProcess, machine: Machine, options: QemuOptions) {
+  constructor(process: QemuProcess, machine: Machine, options: QemuOptions, meanwhile?: () => void) {
     this.#process = process
     this.#machine = machine
     this.#options = options
@@ -63,7 +63,7 @@ export class QemuTarget implements Target {
     // Only a PCI device sends messages.
     this.#page = Buffer.alloc(transport.kind === 'pci' ? messageSlots(options) * MESSAGE_SLOT_BYTES : 0)
     this.#empty = Buffer.from(this.#page)
-    this.#qtest = new Qtest(process.qtest)
+    this.#qtest = new Qtest(process.qtest, meanwhile)
     this.#monitor = new Monitor(process.monitor)
     this.#backend = new Backend(
       this.#monitor,
