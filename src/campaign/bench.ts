@@ -25,6 +25,7 @@ import type {
   RunItem,
 } from './jobs.ts'
 import { chooseMachines, loadModels } from './models.ts'
+import { behavioursOf, boundsOf } from './profiles.ts'
 import { Interrupted, Pulse } from './pulse.ts'
 import { compare, machineOf, plansOf, type ReplayResult } from './replay.ts'
 import { type Opener, type Slot, type SlotOptions, Slots } from './slots.ts'
@@ -105,7 +106,7 @@ export class Bench implements Executor {
     if (known !== undefined) return known
     const description = await this.described()
     const model = await this.modelOf(name)
-    const machine = machineFor(model, description)
+    const machine = machineFor(model, description, boundsOf(model, this.options.profile))
     const made = (unavailable: Readonly<Record<string, string>>): Prepared =>
       preparedOf(model, machine, description, unavailable, this.slots.cheap)
     let prepared: Prepared
@@ -259,6 +260,7 @@ export class Bench implements Executor {
       open: (options) => this.slots.open(station.model, station.machine, options),
       planOf: (item) => station.planOf(item),
       interrupted: () => this.pulse.interrupted,
+      behaviours: () => behavioursOf(station.model, station.machine),
       keepLaw: false,
     }
   }

@@ -123,6 +123,8 @@ export const counterexample = fields(
      * such plans is what the file is about.
      */
     also: listOf(fields({ law: text, clause: text, steps: integer(0), plan: listOf(planStep) }), 1),
+    /** Behaviours in use beside the one that it was judged by, which do the same. */
+    profiles: listOf(text, 1),
     /** Silence of a target that cannot say that it is quiet. */
     timed: oneOf(true),
   },

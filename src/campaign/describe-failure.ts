@@ -51,11 +51,24 @@ interface Facts {
   readonly overlooked: readonly string[]
   /** Laws that the same mistake breaks by longer plans. */
   readonly also?: readonly Kin[]
+  /** Behaviours that allow the trace. */
+  readonly profiles?: readonly string[]
 }
 
 /** Everything about a failure, as it is written to a file. */
 export const describeFailure = (facts: Facts, options: Subject): Counterexample => {
-  const { failure, plan, prelude, result, minimality, reproduced, shrinking, overlooked, also = [] } = facts
+  const {
+    failure,
+    plan,
+    prelude,
+    result,
+    minimality,
+    reproduced,
+    shrinking,
+    overlooked,
+    also = [],
+    profiles = [],
+  } = facts
   const { machine, identity, seed } = options
   const broken = failure.hardening ? result.hardening.find(({ law }) => law === failure.law) : result.finding
   const clause = clauseFor(failure, broken)
@@ -105,6 +118,7 @@ export const describeFailure = (facts: Facts, options: Subject): Counterexample 
     ...(trouble === undefined || trouble.lastWords === '' ? {} : { lastWords: escapeLines(trouble.lastWords) }),
     ...(result.timed ? { timed: true as const } : {}),
     ...(overlooked.length === 0 ? {} : { overlooked }),
+    ...(profiles.length === 0 ? {} : { profiles }),
     ...(also.length === 0 ? {} : { also: also.map(describeKin) as NonNullable<Counterexample['also']> }),
   }
 }

@@ -11,6 +11,7 @@ import { describeFailure } from './describe-failure.ts'
 import { fails, failuresOf, isTrouble } from './failures.ts'
 import type { Examined, Failure } from './jobs.ts'
 import { Lab } from './lab.ts'
+import { type Behaviour, equalTo } from './profiles.ts'
 import { Interrupted } from './pulse.ts'
 import type { Slot, SlotOptions } from './slots.ts'
 import type { Minimality, Reproduced, TargetIdentity } from './types.ts'
@@ -51,6 +52,8 @@ export interface ExamineOptions {
   readonly open: (options: SlotOptions) => Promise<Slot>
   readonly planOf: (item: Failure['item']) => Plan
   readonly interrupted: () => boolean
+  /** Behaviours in use, to be compared with what is found. */
+  readonly behaviours: () => readonly Behaviour[]
   /** The law of the failure is to be kept to. */
   readonly keepLaw: boolean
 }
@@ -163,12 +166,13 @@ const examineIn = async (newLab: MakeLab, failure: Failure, options: ExamineOpti
     if (!enough && !interrupted()) return { outcome: 'unconfirmed', reproduced }
   }
   const overlooked = await overlookedIn(newLab({ prelude }), small, options)
+  const profiles = result.finding === undefined ? [] : equalTo(options.behaviours(), result.trace, options.tolerated)
   return {
     outcome: 'counterexample',
     counterexample: describeFailure(
       {
         failure: { ...failing, item: failure.item, timed: result.timed },
-        ...{ plan: small, prelude, result, minimality, reproduced, shrinking, overlooked, also },
+        ...{ plan: small, prelude, result, minimality, reproduced, shrinking, overlooked, also, profiles },
       },
       options,
     ),

@@ -20,6 +20,7 @@ export interface BenchOptions {
   readonly shrinkExecutions: number
   readonly minimality: boolean
   readonly modelsFrom?: string
+  readonly profile?: string
 }
 
 /** A law as the ledger counts it. */

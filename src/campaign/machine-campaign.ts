@@ -325,6 +325,7 @@ export class MachineCampaign {
       reproduced,
       overlooked: found.overlooked ?? [],
       also: alsoOf(found),
+      profiles: found.profiles ?? [],
       runs: 1,
       disclosure,
     }

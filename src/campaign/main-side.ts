@@ -7,8 +7,10 @@ import { conduct } from './conduct.ts'
 import { type Counterexample, counterexample } from './counterexample.ts'
 import { UsageError } from './exit.ts'
 import { expectWritableFolder, readJsonFile, withFolder } from './files.ts'
+import { loadModels } from './models.ts'
 import { judgeLog } from './observe.ts'
 import { benchOptions, checkOptions } from './options.ts'
+import { expectProfile } from './profiles.ts'
 import { RemoteBench } from './remote.ts'
 import type { ReplayResult } from './replay.ts'
 import type { CampaignOptions, CampaignResult, Listener } from './types.ts'
@@ -23,6 +25,8 @@ export interface CampaignHooks {
 export const runCampaign = async (given: CampaignOptions, hooks: CampaignHooks = {}): Promise<CampaignResult> => {
   const options = checkOptions(given)
   const { door, rest } = parseAddress(options.target)
+  if (options.profile !== undefined)
+    expectProfile(await loadModels(options.modelsFrom), options.machines, options.profile)
   if (door.scheme === 'log') return judgeLog(rest, options, hooks.listener)
   if (options.write) expectWritableFolder(path.join(options.directory, 'counterexamples'))
   if (options.corpus) expectWritableFolder(path.join(options.directory, 'corpus'))

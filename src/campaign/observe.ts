@@ -11,6 +11,7 @@ import type { Prepared } from './jobs.ts'
 import { type LogHeader, readLog } from './log-file.ts'
 import { chooseMachines, loadModels } from './models.ts'
 import type { FullOptions } from './options.ts'
+import { boundsOf } from './profiles.ts'
 import { preparedForLog } from './station.ts'
 import { drainLedger, emptyTally } from './tally.ts'
 import { type CampaignResult, type Listener, type MachineResult, SCHEMA_VERSION } from './types.ts'
@@ -39,6 +40,7 @@ const observe = (
   models: readonly Model[],
   asked: readonly string[] | 'all',
   side: FullOptions['side'] = 'device',
+  profile?: string,
 ): Observed & { readonly header: LogHeader } => {
   const { header, lines } = readLog(file)
   const known = models.map(({ machine }) => machine.name)
@@ -47,7 +49,7 @@ const observe = (
   if (!wanted.includes(header.machine))
     throw new UsageError(`${preview(file)}: expected a log of ${wanted.join(', ')}, found one of ${header.machine}`)
   const model = models.find(({ machine }) => machine.name === header.machine)!
-  const machine = machineOf(file, model, header)
+  const machine = machineOf(file, model, header, profile)
   const judge = new Judge(machine)
   const findings: LogFinding[] = []
   let runs = 0
@@ -95,9 +97,9 @@ const observe = (
   return { header, findings, prepared, tally }
 }
 
-const machineOf = (file: string, model: Model, { scope }: LogHeader): Machine => {
+const machineOf = (file: string, model: Model, { scope }: LogHeader, profile: string | undefined): Machine => {
   try {
-    return model.machine.at(scope?.name ?? 'played', scope?.bounds)
+    return model.machine.at(scope?.name ?? 'played', { ...scope?.bounds, ...boundsOf(model, profile) })
   } catch (error) {
     throw new UsageError(`${preview(file)}, line 1: field \`scope\`: ${(error as Error).message}`)
   }
@@ -157,7 +159,7 @@ export const judgeLog = async (
   const started = performance.now()
   if (file === '') throw new UsageError('expected `log:` and a file such as log:./trace.jsonl')
   const models = await loadModels(options.modelsFrom)
-  const { header, findings, prepared, tally } = observe(file, models, options.machines, options.side)
+  const { header, findings, prepared, tally } = observe(file, models, options.machines, options.side, options.profile)
   const { machine } = prepared
   const target = { ...header.target, address: options.target }
   listener({ kind: 'campaign-start', target, machines: [machine], runs: tally.runs, seed: options.seed, workers: 0 })
@@ -236,6 +238,7 @@ const summaryOf = ({ line, finding }: LogFinding): MachineResult['counterexample
   reproduced: { times: 1, of: 1 },
   overlooked: [],
   also: [],
+  profiles: [],
   runs: 1,
   disclosure: 'public',
 })

@@ -58,7 +58,8 @@ export const checkOptions = (given: CampaignOptions): FullOptions => {
 
 /** What a bench needs of them. `directory` is for files of targets and lasts as long as the campaign. */
 export const benchOptions = (options: FullOptions, directory: string): BenchOptions => {
-  const { target, seed, timeoutMs, shrinkExecutions, minimality, graceMs, hostile, maxSteps, modelsFrom } = options
+  const { target, seed, timeoutMs, shrinkExecutions, minimality, graceMs, hostile, maxSteps } = options
+  const { modelsFrom, profile } = options
   return {
     address: target,
     directory,
@@ -70,5 +71,6 @@ export const benchOptions = (options: FullOptions, directory: string): BenchOpti
     ...(hostile === undefined ? {} : { hostile }),
     ...(maxSteps === undefined ? {} : { maxSteps }),
     ...(modelsFrom === undefined ? {} : { modelsFrom }),
+    ...(profile === undefined ? {} : { profile }),
   }
 }

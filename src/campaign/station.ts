@@ -74,10 +74,14 @@ export class Station {
   }
 }
 
-/** The bounds that fit a target; where none can be asked for, those that are played with. */
-export const machineFor = (model: Model, description: Description): Machine => {
+/** Within the bounds that fit a target; where none can be asked for, those that are played with. `more`: of a profile. */
+export const machineFor = (
+  model: Model,
+  description: Description,
+  more: Readonly<Record<string, number>> = {},
+): Machine => {
   const chosen = model.notApplicable(description) === undefined ? model.scope?.(description) : undefined
-  return model.machine.at(chosen?.scope ?? 'played', chosen?.bounds)
+  return model.machine.at(chosen?.scope ?? 'played', { ...chosen?.bounds, ...more })
 }
 
 /** The laws in the order of the ledger, each with the reason why it cannot be asked. */

@@ -48,6 +48,8 @@ export interface CampaignOptions {
   readonly deviations?: readonly string[]
   /** For `log:`: whose duties are judged. Default `device`. */
   readonly side?: 'device' | 'driver' | 'both'
+  /** A behaviour in use to judge by, for the machines that know it, instead of the standard's. */
+  readonly profile?: string
   /** A module that exports `models`, instead of the ones of this project. */
   readonly modelsFrom?: string
 }
@@ -113,6 +115,8 @@ export interface CounterexampleSummary {
   readonly overlooked: readonly string[]
   /** Laws that longer plans break, as `law@clause`: by the same mistake, as far as can be told. */
   readonly also: readonly string[]
+  /** Behaviours in use beside the one that is judged by, which do the same. */
+  readonly profiles: readonly string[]
   /** Runs that came to the same bug. */
   readonly runs: number
   /** A crash, hang or livelock that a guest causes: to be reported in private. */

@@ -215,6 +215,10 @@ export const OPTIONS = {
     otherwise: 'device',
   }),
   models: word('--models <file>', 'a module that exports models, instead of those of this project', {}),
+  profile: word('--profile <name>', 'judge by a behaviour in use, where a machine knows it', {
+    inFile: true,
+    otherwise: 'the standard',
+  }),
   reporters: words('-r, --reporter <name[=file]>', `a report: ${REPORTERS.join(', ')}`, reporter, {
     inFile: true,
     otherwise: 'default',

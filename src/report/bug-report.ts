@@ -1,6 +1,7 @@
 /** One counterexample as Markdown, fit to be pasted into a report to the makers of an implementation. */
 import type { Counterexample, TraceStepJson } from '../campaign/counterexample.ts'
 import { escapeText } from '../contract/explain.ts'
+import { profilesText } from './facts.ts'
 import { sequenceDiagram } from './sequence.ts'
 import { argumentsText, valueText } from './steps.ts'
 
@@ -82,10 +83,12 @@ export const bugReport = (found: Counterexample, file: string, label?: string): 
     scope,
     overlooked = [],
     also = [],
+    profiles = [],
   } = found
   const { clause } = finding
   const hidden = found.disclosure === 'private'
   const hardening = clause.basis === 'hardening'
+  const equal = profilesText(profiles)
   const title = hidden ? `${verdict} (${clause.id})` : `${finding.law} (${clause.id})`
   const bounds = Object.entries(scope.bounds).map(([bound, value]) => `${bound}=${value}`)
   const lines = [
@@ -99,6 +102,7 @@ export const bugReport = (found: Counterexample, file: string, label?: string): 
     `- **Clause:** ${clause.id}, ${plain(clause.source)}, section ${plain(clause.section)}${label === undefined ? '' : `, ${code(label)}`} (${clause.strength}, ${clause.basis})`,
     `- **Verdict:** ${verdict}`,
     `- **Found by:** iospec ${plain(iospec)}, machine ${code(machine)} (${plain([scope.name, ...bounds].join(' '))}), seed ${seed}, ${run < 0 ? 'again from the corpus' : `run ${run}`}, bug ${code(bugId)}`,
+    ...(equal === undefined ? [] : [`- **Profile:** ${plain(equal)}`]),
     `- **Reproduced:** ${flakiness(found)}`,
     ...(overlooked.length === 0
       ? []

@@ -94,6 +94,12 @@ const shellWord = (word: string): string =>
 export const replayCommand = ({ file }: CounterexampleSummary, target: string): string | undefined =>
   file === undefined ? undefined : `iospec replay ${shellWord(file)} --target ${shellWord(target)}`
 
+/** `deviates from the data sheet, equals profile KVM`; undefined where it equals none. */
+export const profilesText = (profiles: readonly string[]): string | undefined =>
+  profiles.length === 0
+    ? undefined
+    : `deviates from the data sheet, equals ${profiles.length === 1 ? 'profile' : 'profiles'} ${profiles.join(', ')}`
+
 /** `12 before shrinking, 4 after; proved minimal`. */
 export const lengthText = (summary: CounterexampleSummary, found: Counterexample | undefined): string => {
   const { steps, minimality, reproduced, runs, overlooked, also } = summary

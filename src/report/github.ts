@@ -1,6 +1,6 @@
 /** Annotations of GitHub Actions, one line each. The summary of the job is the Markdown report. */
 import { escapeText } from '../contract/explain.ts'
-import { hardeningOnes, type Render, replayCommand, toneOf, violations } from './facts.ts'
+import { hardeningOnes, profilesText, type Render, replayCommand, toneOf, violations } from './facts.ts'
 
 const data = (text: string): string => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
 const property = (text: string): string => data(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
@@ -12,10 +12,12 @@ export const github: Render = (result) => {
   const lines = violations(result).map(({ machine, summary }) => {
     const { law, clause, requirement, expected, observed } = summary
     const command = replayCommand(summary, result.target.address)
+    const equal = profilesText(summary.profiles)
     return line('error', `${machine.machine}: ${law}`, [
       `${clause}: ${requirement}`,
       `expected ${expected}`,
       `observed ${observed}`,
+      ...(equal === undefined ? [] : [equal]),
       ...(command === undefined ? [] : [command]),
     ])
   })

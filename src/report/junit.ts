@@ -3,7 +3,7 @@
  * a `failure`, a target or adapter that broke is an `error`; what was not decided is skipped, with the reason.
  */
 import type { CampaignResult, ClauseRow, MachineResult } from '../campaign/types.ts'
-import { type Look, lengthText, type Render, replayCommand } from './facts.ts'
+import { type Look, lengthText, profilesText, type Render, replayCommand } from './facts.ts'
 
 /** Text as an attribute or an element holds it: characters that XML 1.0 cannot hold are left out. */
 const xml = (text: string): string =>
@@ -51,12 +51,14 @@ const clauseCase = (row: ClauseRow, result: MachineResult, target: string, look:
       'failure',
       broken.map((summary) => {
         const { law, verdict, expected, observed, file, bugId } = summary
+        const equal = profilesText(summary.profiles)
         const found = file === undefined ? undefined : look(file)
         const lines = [
           `law: ${law}`,
           `clause: ${id}: ${summary.requirement}`,
           `expected: ${expected}`,
           `observed: ${observed}`,
+          ...(equal === undefined ? [] : [equal]),
           `steps: ${lengthText(summary, found)}`,
           `bug: ${bugId}`,
           ...(file === undefined ? [] : [`replay: ${replayCommand(summary, target)}`, `file: ${file}`]),

@@ -10,6 +10,7 @@ import {
   knownOnes,
   type Look,
   lengthText,
+  profilesText,
   type Render,
   replayCommand,
   verdictOf,
@@ -30,6 +31,7 @@ const counterexample = ({ machine, summary }: Found, { target }: CampaignResult,
   const { law, clause, requirement, basis, expected, observed, file, disclosure, verdict } = summary
   const found = file === undefined ? undefined : look(file)
   const command = replayCommand(summary, target.address)
+  const equal = profilesText(summary.profiles)
   const shown = found !== undefined && disclosure === 'public'
   return [
     `### ${plain(machine.machine)}: ${plain(law)} (${verdict})`,
@@ -37,6 +39,7 @@ const counterexample = ({ machine, summary }: Found, { target }: CampaignResult,
     `- **Clause:** ${clause} (${basis}): ${plain(requirement)}`,
     `- **Expected:** ${plain(expected)}`,
     `- **Observed:** ${plain(observed)}`,
+    ...(equal === undefined ? [] : [`- **Profile:** ${plain(equal)}`]),
     `- **Steps:** ${plain(lengthText(summary, found))}`,
     ...(disclosure === 'private' ? ['- **Report this privately:** a guest can cause it.'] : []),
     ...(command === undefined ? [] : [`- **Replay:** ${code(command)}`]),

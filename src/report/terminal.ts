@@ -10,6 +10,7 @@ import {
   knownOnes,
   type Look,
   lengthText,
+  profilesText,
   replayCommand,
   toneOf,
   verdictOf,
@@ -75,6 +76,7 @@ const counterexampleText = (
   const found = file === undefined ? undefined : look(file)
   const place = found === undefined ? '' : ` (${found.finding.clause.source} ${found.finding.clause.section})`
   const said = lastLine(lastWords)
+  const equal = profilesText(summary.profiles)
   const command = replayCommand(summary, target)
   return [
     `  ${paint(`${machine.machine}: ${law}`)} ${style.dim(`${law === verdict ? '' : `${verdict}, `}bug ${bugId}`)}`,
@@ -82,6 +84,7 @@ const counterexampleText = (
     field('clause', `${clause}${place}, ${basis}: ${requirement}`),
     field('expected', expected),
     field('observed', observed),
+    ...(equal === undefined ? [] : [field('profile', equal)]),
     ...(said === '' ? [] : [field('it said', said)]),
     field('steps', lengthText(summary, found)),
     ...(disclosure === 'private' ? [field('careful', 'a guest can cause this: report it in private first')] : []),

@@ -34,6 +34,7 @@ export const summary = (rest: Partial<CounterexampleSummary> = {}): Counterexamp
   reproduced: { times: 2, of: 3 },
   overlooked: [],
   also: [],
+  profiles: [],
   runs: 2,
   disclosure: 'public',
   ...rest,

@@ -32,6 +32,7 @@ const TAKEN = [
   'deviations',
   'side',
   'models',
+  'profile',
   'reporters',
   'quiet',
   'json',
@@ -94,6 +95,7 @@ const campaignOptions = (
     deviations: values.deviations,
     side: values.side,
     modelsFrom: values.models,
+    profile: values.profile,
   }
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
