@@ -147,8 +147,8 @@ export class Bench implements Executor {
       timeoutMs: Math.min(timeoutMs, this.options.timeoutMs),
       ledger: station.ledger,
       tolerated: station.tolerated,
-    })
       meanwhile: station.ahead.go,
+    })
   }
 
   private slotOptions(): Pick<SlotOptions, 'timeoutMs' | 'graceMs'> {
@@ -187,8 +187,8 @@ export class Bench implements Executor {
         warnings.push(`${job.machine}: a plan of the corpus is left out: ${error.message}`)
         continue
       }
-      let result: RunResult
       station.expect(job.items[index + 1])
+      let result: RunResult
       try {
         this.playing ??= { slot: await this.openSlot(station, job.timeoutMs), station, history: [] }
         result = this.playing.slot.run(plan, item.run)
