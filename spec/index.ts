@@ -4,6 +4,7 @@ import { cpuDelivery } from './interrupt/cpu-delivery.ts'
 import { intx } from './interrupt/intx.ts'
 import { ioapic } from './interrupt/ioapic.ts'
 import { msix } from './interrupt/msix.ts'
+import { pic } from './interrupt/pic.ts'
 import { mmioInterrupt } from './mmio/interrupt.ts'
 import { configSpace } from './paravirtual/config-space.ts'
 import { blkRequests, virtioBlk } from './paravirtual/virtio-blk.ts'
@@ -35,6 +36,7 @@ export const machines: readonly ScopedMachine[] = [
   configSpace,
   mmioInterrupt,
   pciFunction,
+  pic,
   msix,
   intx,
   cpuDelivery,

@@ -6,6 +6,7 @@ import { deviceStatusModel } from './device-status.ts'
 import { ioapicModel } from './ioapic.ts'
 import { mmioInterruptModel } from './mmio-interrupt.ts'
 import { intxModel, msixModel, pciFunctionModel } from './pci-function.ts'
+import { picModel } from './pic.ts'
 import { splitQueueModel, virtioBlkModel } from './split-queue.ts'
 
 export const models: readonly Model[] = [
@@ -15,6 +16,7 @@ export const models: readonly Model[] = [
   configSpaceModel,
   mmioInterruptModel,
   pciFunctionModel,
+  picModel,
   msixModel,
   intxModel,
   cpuDeliveryModel,

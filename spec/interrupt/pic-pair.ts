@@ -1,0 +1,478 @@
+/**
+ * The pair of 8259As of a PC: sixteen lines, command words to either chip, and the wire from the slave's INT to the
+ * master's input 2. What the pair answers is judged in `pic-answers.ts`.
+ */
+import { Bits, part, type Seen, type StateOf, t } from '../../src/kernel/language/index.ts'
+import { clause } from '../clauses/index.ts'
+import {
+  ALL,
+  CASCADE,
+  chipFields,
+  end,
+  endable,
+  fall,
+  initialise,
+  isKnown,
+  levels,
+  levelTriggered,
+  type Profile,
+  requested,
+  requests,
+  rise,
+  type SeenChip,
+  take,
+  takeByPoll,
+} from './pic-chip.ts'
+
+/** Kinds of commands that a scope has, as bits of its bound `commands`. */
+export const COMMANDS = {
+  masks: 1,
+  ends: 2,
+  rotation: 4,
+  specialMask: 8,
+  poll: 16,
+  triggers: 32,
+  initialisation: 64,
+  reads: 128,
+} as const
+
+export interface PicScope extends Profile {
+  /** The lines that are driven, as a mask of 16. */
+  readonly lines: number
+  /** How many vector bases there are; bases are multiples of 8. */
+  readonly bases: number
+  readonly commands: number
+  /** Modes of both chips at the beginning; `nested` of the master alone. */
+  readonly autoEoi: number
+  readonly nested: number
+  readonly levelMode: number
+  readonly rotates: number
+  /** Whether the INT output is seen. */
+  readonly int: number
+}
+
+export const chips = t.oneOf('master', 'slave')
+type Which = 'master' | 'slave'
+const line = t.id('line', 16)
+/** Lines of a PC that the ELCR cannot make level-triggered. */
+const ALWAYS_EDGE = Bits.from([0, 1, 2, 8, 13])
+
+export const pairState = (bases: number) => ({
+  master: t.record(chipFields(bases)),
+  slave: t.record(chipFields(bases)),
+  /** What the master saw of the slave's INT; in doubt after a time in which it could not be told. */
+  cascade: t.oneOf('seen', 'doubtful', 'unknown'),
+  /** An acknowledge, or a poll of a chip, that was not answered yet. */
+  asked: t.oneOf('nothing', 'vector', 'master', 'slave'),
+  /** Chips that were used before they were initialised. */
+  broken: t.set(2),
+})
+export type Pair = StateOf<ReturnType<typeof pairState>>
+export type SeenPair = Seen<Pair>
+
+/** INT, and what an acknowledge finds, can be told. */
+export const isSettled = (s: SeenPair): boolean =>
+  isKnown(s.master) && isKnown(s.slave) && (s.cascade === 'seen' || s.master.levelMode) && s.broken.isEmpty
+
+/** Both chips are set up as an x86 processor needs them. */
+const isInUse = ({ master, slave }: SeenPair): boolean => isSetUp(master) && isSetUp(slave)
+
+const isSetUp = (chip: SeenChip): boolean => chip.phase === 'ready' && chip.mode8086 && !chip.single
+
+/** An acknowledge does what the data sheet says, whichever way that is read. */
+const isPlain = (s: SeenPair): boolean => isSettled(s) && endsAsSaid(s.master) && endsAsSaid(s.slave)
+
+const endsAsSaid = (chip: SeenChip): boolean => !chip.autoEoi || (chip.rotates !== 'unknown' && chip.served.isEmpty)
+
+/** The level that a chip requests. */
+export const requestedBy = (s: SeenPair, which: Which, profile: Profile): number | undefined =>
+  which === 'master' ? requested(s.master, profile, CASCADE) : requested(s.slave, profile)
+
+const chipOf = (line: number): Which => (line < 8 ? 'master' : 'slave')
+
+/** The master's input 2 is the slave's INT. */
+const follow = (s: Pair, profile: Profile): void => {
+  const { master } = s
+  if (!isKnown(s.slave)) {
+    s.cascade = 'unknown'
+    fall(master, CASCADE, profile)
+    return
+  }
+  const up = requested(s.slave, profile) !== undefined
+  if (s.cascade === 'unknown') {
+    s.cascade = 'doubtful'
+    master.high = up ? master.high.with(CASCADE) : master.high.without(CASCADE)
+  } else if (up) {
+    if (!master.high.has(CASCADE)) s.cascade = 'seen'
+    rise(master, CASCADE)
+  } else if (master.high.has(CASCADE)) fall(master, CASCADE, profile)
+  if (s.cascade === 'doubtful' && !up && profile.withdraws === 1) s.cascade = 'seen'
+}
+
+/** INT of the slave falls when it is acknowledged. */
+const pulse = (s: Pair, profile: Profile): void => {
+  if (profile.pulses === 1) fall(s.master, CASCADE, profile)
+  follow(s, profile)
+}
+
+const after = (s: Pair, which: Which, profile: Profile): void => {
+  if (which === 'slave') follow(s, profile)
+}
+
+/** ICW1. A chip that was used too early may have done anything. */
+const begin = (s: Pair, which: Which, words: Parameters<typeof initialise>[1], profile: Profile): void => {
+  const number = which === 'master' ? 0 : 1
+  if (s.broken.has(number)) {
+    s[which].served = ALL
+    s[which].rotates = 'unknown'
+  }
+  s.broken = s.broken.without(number)
+  initialise(s[which], words, profile)
+  if (which === 'master' && s.cascade === 'doubtful') s.cascade = 'seen'
+  follow(s, profile)
+}
+
+/** What an acknowledge does to the pair; the level that each chip takes. */
+export const answering = (s: SeenPair, profile: Profile): { readonly master?: number; readonly slave?: number } => {
+  const master = requestedBy(s, 'master', profile)
+  if (master === undefined) return {}
+  if (master !== CASCADE) return { master }
+  const slave = requestedBy(s, 'slave', profile)
+  return slave === undefined ? { master } : { master, slave }
+}
+
+/** The vector of an acknowledge that finds a request; of one that finds none, level 7 of the chip that answers. */
+export const vectorOf = (s: SeenPair, taken: ReturnType<typeof answering>): number => {
+  if (taken.master === undefined) return 8 * s.master.base + 7
+  if (taken.master !== CASCADE) return 8 * s.master.base + taken.master
+  return 8 * s.slave.base + (taken.slave ?? 7)
+}
+
+/** What the vector shows to have been taken, if it is not the one that was due. */
+const evident = (s: SeenPair, vector: number): ReturnType<typeof answering> => {
+  const level = vector % 8
+  const base = (vector - level) / 8
+  if (base === s.slave.base && requests(s.slave).has(level)) return { master: CASCADE, slave: level }
+  return base === s.master.base && requests(s.master).has(level) ? { master: level } : {}
+}
+
+export const pair = (scope: PicScope) => {
+  const has = (kind: number): boolean => (scope.commands & kind) !== 0
+  const { masks, ends, rotation, specialMask, poll, triggers, initialisation, reads } = COMMANDS
+  const level = t.below(8)
+  const isReady = (s: SeenPair, chip: Which): boolean => s.asked === 'nothing' && s[chip].phase === 'ready'
+  const driven = Bits.of(scope.lines & ~(1 << CASCADE))
+  /** Levels that a scope is about. */
+  const isUsed = (chip: Which, of: number): boolean =>
+    driven.has(chip === 'master' ? of : of + 8) || (chip === 'master' && of === CASCADE)
+  return part({
+    source: 'Intel 8259A',
+    borrows: {},
+    state: pairState(scope.bases),
+    initial(s) {
+      s.master.base = Math.min(1, scope.bases - 1)
+      s.slave.base = Math.min(14, scope.bases - 1)
+      s.master.mode8086 = s.slave.mode8086 = true
+      s.master.nested = scope.nested === 1
+      for (const chip of [s.master, s.slave]) {
+        chip.lowest = 7
+        chip.autoEoi = scope.autoEoi === 1
+        chip.levelMode = scope.levelMode === 1
+        chip.rotates = scope.rotates === 1 ? 'on' : 'off'
+      }
+    },
+    actions: {
+      'device.raise': {
+        does: 'Asserts a line, which may be asserted already.',
+        args: { line },
+        weight: 14,
+        when: (s, { line }) => s.asked === 'nothing' && driven.has(line),
+        effect(s, { line }) {
+          rise(s[chipOf(line)], line % 8)
+          after(s, chipOf(line), scope)
+        },
+      },
+      'device.lower': {
+        args: { line },
+        weight: 8,
+        when: (s, { line }) => s.asked === 'nothing' && driven.has(line) && s[chipOf(line)].high.has(line % 8),
+        effect(s, { line }) {
+          fall(s[chipOf(line)], line % 8, scope)
+          after(s, chipOf(line), scope)
+        },
+      },
+      'driver.setMask': {
+        does: 'OCW1 with one bit changed.',
+        args: { chip: chips, level, masked: t.flag },
+        weight: 3,
+        when: (s, { chip, level }) => has(masks) && isUsed(chip, level) && isReady(s, chip),
+        effect(s, { chip, level, masked }) {
+          s[chip].masked = masked ? s[chip].masked.with(level) : s[chip].masked.without(level)
+          after(s, chip, scope)
+        },
+      },
+      'driver.endOfInterrupt': {
+        does: 'A non-specific EOI, with or without rotation.',
+        args: { chip: chips, rotate: t.flag },
+        weight: 10,
+        // Which level becomes the lowest is said only where one is ended.
+        when: (s, { chip, rotate }) =>
+          has(ends) &&
+          isReady(s, chip) &&
+          isKnown(s[chip]) &&
+          (!rotate || (has(rotation) && endable(s[chip], scope) !== undefined)),
+        effect(s, { chip, rotate }) {
+          end(s[chip], endable(s[chip], scope), rotate)
+          after(s, chip, scope)
+        },
+      },
+      'driver.endLevel': {
+        does: 'A specific EOI, with or without rotation.',
+        args: { chip: chips, level, rotate: t.flag },
+        weight: 4,
+        when: (s, { chip, level, rotate }) =>
+          has(ends) && isUsed(chip, level) && isReady(s, chip) && (!rotate || has(rotation)),
+        effect(s, { chip, level, rotate }) {
+          end(s[chip], level, rotate)
+          after(s, chip, scope)
+        },
+      },
+      'driver.setPriority': {
+        does: 'Names the level of the lowest priority.',
+        args: { chip: chips, level },
+        weight: 2,
+        when: (s, { chip }) => has(rotation) && isReady(s, chip),
+        effect(s, { chip, level }) {
+          s[chip].lowest = level
+          after(s, chip, scope)
+        },
+      },
+      'driver.rotateAutomatically': {
+        does: 'Sets or clears rotation in automatic EOI mode.',
+        args: { chip: chips, on: t.flag },
+        weight: 2,
+        when: (s, { chip }) => has(rotation) && isReady(s, chip),
+        effect: (s, { chip, on }) => void (s[chip].rotates = on ? 'on' : 'off'),
+      },
+      'driver.command': {
+        does: 'The OCW2 that does nothing.',
+        args: { chip: chips, level },
+        when: (s, { chip }) => has(rotation) && isReady(s, chip),
+      },
+      'driver.setSpecialMask': {
+        args: { chip: chips, on: t.flag },
+        weight: 3,
+        when: (s, { chip }) => has(specialMask) && isReady(s, chip),
+        effect(s, { chip, on }) {
+          s[chip].specialMask = on
+          after(s, chip, scope)
+        },
+      },
+      'driver.setTrigger': {
+        does: 'Changes a bit of the ELCR, while the line is low and requests nothing.',
+        args: { line, level: t.flag },
+        weight: 3,
+        when: (s, { line }) =>
+          has(triggers) &&
+          s.asked === 'nothing' &&
+          (driven.has(line) || line === CASCADE) &&
+          !s[chipOf(line)].high.union(s[chipOf(line)].edges).has(line % 8),
+        effect(s, { line, level }) {
+          const chip = s[chipOf(line)]
+          chip.triggered =
+            level && !ALWAYS_EDGE.has(line) ? chip.triggered.with(line % 8) : chip.triggered.without(line % 8)
+        },
+      },
+      'driver.select': {
+        does: 'Chooses the register that the command port reads.',
+        args: { chip: chips, register: t.oneOf('service', 'requests') },
+        weight: 4,
+        when: (s, { chip }) => has(reads) && isReady(s, chip),
+        effect: (s, { chip, register }) => void (s[chip].selected = register),
+      },
+      'driver.beginInitialisation': {
+        does: 'ICW1 of a sequence of four words.',
+        args: { chip: chips, level: t.flag },
+        weight: 0.5,
+        when: (s) => has(initialisation) && s.asked === 'nothing',
+        effect: (s, { chip, level }) => begin(s, chip, { level, single: false, icw4: true }, scope),
+      },
+      'driver.beginShortInitialisation': {
+        does: 'ICW1 of a sequence of two or three words: without cascade, without ICW4, or without both.',
+        args: { chip: chips, level: t.flag, single: t.flag, icw4: t.flag },
+        weight: 0.25,
+        when: (s, { single, icw4 }) => has(initialisation) && s.asked === 'nothing' && (single || !icw4),
+        effect: (s, { chip, ...words }) => begin(s, chip, words, scope),
+      },
+      'driver.setBase': {
+        does: 'ICW2; its low three bits mean nothing.',
+        args: { chip: chips, base: t.below(scope.bases), low: level },
+        weight: 12,
+        when: (s, { chip }) => s.asked === 'nothing' && s[chip].phase === 'icw2',
+        effect(s, { chip, base }) {
+          s[chip].base = base
+          s[chip].phase = !s[chip].single ? 'icw3' : s[chip].wantsIcw4 ? 'icw4' : 'ready'
+          after(s, chip, scope)
+        },
+      },
+      'driver.setCascade': {
+        does: 'ICW3, as the board is wired.',
+        args: { chip: chips },
+        weight: 12,
+        when: (s, { chip }) => s.asked === 'nothing' && s[chip].phase === 'icw3',
+        effect(s, { chip }) {
+          s[chip].phase = s[chip].wantsIcw4 ? 'icw4' : 'ready'
+          after(s, chip, scope)
+        },
+      },
+      'driver.setMode': {
+        does: 'ICW4, in 8086 mode. Special fully nested mode is one of masters.',
+        args: { chip: chips, autoEoi: t.flag, nested: t.flag },
+        weight: 12,
+        when: (s, { chip, nested }) =>
+          s.asked === 'nothing' && s[chip].phase === 'icw4' && (!nested || chip === 'master'),
+        effect(s, { chip, autoEoi, nested }) {
+          s[chip].mode8086 = true
+          s[chip].autoEoi = autoEoi
+          s[chip].nested = nested
+          s[chip].phase = 'ready'
+          after(s, chip, scope)
+        },
+      },
+      'driver.acknowledge': {
+        does: 'An interrupt-acknowledge cycle of the CPU.',
+        weight: 14,
+        when: (s) =>
+          s.asked === 'nothing' && (!isInUse(s) || (isPlain(s) && requestedBy(s, 'master', scope) !== undefined)),
+        requires: { initialised: { clause: clause('PIC-22'), holds: isInUse } },
+        effect: (s) => void (s.asked = 'vector'),
+      },
+      'driver.acknowledgeNothing': {
+        does: 'Such a cycle after the request is gone. Whether it rotates in automatic EOI mode is not said.',
+        weight: 2,
+        when: (s) =>
+          s.asked === 'nothing' &&
+          isInUse(s) &&
+          isPlain(s) &&
+          (!s.master.autoEoi || s.master.rotates === 'off') &&
+          requestedBy(s, 'master', scope) === undefined,
+        effect: (s) => void (s.asked = 'vector'),
+      },
+      'irqchip.answerVector': {
+        does: 'Gives the vector; no vector: it was not asked, for nothing was requested.',
+        args: { vector: t.maybe(t.below(8 * scope.bases)) },
+        when: (s) => s.asked === 'vector',
+        effect(s, { vector }) {
+          s.asked = 'nothing'
+          if (vector === undefined || !isSettled(s)) return
+          const due = answering(s, scope)
+          const taken = vector === vectorOf(s, due) ? due : evident(s, vector)
+          if (taken.master !== undefined) take(s.master, taken.master)
+          if (taken.slave === undefined) return
+          take(s.slave, taken.slave)
+          pulse(s, scope)
+        },
+        eager(s) {
+          return s.asked === 'vector' ? { vector: vectorOf(s, answering(s, scope)) } : undefined
+        },
+      },
+      'driver.poll': {
+        does: 'Writes the poll command to a chip and reads one of its ports.',
+        args: { chip: chips, port: t.oneOf('command', 'data') },
+        weight: 4,
+        when: (s, { chip }) =>
+          has(poll) &&
+          isReady(s, chip) &&
+          (chip === 'slave' ? isKnown(s.slave) && s.broken.isEmpty : isSettled(s)) &&
+          !(s[chip].autoEoi && s[chip].rotates !== 'off'),
+        effect: (s, { chip }) => void (s.asked = chip),
+      },
+      'irqchip.answerPoll': {
+        does: 'Names the level that it requests, if any.',
+        args: { chip: chips, level: t.maybe(level) },
+        when: (s, { chip }) => s.asked === chip,
+        effect(s, { chip, level }) {
+          s.asked = 'nothing'
+          if (level === undefined) return
+          takeByPoll(s[chip], level, scope)
+          if (chip === 'master') return
+          if (scope.pollServes === 0) {
+            s.master.served = s.master.served.without(CASCADE)
+            fall(s.master, CASCADE, scope)
+          }
+          pulse(s, scope)
+        },
+        eager(s) {
+          return s.asked === 'master' || s.asked === 'slave'
+            ? { chip: s.asked, level: requestedBy(s, s.asked, scope) }
+            : undefined
+        },
+      },
+      'irqchip.answerRegister': {
+        does: 'Gives the register that is selected.',
+        args: { chip: chips, levels },
+        effect(s, { chip, levels }) {
+          if (s[chip].selected === 'requests') {
+            s[chip].edges = levels.minus(levelTriggered(s[chip]))
+            if (chip === 'master' && s.cascade === 'doubtful') s.cascade = 'seen'
+            return
+          }
+          s[chip].served = levels
+          s[chip].unsure = false
+          after(s, chip, scope)
+        },
+      },
+    },
+    goals: {
+      aNestedInterrupt: {
+        on: 'irqchip.answerVector',
+        when: (s) => !s.master.served.isEmpty && requestedBy(s, 'master', scope) !== undefined,
+      },
+      aSlaveInterrupt: { on: 'irqchip.answerVector', when: (s) => answering(s, scope).slave !== undefined },
+      aSecondInterruptOfTheSlave: {
+        on: 'irqchip.answerVector',
+        when: (s) => s.master.served.has(CASCADE) && answering(s, scope).slave !== undefined,
+      },
+      aRotatedOrder: {
+        on: 'irqchip.answerVector',
+        when: (s) => s.master.lowest !== 7 && answering(s, scope).master !== undefined,
+      },
+      aLevelBelowAMaskedOne: {
+        on: 'irqchip.answerVector',
+        when: (s) =>
+          s.master.specialMask && s.master.served.meets(s.master.masked) && answering(s, scope).master !== undefined,
+      },
+      anAutomaticEnd: {
+        on: 'irqchip.answerVector',
+        when: (s) => s.master.autoEoi && answering(s, scope).master !== undefined,
+      },
+      aSpuriousInterrupt: {
+        on: 'irqchip.answerVector',
+        when: (s, { vector }) => vector !== undefined && answering(s, scope).master === undefined,
+      },
+      aWithdrawnEdge: {
+        on: 'device.lower',
+        when: (s, { line }) => s[chipOf(line)].edges.has(line % 8),
+      },
+      anEndWithTheLevelHigh: {
+        on: 'driver.endOfInterrupt',
+        when: (s, { chip }) => s[chip].served.meets(s[chip].high.and(levelTriggered(s[chip]))),
+      },
+      anUnmaskedRequest: {
+        on: 'driver.setMask',
+        when: (s, { chip, level, masked }) => !masked && s[chip].masked.and(requests(s[chip])).has(level),
+      },
+      aPolledSlave: {
+        on: 'irqchip.answerPoll',
+        when: (_s, { chip, level }) => chip === 'slave' && level !== undefined,
+      },
+      halfASequence: { on: 'driver.beginInitialisation', when: (s, { chip }) => s[chip].phase !== 'ready' },
+      anInitialisationInService: {
+        on: 'driver.beginInitialisation',
+        when: (s, { chip }) => !s[chip].served.isEmpty,
+      },
+    },
+    breach: (s) => void (s.broken = Bits.of(3)),
+    unspecified: (s) => !s.broken.isEmpty,
+  })
+}

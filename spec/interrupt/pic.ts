@@ -1,0 +1,36 @@
+/**
+ * The pair of 8259A interrupt controllers of a PC. Judged by the data sheet; what implementations in use do otherwise is
+ * a bound each, and a profile is a set of them.
+ */
+import { compose, scoped } from '../../src/kernel/language/index.ts'
+import { answers } from './pic-answers.ts'
+import { pair } from './pic-pair.ts'
+
+/** The data sheet. */
+const DATA_SHEET = {
+  levelByIcw1: 1,
+  withdraws: 1,
+  remembersLines: 1,
+  pulses: 1,
+  sparesMasked: 1,
+  nestsSlaveOnly: 1,
+  specialMask: 1,
+  pollServes: 1,
+}
+const FULLY_NESTED = { autoEoi: 0, nested: 0, levelMode: 0, rotates: 0, int: 1, ...DATA_SHEET }
+
+export const pic = scoped(
+  'pic',
+  {
+    explored: { lines: 0x0102, bases: 2, commands: 0x03, ...FULLY_NESTED },
+    played: { lines: 0xffff, bases: 32, commands: 0xff, ...FULLY_NESTED },
+  },
+  (scope) =>
+    compose(
+      { pair: pair(scope), answers: answers(scope) },
+      {
+        shared: ['master', 'slave', 'cascade', 'asked', 'broken'],
+        synchronised: ['irqchip.answerVector', 'irqchip.answerPoll', 'irqchip.answerRegister'],
+      },
+    ),
+)

@@ -1,0 +1,192 @@
+/** The pic machine on a pair of 8259As: command words go to its ports, lines are driven, INT is watched. */
+import { pic } from '../../spec/interrupt/pic.ts'
+import type { Description, Target, Width } from '../contract/target.ts'
+import { type Action, type Args, Bits, type Machine } from '../kernel/language/index.ts'
+import type { Model, Session, Sink } from '../kernel/model.ts'
+import {
+  CASCADE_INPUT,
+  I8259_PORTS,
+  ICW1,
+  ICW3,
+  ICW4,
+  IS_ICW1,
+  IS_OCW3,
+  OCW2,
+  OCW3,
+  POLL_REQUEST,
+} from '../layout/i8259.ts'
+import { notesOf } from './guest/notes.ts'
+
+type Which = 'master' | 'slave'
+type Register = keyof (typeof I8259_PORTS)[Which]
+const BOTH = ['master', 'slave'] as const
+const BYTE: Width = 1
+/** Vector bases at the beginning, as the machine has them. */
+const BASES = { master: 0x08, slave: 0x70 } as const
+
+class PicSession implements Session {
+  readonly device: string
+  #target: Target
+  readonly #machine: Machine
+  readonly #sink: Sink
+  /** Masks and triggers as written last: the machine changes single bits. */
+  #masks = { master: 0, slave: 0 }
+  #triggers = { master: 0, slave: 0 }
+  /** INT as told last, and as seen last. */
+  #told = false
+  #int = false
+
+  constructor(target: Target, machine: Machine, sink: Sink) {
+    this.#target = target
+    this.#machine = machine
+    this.#sink = sink
+    this.device = idOf(target.describe())!
+  }
+
+  /** Lines low, nothing latched, nothing in service, INT low, and both chips initialised in 8086 mode, in the modes of the scope. */
+  start(): void {
+    const { levelMode, rotates } = this.#machine.scope
+    for (let line = 0; line < 16; line++) if (line !== CASCADE_INPUT) this.#target.setLine!(this.device, line, false)
+    for (const chip of BOTH) this.#write(chip, 'trigger', 0)
+    for (const chip of BOTH) {
+      this.#command(chip, IS_ICW1 | ICW1.ICW4 | (levelMode === 1 ? ICW1.LEVEL : 0))
+      this.#write(chip, 'data', BASES[chip])
+      this.#write(chip, 'data', ICW3[chip])
+      this.#write(chip, 'data', this.#modes(chip))
+      this.#command(chip, rotates === 1 ? OCW2.ROTATE_IN_AUTO_EOI_ON : OCW2.ROTATE_IN_AUTO_EOI_OFF)
+      for (let level = 0; level < 8; level++) this.#command(chip, OCW2.SPECIFIC_EOI | level)
+    }
+    this.#masks = { master: 0, slave: 0 }
+    this.#triggers = { master: 0, slave: 0 }
+    this.#target.settle(0)
+    this.#look()
+    this.#told = false
+    // A line that is up although nothing is requested is told, so that it is judged.
+    this.collect()
+  }
+
+  #modes(chip: Which): number {
+    const { autoEoi, nested } = this.#machine.scope
+    const isNested = chip === 'master' && nested === 1
+    return ICW4.MODE_8086 | (autoEoi === 1 ? ICW4.AUTO_EOI : 0) | (isNested ? ICW4.SPECIAL_FULLY_NESTED : 0)
+  }
+
+  perform(action: Action, args: Args): void {
+    const perform = this.#performers[action.name]
+    if (perform === undefined) throw new TypeError(`${action.name}: not an action of driver or device`)
+    perform(args)
+  }
+
+  readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
+    'device.raise': ({ line }) => this.#target.setLine!(this.device, line as number, true),
+    'device.lower': ({ line }) => this.#target.setLine!(this.device, line as number, false),
+    'driver.setMask': ({ chip, level, masked }) => {
+      this.#masks[chip as Which] = withBit(this.#masks[chip as Which], level as number, masked as boolean)
+      this.#write(chip as Which, 'data', this.#masks[chip as Which])
+    },
+    'driver.endOfInterrupt': ({ chip, rotate }) => this.#command(chip as Which, rotate ? OCW2.ROTATE_ON_EOI : OCW2.EOI),
+    'driver.endLevel': ({ chip, level, rotate }) =>
+      this.#command(chip as Which, (rotate ? OCW2.ROTATE_ON_SPECIFIC_EOI : OCW2.SPECIFIC_EOI) | (level as number)),
+    'driver.setPriority': ({ chip, level }) => this.#command(chip as Which, OCW2.SET_PRIORITY | (level as number)),
+    'driver.rotateAutomatically': ({ chip, on }) =>
+      this.#command(chip as Which, on ? OCW2.ROTATE_IN_AUTO_EOI_ON : OCW2.ROTATE_IN_AUTO_EOI_OFF),
+    'driver.command': ({ chip, level }) => this.#command(chip as Which, OCW2.NO_OPERATION | (level as number)),
+    'driver.setSpecialMask': ({ chip, on }) =>
+      this.#command(chip as Which, IS_OCW3 | (on ? OCW3.SPECIAL_MASK_ON : OCW3.SPECIAL_MASK_OFF)),
+    'driver.select': ({ chip, register }) =>
+      this.#command(chip as Which, IS_OCW3 | (register === 'service' ? OCW3.READ_IN_SERVICE : OCW3.READ_REQUESTS)),
+    'driver.setTrigger': ({ line, level }) => {
+      const chip = (line as number) < 8 ? 'master' : 'slave'
+      this.#triggers[chip] = withBit(this.#triggers[chip], (line as number) % 8, level as boolean)
+      this.#write(chip, 'trigger', this.#triggers[chip])
+    },
+    'driver.beginInitialisation': ({ chip, level }) => this.#begin(chip as Which, ICW1.ICW4 | (level ? ICW1.LEVEL : 0)),
+    'driver.beginShortInitialisation': ({ chip, level, single, icw4 }) =>
+      this.#begin(chip as Which, (level ? ICW1.LEVEL : 0) | (single ? ICW1.SINGLE : 0) | (icw4 ? ICW1.ICW4 : 0)),
+    'driver.setBase': ({ chip, base, low }) =>
+      this.#write(chip as Which, 'data', 8 * (base as number) + (low as number)),
+    'driver.setCascade': ({ chip }) => this.#write(chip as Which, 'data', ICW3[chip as Which]),
+    'driver.setMode': ({ chip, autoEoi, nested }) => {
+      const modes = (autoEoi ? ICW4.AUTO_EOI : 0) | (nested ? ICW4.SPECIAL_FULLY_NESTED : 0)
+      this.#write(chip as Which, 'data', ICW4.MODE_8086 | modes)
+    },
+    'driver.acknowledge': () => this.#acknowledge(),
+    'driver.acknowledgeNothing': () => this.#acknowledge(),
+    'driver.poll': ({ chip, port }) => {
+      this.#command(chip as Which, IS_OCW3 | OCW3.POLL)
+      const answer = this.#read(chip as Which, port as Register)
+      this.#tell('irqchip.answerPoll', { chip, level: (answer & POLL_REQUEST) === 0 ? undefined : answer & 7 })
+    },
+    'driver.readRegister': ({ chip }) => this.#answer('irqchip.answerRegister', chip as Which, 'command'),
+    'driver.readMask': ({ chip }) => this.#answer('irqchip.answerMask', chip as Which, 'data'),
+    'driver.readTrigger': ({ chip }) => this.#answer('irqchip.answerTrigger', chip as Which, 'trigger'),
+  }
+
+  /** The INT output as it is: a pulse between two levels that are equal is not told. */
+  collect(): void {
+    this.#look()
+    if (this.#int === this.#told) return
+    this.#told = this.#int
+    this.#tell(this.#int ? 'irqchip.raise' : 'irqchip.lower', {})
+  }
+
+  #look(): void {
+    for (const event of this.#target.events())
+      if (event.kind === 'line' && event.device === this.device) this.#int = event.level
+  }
+
+  move(target: Target): void {
+    this.#target = target
+  }
+
+  remembers(): string {
+    const { master, slave } = this.#masks
+    return notesOf([master, slave, this.#triggers.master, this.#triggers.slave, this.#int, this.#told])
+  }
+
+  #begin(chip: Which, words: number): void {
+    this.#masks[chip] = 0
+    this.#command(chip, IS_ICW1 | words)
+  }
+
+  #acknowledge(): void {
+    this.#tell('irqchip.answerVector', { vector: this.#target.acknowledge!(0) })
+  }
+
+  #answer(name: string, chip: Which, register: Register): void {
+    this.#tell(name, { chip, levels: Bits.of(this.#read(chip, register)) })
+  }
+
+  #command(chip: Which, value: number): void {
+    this.#write(chip, 'command', value)
+  }
+
+  #write(chip: Which, register: Register, value: number): void {
+    this.#target.write({ space: 'port', address: I8259_PORTS[chip][register] }, BYTE, BigInt(value))
+  }
+
+  #read(chip: Which, register: Register): number {
+    return Number(this.#target.read({ space: 'port', address: I8259_PORTS[chip][register] }, BYTE))
+  }
+
+  #tell(name: string, args: Args): void {
+    this.#sink(this.#machine.action(name), args)
+  }
+}
+
+const withBit = (mask: number, bit: number, on: boolean): number => (on ? mask | (1 << bit) : mask & ~(1 << bit))
+
+const idOf = (target: Description): string | undefined => target.devices.find(({ kind }) => kind === 'i8259-pair')?.id
+
+export const picModel: Model = {
+  machine: pic,
+  played: ['driver', 'device'],
+  notApplicable(target) {
+    if (idOf(target) === undefined) return 'it has no pair of 8259 interrupt controllers'
+    if (target.can.lines !== true) return 'its lines cannot be driven'
+    return target.can.acknowledge === true ? undefined : 'it performs no interrupt-acknowledge cycle'
+  },
+  scope: ({ observes }) => ({ scope: 'played', ...(observes.line === 'exact' ? {} : { bounds: { int: 0 } }) }),
+  profiles: [{ name: 'PIIX and ICH', bounds: { levelByIcw1: 0 } }],
+  open: (target, machine, sink) => new PicSession(target, machine, sink),
+}
