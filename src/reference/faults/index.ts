@@ -5,6 +5,8 @@ import type { Fault } from './fault.ts'
 import { ioapicFaults } from './ioapic.ts'
 import { migrationFaults } from './migration.ts'
 import { notificationFaults } from './notification.ts'
+import { picFaults } from './pic.ts'
+import { postedFaults } from './posted.ts'
 import { returningFaults } from './returning.ts'
 import { vcpuFaults } from './vcpu.ts'
 
@@ -18,6 +20,8 @@ export const faults: readonly Fault[] = [
   ...deviceFaults,
   ...migrationFaults,
   ...pciFaults,
+  ...picFaults,
   ...vcpuFaults,
+  ...postedFaults,
   ...ioapicFaults,
 ]

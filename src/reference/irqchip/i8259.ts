@@ -62,6 +62,15 @@ export interface I8259Place {
   readonly triggerLines: number
 }
 
+/** The level of the highest priority among some; undefined where there is none. */
+export const highest = (chip: I8259State, levels: number): number | undefined => {
+  for (let rank = 1; rank <= 8; rank++) {
+    const level = (chip.lowest + rank) & 7
+    if (((levels >>> level) & 1) === 1) return level
+  }
+  return undefined
+}
+
 /** Decisions of a chip, each of which a seeded fault can replace. */
 export const correctChip = {
   setPin(chip: I8259State, pin: number, level: boolean): void {
@@ -74,7 +83,7 @@ export const correctChip = {
   requests: (chip: I8259State): number => chip.pins & (chip.armed | (chip.levelMode ? 0xff : chip.trigger)),
 
   /** Levels in service that hold back themselves and what is below them. */
-  holding: (chip: I8259State): number => chip.inService & ~(chip.specialMask ? chip.mask : 0),
+  holding: (chip: I8259State, _place: I8259Place): number => chip.inService & ~(chip.specialMask ? chip.mask : 0),
 
   /** Whether a level that is in service may interrupt once more: a slave's, in special fully nested mode. */
   passesItself: (chip: I8259State, level: number, place: I8259Place): boolean =>
@@ -90,8 +99,8 @@ export const correctChip = {
   /** An acknowledge without a request: level 7 is named, and nothing is in service. */
   takeNothing(_chip: I8259State): void {},
 
-  /** The levels among which a non-specific EOI ends the highest. */
-  endable: (chip: I8259State): number => chip.inService & ~(chip.specialMask ? chip.mask : 0),
+  /** The level that a non-specific EOI ends: the highest in service; special mask mode passes over masked ones. */
+  toEnd: (chip: I8259State): number | undefined => highest(chip, chip.inService & ~(chip.specialMask ? chip.mask : 0)),
 
   end(chip: I8259State, level: number, rotate: boolean): void {
     chip.inService &= ~(1 << level)
@@ -137,15 +146,6 @@ export const correctChip = {
 }
 export type I8259Parts = typeof correctChip
 
-/** The level of the highest priority among some; undefined where there is none. */
-export const highest = (chip: I8259State, levels: number): number | undefined => {
-  for (let rank = 1; rank <= 8; rank++) {
-    const level = (chip.lowest + rank) & 7
-    if (((levels >>> level) & 1) === 1) return level
-  }
-  return undefined
-}
-
 export class I8259 {
   state = unpowered()
   readonly #place: I8259Place
@@ -161,7 +161,7 @@ export class I8259 {
     const { state, parts } = this
     if (state.expects !== 'ocw1') return undefined
     const wanted = parts.requests(state) & ~state.mask
-    const holding = parts.holding(state)
+    const holding = parts.holding(state, this.#place)
     for (let rank = 1; rank <= 8; rank++) {
       const level = (state.lowest + rank) & 7
       const held = ((holding >>> level) & 1) === 1
@@ -186,7 +186,7 @@ export class I8259 {
     switch (command) {
       case OCW2.EOI:
       case OCW2.ROTATE_ON_EOI: {
-        const ended = highest(state, parts.endable(state))
+        const ended = parts.toEnd(state)
         if (ended !== undefined) parts.end(state, ended, command === OCW2.ROTATE_ON_EOI)
         return
       }
