@@ -5,6 +5,7 @@ import { intx } from './interrupt/intx.ts'
 import { ioapic } from './interrupt/ioapic.ts'
 import { msix } from './interrupt/msix.ts'
 import { pic } from './interrupt/pic.ts'
+import { posted } from './interrupt/posted.ts'
 import { mmioInterrupt } from './mmio/interrupt.ts'
 import { configSpace } from './paravirtual/config-space.ts'
 import { blkRequests, virtioBlk } from './paravirtual/virtio-blk.ts'
@@ -40,5 +41,6 @@ export const machines: readonly ScopedMachine[] = [
   msix,
   intx,
   cpuDelivery,
+  posted,
   ioapic,
 ]

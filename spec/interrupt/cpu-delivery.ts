@@ -42,7 +42,7 @@ export const cpuDelivery = scoped(
         'device.send': {
           does: 'Sends a message with this vector. The trigger mode of a vector in use stays as it is.',
           args: { vector, level: t.flag },
-          weight: 8,
+          weight: 5,
           when: (s, a) => s.level.has(a.vector) === a.level || !s.pending.union(s.served).union(s.extra).has(a.vector),
           effect(s, a) {
             s.level = a.level ? s.level.with(a.vector) : s.level.without(a.vector)
@@ -58,25 +58,25 @@ export const cpuDelivery = scoped(
         },
         'guest.nop': {
           does: 'Executes an instruction that does nothing.',
-          weight: 2,
+          weight: 1,
           when: (s) => executes(s),
           effect: (s) => void (s.next = 'nop'),
         },
         'guest.sti': {
           does: 'Sets the interrupt flag.',
-          weight: 8,
+          weight: 16,
           when: (s) => executes(s) && !s.enabled,
           effect: (s) => void (s.next = 'sti'),
         },
         'guest.stiAgain': {
           does: 'Sets the interrupt flag that is set already.',
-          weight: 1,
+          weight: 0.5,
           when: (s) => executes(s) && s.enabled,
           effect: (s) => void (s.next = 'sti'),
         },
         'guest.cli': {
           does: 'Clears the interrupt flag.',
-          weight: 2,
+          weight: 1,
           when: (s) => executes(s) && s.enabled,
           effect: (s) => void (s.next = 'cli'),
         },
@@ -94,7 +94,7 @@ export const cpuDelivery = scoped(
         },
         'guest.eoi': {
           does: 'Writes the EOI register.',
-          weight: 8,
+          weight: 16,
           when: (s) => executes(s) && !s.served.isEmpty,
           effect: (s) => void (s.next = 'eoi'),
         },
@@ -165,13 +165,13 @@ export const cpuDelivery = scoped(
         'cpu.wake': { does: 'Is made runnable again after a halt. It may be, and halt again.' },
         'hypervisor.preempt': {
           does: 'Takes the CPU off its host CPU.',
-          weight: 3,
+          weight: 1,
           when: (s) => s.running,
           effect: (s) => void (s.running = false),
         },
         'hypervisor.resume': {
           does: 'Puts the CPU onto a host CPU.',
-          weight: 8,
+          weight: 12,
           when: (s) => !s.running,
           effect: (s) => void (s.running = true),
         },

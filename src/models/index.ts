@@ -7,6 +7,7 @@ import { ioapicModel } from './ioapic.ts'
 import { mmioInterruptModel } from './mmio-interrupt.ts'
 import { intxModel, msixModel, pciFunctionModel } from './pci-function.ts'
 import { picModel } from './pic.ts'
+import { postedModel } from './posted.ts'
 import { splitQueueModel, virtioBlkModel } from './split-queue.ts'
 
 export const models: readonly Model[] = [
@@ -20,5 +21,6 @@ export const models: readonly Model[] = [
   msixModel,
   intxModel,
   cpuDeliveryModel,
+  postedModel,
   ioapicModel,
 ]

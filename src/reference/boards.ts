@@ -3,6 +3,7 @@ import type { Target } from '../contract/index.ts'
 import { type BoardOptions, openBoard } from './board.ts'
 import { ioapicBoard } from './irqchip/ioapic-board.ts'
 import { picBoard } from './irqchip/pic-board.ts'
+import { postedBoard } from './irqchip/posting-board.ts'
 import { vcpuBoard } from './irqchip/vcpu-board.ts'
 
 /** How a board is made. `P`: the parts that a seeded fault can replace one of. */
@@ -31,4 +32,4 @@ export const openBoardOf = <P>(
 }
 
 /** Every board. */
-export const boards: readonly AnyBoard[] = [ioapicBoard, picBoard, vcpuBoard]
+export const boards: readonly AnyBoard[] = [ioapicBoard, picBoard, vcpuBoard, postedBoard]
