@@ -2,6 +2,7 @@
 import { hintFor } from '../contract/codec.ts'
 import { preview } from '../contract/explain.ts'
 import { type Door, type OpenOptions, type Target, TargetError } from '../contract/target.ts'
+import { kvmDoor } from './kvm/index.ts'
 import { logDoor } from './log.ts'
 import { moduleDoor } from './module.ts'
 import { qemuDoor } from './qemu/index.ts'
@@ -10,7 +11,7 @@ import { stdioDoor } from './stdio/index.ts'
 import { v86Door } from './v86/index.ts'
 import { watched } from './watched.ts'
 
-export const doors: readonly Door[] = [referenceDoor, moduleDoor, stdioDoor, v86Door, qemuDoor, logDoor]
+export const doors: readonly Door[] = [referenceDoor, moduleDoor, stdioDoor, v86Door, qemuDoor, kvmDoor, logDoor]
 
 export interface Address {
   readonly door: Door
