@@ -95,7 +95,7 @@ export const answers = (scope: PicScope) => {
       'driver.readRegister': {
         does: 'Reads the command port.',
         args: { chip: chips },
-        weight: 4,
+        weight: 3,
         when: (s, { chip }) => hasReads && s.asked === 'nothing' && s[chip].phase === 'ready',
       },
       'irqchip.answerRegister': {
@@ -152,7 +152,7 @@ export const answers = (scope: PicScope) => {
       'driver.readMask': {
         does: 'Reads the data port.',
         args: { chip: chips },
-        weight: 1,
+        weight: 2,
         when: (s, { chip }) => hasReads && s.asked === 'nothing' && s[chip].phase === 'ready',
       },
       'irqchip.answerMask': {

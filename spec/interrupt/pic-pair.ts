@@ -7,6 +7,7 @@ import { clause } from '../clauses/index.ts'
 import {
   ALL,
   CASCADE,
+  type Chip,
   chipFields,
   end,
   endable,
@@ -33,7 +34,8 @@ export const COMMANDS = {
   poll: 16,
   triggers: 32,
   initialisation: 64,
-  reads: 128,
+  sequences: 128,
+  reads: 256,
 } as const
 
 export interface PicScope extends Profile {
@@ -54,6 +56,11 @@ export interface PicScope extends Profile {
 export const chips = t.oneOf('master', 'slave')
 type Which = 'master' | 'slave'
 const line = t.id('line', 16)
+/** Of ICW1. */
+const triggerModes = t.oneOf('edge', 'level')
+/** Of ICW4: how interrupts end, and whether a slave in service is let through. */
+const modes = t.oneOf('plain', 'nested', 'autoEoi')
+type Mode = 'plain' | 'nested' | 'autoEoi'
 /** Lines of a PC that the ELCR cannot make level-triggered. */
 const ALWAYS_EDGE = Bits.from([0, 1, 2, 8, 13])
 
@@ -87,6 +94,21 @@ const endsAsSaid = (chip: SeenChip): boolean => !chip.autoEoi || (chip.rotates !
 /** The level that a chip requests. */
 export const requestedBy = (s: SeenPair, which: Which, profile: Profile): number | undefined =>
   which === 'master' ? requested(s.master, profile, CASCADE) : requested(s.slave, profile)
+
+const setMode = (chip: Chip, mode: Mode): void => {
+  chip.mode8086 = true
+  chip.nested = mode === 'nested'
+  chip.autoEoi = mode === 'autoEoi'
+  chip.phase = 'ready'
+}
+
+/** ICW1 to ICW4. */
+const initialiseAll = (s: Pair, which: Which, level: boolean, mode: Mode, base: number, profile: Profile): void => {
+  begin(s, which, { level, single: false, icw4: true }, profile)
+  s[which].base = base
+  setMode(s[which], mode)
+  follow(s, profile)
+}
 
 const chipOf = (line: number): Which => (line < 8 ? 'master' : 'slave')
 
@@ -158,13 +180,15 @@ const evident = (s: SeenPair, vector: number): ReturnType<typeof answering> => {
 
 export const pair = (scope: PicScope) => {
   const has = (kind: number): boolean => (scope.commands & kind) !== 0
-  const { masks, ends, rotation, specialMask, poll, triggers, initialisation, reads } = COMMANDS
+  const { masks, ends, rotation, specialMask, poll, triggers, initialisation, sequences, reads } = COMMANDS
   const level = t.below(8)
+  const base = t.below(scope.bases)
+  /** The low bits of ICW2, which mean nothing. */
+  const low = t.below(8)
   const isReady = (s: SeenPair, chip: Which): boolean => s.asked === 'nothing' && s[chip].phase === 'ready'
   const driven = Bits.of(scope.lines & ~(1 << CASCADE))
-  /** Levels that a scope is about. */
-  const isUsed = (chip: Which, of: number): boolean =>
-    driven.has(chip === 'master' ? of : of + 8) || (chip === 'master' && of === CASCADE)
+  /** Lines that a scope is about. */
+  const isUsed = (line: number): boolean => driven.has(line) || line === CASCADE
   return part({
     source: 'Intel 8259A',
     borrows: {},
@@ -194,7 +218,7 @@ export const pair = (scope: PicScope) => {
       },
       'device.lower': {
         args: { line },
-        weight: 8,
+        weight: 5,
         when: (s, { line }) => s.asked === 'nothing' && driven.has(line) && s[chipOf(line)].high.has(line % 8),
         effect(s, { line }) {
           fall(s[chipOf(line)], line % 8, scope)
@@ -203,12 +227,14 @@ export const pair = (scope: PicScope) => {
       },
       'driver.setMask': {
         does: 'OCW1 with one bit changed.',
-        args: { chip: chips, level, masked: t.flag },
-        weight: 3,
-        when: (s, { chip, level }) => has(masks) && isUsed(chip, level) && isReady(s, chip),
-        effect(s, { chip, level, masked }) {
-          s[chip].masked = masked ? s[chip].masked.with(level) : s[chip].masked.without(level)
-          after(s, chip, scope)
+        args: { line, masked: t.flag },
+        weight: 4,
+        when: (s, { line, masked }) =>
+          has(masks) && isUsed(line) && isReady(s, chipOf(line)) && s[chipOf(line)].masked.has(line % 8) !== masked,
+        effect(s, { line, masked }) {
+          const chip = s[chipOf(line)]
+          chip.masked = masked ? chip.masked.with(line % 8) : chip.masked.without(line % 8)
+          after(s, chipOf(line), scope)
         },
       },
       'driver.endOfInterrupt': {
@@ -228,23 +254,23 @@ export const pair = (scope: PicScope) => {
       },
       'driver.endLevel': {
         does: 'A specific EOI, with or without rotation.',
-        args: { chip: chips, level, rotate: t.flag },
+        args: { line, rotate: t.flag },
         weight: 4,
-        when: (s, { chip, level, rotate }) =>
-          has(ends) && isUsed(chip, level) && isReady(s, chip) && (!rotate || has(rotation)),
-        effect(s, { chip, level, rotate }) {
-          end(s[chip], level, rotate)
-          after(s, chip, scope)
+        when: (s, { line, rotate }) =>
+          has(ends) && isReady(s, chipOf(line)) && s[chipOf(line)].served.has(line % 8) && (!rotate || has(rotation)),
+        effect(s, { line, rotate }) {
+          end(s[chipOf(line)], line % 8, rotate)
+          after(s, chipOf(line), scope)
         },
       },
       'driver.setPriority': {
-        does: 'Names the level of the lowest priority.',
-        args: { chip: chips, level },
+        does: 'Names the level of the lowest priority of its chip.',
+        args: { line },
         weight: 2,
-        when: (s, { chip }) => has(rotation) && isReady(s, chip),
-        effect(s, { chip, level }) {
-          s[chip].lowest = level
-          after(s, chip, scope)
+        when: (s, { line }) => has(rotation) && isReady(s, chipOf(line)) && s[chipOf(line)].lowest !== line % 8,
+        effect(s, { line }) {
+          s[chipOf(line)].lowest = line % 8
+          after(s, chipOf(line), scope)
         },
       },
       'driver.rotateAutomatically': {
@@ -256,8 +282,8 @@ export const pair = (scope: PicScope) => {
       },
       'driver.command': {
         does: 'The OCW2 that does nothing.',
-        args: { chip: chips, level },
-        when: (s, { chip }) => has(rotation) && isReady(s, chip),
+        args: { line },
+        when: (s, { line }) => has(rotation) && isReady(s, chipOf(line)),
       },
       'driver.setSpecialMask': {
         args: { chip: chips, on: t.flag },
@@ -268,19 +294,32 @@ export const pair = (scope: PicScope) => {
           after(s, chip, scope)
         },
       },
-      'driver.setTrigger': {
-        does: 'Changes a bit of the ELCR, while the line is low and requests nothing.',
-        args: { line, level: t.flag },
+      'driver.letLowerThrough': {
+        does: 'Reads what is in service, masks it, and enters special mask mode: a handler lets lower levels interrupt.',
+        args: { chip: chips },
         weight: 3,
-        when: (s, { line }) =>
+        when: (s, { chip }) => has(specialMask) && isReady(s, chip) && isKnown(s[chip]) && !s[chip].served.isEmpty,
+        effect(s, { chip }) {
+          s[chip].selected = 'service'
+          s[chip].masked = s[chip].masked.union(s[chip].served)
+          s[chip].specialMask = true
+          after(s, chip, scope)
+        },
+      },
+      'driver.setTrigger': {
+        does: 'Changes a bit of the ELCR while its line is low and requests nothing; bits of edge-only lines may be written, too.',
+        args: { line, level: t.flag, others: t.flag },
+        weight: 3,
+        when: (s, { line, level }) =>
           has(triggers) &&
           s.asked === 'nothing' &&
-          (driven.has(line) || line === CASCADE) &&
+          driven.has(line) &&
+          !ALWAYS_EDGE.has(line) &&
+          s[chipOf(line)].triggered.has(line % 8) !== level &&
           !s[chipOf(line)].high.union(s[chipOf(line)].edges).has(line % 8),
         effect(s, { line, level }) {
           const chip = s[chipOf(line)]
-          chip.triggered =
-            level && !ALWAYS_EDGE.has(line) ? chip.triggered.with(line % 8) : chip.triggered.without(line % 8)
+          chip.triggered = level ? chip.triggered.with(line % 8) : chip.triggered.without(line % 8)
         },
       },
       'driver.select': {
@@ -290,23 +329,31 @@ export const pair = (scope: PicScope) => {
         when: (s, { chip }) => has(reads) && isReady(s, chip),
         effect: (s, { chip, register }) => void (s[chip].selected = register),
       },
-      'driver.beginInitialisation': {
-        does: 'ICW1 of a sequence of four words.',
-        args: { chip: chips, level: t.flag },
-        weight: 0.5,
-        when: (s) => has(initialisation) && s.asked === 'nothing',
-        effect: (s, { chip, level }) => begin(s, chip, { level, single: false, icw4: true }, scope),
+      'driver.initialiseMaster': {
+        does: 'ICW1 to ICW4, as an x86 processor needs them.',
+        args: { trigger: triggerModes, mode: modes, base, low },
+        weight: 2,
+        when: (s, { low }) => has(initialisation) && s.asked === 'nothing' && (low === 0 || scope.bases > 2),
+        effect: (s, { trigger, mode, base }) => initialiseAll(s, 'master', trigger === 'level', mode, base, scope),
       },
-      'driver.beginShortInitialisation': {
-        does: 'ICW1 of a sequence of two or three words: without cascade, without ICW4, or without both.',
-        args: { chip: chips, level: t.flag, single: t.flag, icw4: t.flag },
-        weight: 0.25,
-        when: (s, { single, icw4 }) => has(initialisation) && s.asked === 'nothing' && (single || !icw4),
-        effect: (s, { chip, ...words }) => begin(s, chip, words, scope),
+      'driver.initialiseSlave': {
+        does: 'The same for the slave. Special fully nested mode is one of masters.',
+        args: { trigger: triggerModes, mode: modes, base, low },
+        weight: 1.5,
+        when: (s, { mode, low }) =>
+          has(initialisation) && s.asked === 'nothing' && mode !== 'nested' && (low === 0 || scope.bases > 2),
+        effect: (s, { trigger, mode, base }) => initialiseAll(s, 'slave', trigger === 'level', mode, base, scope),
+      },
+      'driver.beginInitialisation': {
+        does: 'ICW1, whatever comes after it: a sequence may have two, three or four words, or be broken off.',
+        args: { chip: chips, trigger: triggerModes, single: t.flag, icw4: t.flag },
+        weight: 0.5,
+        when: (s) => has(sequences) && s.asked === 'nothing',
+        effect: (s, { chip, trigger, ...words }) => begin(s, chip, { level: trigger === 'level', ...words }, scope),
       },
       'driver.setBase': {
         does: 'ICW2; its low three bits mean nothing.',
-        args: { chip: chips, base: t.below(scope.bases), low: level },
+        args: { chip: chips, base, low },
         weight: 12,
         when: (s, { chip }) => s.asked === 'nothing' && s[chip].phase === 'icw2',
         effect(s, { chip, base }) {
@@ -327,15 +374,12 @@ export const pair = (scope: PicScope) => {
       },
       'driver.setMode': {
         does: 'ICW4, in 8086 mode. Special fully nested mode is one of masters.',
-        args: { chip: chips, autoEoi: t.flag, nested: t.flag },
+        args: { chip: chips, mode: modes },
         weight: 12,
-        when: (s, { chip, nested }) =>
-          s.asked === 'nothing' && s[chip].phase === 'icw4' && (!nested || chip === 'master'),
-        effect(s, { chip, autoEoi, nested }) {
-          s[chip].mode8086 = true
-          s[chip].autoEoi = autoEoi
-          s[chip].nested = nested
-          s[chip].phase = 'ready'
+        when: (s, { chip, mode }) =>
+          s.asked === 'nothing' && s[chip].phase === 'icw4' && (mode !== 'nested' || chip === 'master'),
+        effect(s, { chip, mode }) {
+          setMode(s[chip], mode)
           after(s, chip, scope)
         },
       },
@@ -349,7 +393,7 @@ export const pair = (scope: PicScope) => {
       },
       'driver.acknowledgeNothing': {
         does: 'Such a cycle after the request is gone. Whether it rotates in automatic EOI mode is not said.',
-        weight: 2,
+        weight: 1,
         when: (s) =>
           s.asked === 'nothing' &&
           isInUse(s) &&
@@ -379,7 +423,7 @@ export const pair = (scope: PicScope) => {
       'driver.poll': {
         does: 'Writes the poll command to a chip and reads one of its ports.',
         args: { chip: chips, port: t.oneOf('command', 'data') },
-        weight: 4,
+        weight: 3,
         when: (s, { chip }) =>
           has(poll) &&
           isReady(s, chip) &&
@@ -460,16 +504,22 @@ export const pair = (scope: PicScope) => {
       },
       anUnmaskedRequest: {
         on: 'driver.setMask',
-        when: (s, { chip, level, masked }) => !masked && s[chip].masked.and(requests(s[chip])).has(level),
+        when: (s, { line, masked }) => !masked && requests(s[chipOf(line)]).has(line % 8),
       },
       aPolledSlave: {
         on: 'irqchip.answerPoll',
         when: (_s, { chip, level }) => chip === 'slave' && level !== undefined,
       },
       halfASequence: { on: 'driver.beginInitialisation', when: (s, { chip }) => s[chip].phase !== 'ready' },
-      anInitialisationInService: {
-        on: 'driver.beginInitialisation',
-        when: (s, { chip }) => !s[chip].served.isEmpty,
+      aSequenceWithoutIcw4: { on: 'driver.poll', when: (s, { chip }) => !s[chip].mode8086 },
+      anInitialisationInService: { on: 'driver.initialiseMaster', when: (s) => !s.master.served.isEmpty },
+      anInitialisationOfADirtyChip: {
+        on: 'driver.initialiseMaster',
+        when: ({ master }) => !master.masked.isEmpty && master.lowest !== 7 && !master.high.isEmpty,
+      },
+      aMaskedLevelPassedOver: {
+        on: 'driver.endOfInterrupt',
+        when: (s, { chip }) => s[chip].specialMask && s[chip].served.meets(s[chip].masked),
       },
     },
     breach: (s) => void (s.broken = Bits.of(3)),

@@ -23,7 +23,7 @@ export const pic = scoped(
   'pic',
   {
     explored: { lines: 0x0102, bases: 2, commands: 0x03, ...FULLY_NESTED },
-    played: { lines: 0xffff, bases: 32, commands: 0xff, ...FULLY_NESTED },
+    played: { lines: 0xffff, bases: 32, commands: 0x1ff, ...FULLY_NESTED },
   },
   (scope) =>
     compose(

@@ -5,6 +5,7 @@ import { type Action, type Args, Bits, type Machine } from '../kernel/language/i
 import type { Model, Session, Sink } from '../kernel/model.ts'
 import {
   CASCADE_INPUT,
+  ELCR_LINES,
   I8259_PORTS,
   ICW1,
   ICW3,
@@ -20,6 +21,12 @@ import { notesOf } from './guest/notes.ts'
 type Which = 'master' | 'slave'
 type Register = keyof (typeof I8259_PORTS)[Which]
 const BOTH = ['master', 'slave'] as const
+const LEVEL = { edge: 0, level: ICW1.LEVEL } as const
+const MODES = {
+  plain: ICW4.MODE_8086,
+  nested: ICW4.MODE_8086 | ICW4.SPECIAL_FULLY_NESTED,
+  autoEoi: ICW4.MODE_8086 | ICW4.AUTO_EOI,
+} as const
 const BYTE: Width = 1
 /** Vector bases at the beginning, as the machine has them. */
 const BASES = { master: 0x08, slave: 0x70 } as const
@@ -80,36 +87,43 @@ class PicSession implements Session {
   readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
     'device.raise': ({ line }) => this.#target.setLine!(this.device, line as number, true),
     'device.lower': ({ line }) => this.#target.setLine!(this.device, line as number, false),
-    'driver.setMask': ({ chip, level, masked }) => {
-      this.#masks[chip as Which] = withBit(this.#masks[chip as Which], level as number, masked as boolean)
-      this.#write(chip as Which, 'data', this.#masks[chip as Which])
+    'driver.setMask': ({ line, masked }) => {
+      const { chip, level } = at(line)
+      this.#masks[chip] = withBit(this.#masks[chip], level, masked as boolean)
+      this.#write(chip, 'data', this.#masks[chip])
     },
     'driver.endOfInterrupt': ({ chip, rotate }) => this.#command(chip as Which, rotate ? OCW2.ROTATE_ON_EOI : OCW2.EOI),
-    'driver.endLevel': ({ chip, level, rotate }) =>
-      this.#command(chip as Which, (rotate ? OCW2.ROTATE_ON_SPECIFIC_EOI : OCW2.SPECIFIC_EOI) | (level as number)),
-    'driver.setPriority': ({ chip, level }) => this.#command(chip as Which, OCW2.SET_PRIORITY | (level as number)),
+    'driver.endLevel': ({ line, rotate }) =>
+      this.#commandFor(line, rotate ? OCW2.ROTATE_ON_SPECIFIC_EOI : OCW2.SPECIFIC_EOI),
+    'driver.setPriority': ({ line }) => this.#commandFor(line, OCW2.SET_PRIORITY),
+    'driver.command': ({ line }) => this.#commandFor(line, OCW2.NO_OPERATION),
     'driver.rotateAutomatically': ({ chip, on }) =>
       this.#command(chip as Which, on ? OCW2.ROTATE_IN_AUTO_EOI_ON : OCW2.ROTATE_IN_AUTO_EOI_OFF),
-    'driver.command': ({ chip, level }) => this.#command(chip as Which, OCW2.NO_OPERATION | (level as number)),
     'driver.setSpecialMask': ({ chip, on }) =>
       this.#command(chip as Which, IS_OCW3 | (on ? OCW3.SPECIAL_MASK_ON : OCW3.SPECIAL_MASK_OFF)),
+    'driver.letLowerThrough': ({ chip }) => {
+      this.#command(chip as Which, IS_OCW3 | OCW3.READ_IN_SERVICE)
+      this.#masks[chip as Which] |= this.#answer('irqchip.answerRegister', chip as Which, 'command')
+      this.#write(chip as Which, 'data', this.#masks[chip as Which])
+      this.#command(chip as Which, IS_OCW3 | OCW3.SPECIAL_MASK_ON)
+    },
     'driver.select': ({ chip, register }) =>
       this.#command(chip as Which, IS_OCW3 | (register === 'service' ? OCW3.READ_IN_SERVICE : OCW3.READ_REQUESTS)),
-    'driver.setTrigger': ({ line, level }) => {
-      const chip = (line as number) < 8 ? 'master' : 'slave'
-      this.#triggers[chip] = withBit(this.#triggers[chip], (line as number) % 8, level as boolean)
-      this.#write(chip, 'trigger', this.#triggers[chip])
+    'driver.setTrigger': ({ line, level: isLevel, others }) => {
+      const { chip, level } = at(line)
+      this.#triggers[chip] = withBit(this.#triggers[chip], level, isLevel as boolean)
+      this.#write(chip, 'trigger', this.#triggers[chip] | (others ? ~ELCR_LINES[chip] & 0xff : 0))
     },
-    'driver.beginInitialisation': ({ chip, level }) => this.#begin(chip as Which, ICW1.ICW4 | (level ? ICW1.LEVEL : 0)),
-    'driver.beginShortInitialisation': ({ chip, level, single, icw4 }) =>
-      this.#begin(chip as Which, (level ? ICW1.LEVEL : 0) | (single ? ICW1.SINGLE : 0) | (icw4 ? ICW1.ICW4 : 0)),
+    'driver.initialiseMaster': (args) => this.#initialise('master', args),
+    'driver.initialiseSlave': (args) => this.#initialise('slave', args),
+    'driver.beginInitialisation': ({ chip, trigger, single, icw4 }) => {
+      const words = (single ? ICW1.SINGLE : 0) | (icw4 ? ICW1.ICW4 : 0)
+      this.#begin(chip as Which, words | LEVEL[trigger as keyof typeof LEVEL])
+    },
     'driver.setBase': ({ chip, base, low }) =>
       this.#write(chip as Which, 'data', 8 * (base as number) + (low as number)),
     'driver.setCascade': ({ chip }) => this.#write(chip as Which, 'data', ICW3[chip as Which]),
-    'driver.setMode': ({ chip, autoEoi, nested }) => {
-      const modes = (autoEoi ? ICW4.AUTO_EOI : 0) | (nested ? ICW4.SPECIAL_FULLY_NESTED : 0)
-      this.#write(chip as Which, 'data', ICW4.MODE_8086 | modes)
-    },
+    'driver.setMode': ({ chip, mode }) => this.#write(chip as Which, 'data', MODES[mode as keyof typeof MODES]),
     'driver.acknowledge': () => this.#acknowledge(),
     'driver.acknowledgeNothing': () => this.#acknowledge(),
     'driver.poll': ({ chip, port }) => {
@@ -144,6 +158,13 @@ class PicSession implements Session {
     return notesOf([master, slave, this.#triggers.master, this.#triggers.slave, this.#int, this.#told])
   }
 
+  #initialise(chip: Which, { trigger, mode, base, low }: Args): void {
+    this.#begin(chip, ICW1.ICW4 | LEVEL[trigger as keyof typeof LEVEL])
+    this.#write(chip, 'data', 8 * (base as number) + (low as number))
+    this.#write(chip, 'data', ICW3[chip])
+    this.#write(chip, 'data', MODES[mode as keyof typeof MODES])
+  }
+
   #begin(chip: Which, words: number): void {
     this.#masks[chip] = 0
     this.#command(chip, IS_ICW1 | words)
@@ -153,8 +174,15 @@ class PicSession implements Session {
     this.#tell('irqchip.answerVector', { vector: this.#target.acknowledge!(0) })
   }
 
-  #answer(name: string, chip: Which, register: Register): void {
-    this.#tell(name, { chip, levels: Bits.of(this.#read(chip, register)) })
+  #answer(name: string, chip: Which, register: Register): number {
+    const value = this.#read(chip, register)
+    this.#tell(name, { chip, levels: Bits.of(value) })
+    return value
+  }
+
+  #commandFor(line: unknown, value: number): void {
+    const { chip, level } = at(line)
+    this.#command(chip, value | level)
   }
 
   #command(chip: Which, value: number): void {
@@ -173,6 +201,11 @@ class PicSession implements Session {
     this.#sink(this.#machine.action(name), args)
   }
 }
+
+const at = (line: unknown): { readonly chip: Which; readonly level: number } => ({
+  chip: (line as number) < 8 ? 'master' : 'slave',
+  level: (line as number) % 8,
+})
 
 const withBit = (mask: number, bit: number, on: boolean): number => (on ? mask | (1 << bit) : mask & ~(1 << bit))
 
