@@ -31,6 +31,10 @@ export interface BoardPart {
   read?(space: Space, address: number, width: number, cpu: number): number | undefined
   /** Writes `width` (1, 2 or 4) bytes; false: not its address. */
   write?(space: Space, address: number, width: number, value: number, cpu: number): boolean
+  /** Reads a register that is 64 bits wide in one access; undefined: it has none there, and two halves are read. */
+  readWide?(space: Space, address: number, cpu: number): bigint | undefined
+  /** Writes such a register; false: it has none there, and two halves are written. */
+  writeWide?(space: Space, address: number, value: bigint, cpu: number): boolean
   /** Drives an input of the chip `id`; false: it has no such chip or input. */
   setLine?(id: string, pin: number, level: boolean): boolean
   /** A message-signalled interrupt that arrives; false: not for it. */
@@ -138,8 +142,16 @@ class Board implements Target {
 
   read(at: Location, width: Width): bigint {
     this.#alive()
-    if (width === 8) return BigInt(this.#read(at, 0, 4)) | (BigInt(this.#read(at, 4, 4)) << 32n)
+    if (width === 8) return this.#readWide(at) ?? BigInt(this.#read(at, 0, 4)) | (BigInt(this.#read(at, 4, 4)) << 32n)
     return BigInt(this.#read(at, 0, width))
+  }
+
+  #readWide({ space, address, cpu = 0 }: Location): bigint | undefined {
+    for (const part of this.#parts) {
+      const value = part.readWide?.(space, address, cpu)
+      if (value !== undefined) return value
+    }
+    return undefined
   }
 
   #read({ space, address, cpu = 0 }: Location, offset: number, width: number): number {
@@ -159,6 +171,9 @@ class Board implements Target {
     this.#alive()
     const low = Number(BigInt.asUintN(32, value))
     if (width === 8) {
+      const { space, address, cpu = 0 } = at
+      const whole = BigInt.asUintN(64, value)
+      if (this.#parts.some((part) => part.writeWide?.(space, address, whole, cpu) ?? false)) return
       this.#write(at, 0, 4, low)
       this.#write(at, 4, 4, Number(BigInt.asUintN(32, value >> 32n)))
     } else this.#write(at, 0, width, width === 4 ? low : low % 2 ** (8 * width))
