@@ -38,8 +38,11 @@ const WAYS_MAX = 16
 const ASKED_MAX = 1_024
 /** Guards that are asked, in all. */
 const QUESTIONS_MAX = 20_000
-/** A field is worth asking for when no more than so many times as many guards are left as there were before. */
+/** A field is worth asking for when no more than so many times as many guards are left as there were before ... */
 const SPREAD = 2
+/** ... or no more than this part of them on average, as long as the tree is small. */
+const LEFT_PART = 0.5
+const SMALL_TREE = 256
 
 /** What a guard says that knows a few cells: an answer, or the cell that it wants to know next. */
 type Outcome = boolean | { readonly wants: number }
@@ -117,6 +120,9 @@ export const dispatchOf = ({ machine, choices, actions, duties, word, call }: Di
   const oracle = new Oracle(machine)
   const fields = new Map(wordLayoutOf(machine.layout).fields.map((field) => [field.cell, field]))
 
+  /** Attempts in the tree so far, about. */
+  let size = 0
+
   const callsOf = (items: readonly Item[], certain: boolean): string[] => {
     const byAction = new Map<Action, Item[]>()
     for (const item of items) byAction.set(item.action, [...(byAction.get(item.action) ?? []), item])
@@ -154,10 +160,12 @@ export const dispatchOf = ({ machine, choices, actions, duties, word, call }: Di
         return { more, left: group.filter((item) => oracle.ask(item.holds, more) !== false) }
       })
       const left = cases.reduce((sum, each) => sum + each.left.length, 0)
-      if (left > SPREAD * group.length) {
+      const isSmall = size + left <= SMALL_TREE && left <= LEFT_PART * group.length * values
+      if (left > SPREAD * group.length && !isSmall) {
         open.push(...group)
         continue
       }
+      size += left
       const text = cases.map(({ more, left }, value) =>
         left.length === 0 ? '' : `case ${value}:{${statements(left, more, depth + 1).join('')}break}`,
       )

@@ -4,6 +4,7 @@
  */
 import { totalmem } from 'node:os'
 import { ACTORS, type Actor, type Machine, viewOf } from '../language/index.ts'
+import { ReadOnlyError } from '../language/packed-views.ts'
 import { stateToJson } from '../language/state.ts'
 import { type WordLayout, wordLayoutOf } from '../language/word-layout.ts'
 import { Auditor, everyState, sample } from './audit.ts'
@@ -127,7 +128,6 @@ export class Search {
         stepBroken: (law, id, choice) => this.note('step', machine.steps[law]!, id, choice),
         stepGoalReached: (goal) => this.reach(machine.goals.length + goal, this.depth + 1),
         rested: (id, duty) => this.auditing || this.rest(id, duty),
-        wroteTo: (id) => this.refuseWrite(id),
       },
     })
   }
@@ -195,6 +195,7 @@ export class Search {
       return this.expander.expand(this.states.arena, first, end)
     } catch (error) {
       if (error instanceof ExploreError) throw error
+      if (error instanceof ReadOnlyError) this.refuseWrite(this.expander.at())
       throw this.explain(error, this.expander.at())
     }
   }

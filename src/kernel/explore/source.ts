@@ -3,6 +3,8 @@
 /** Source length, in characters, that a generated function stays below unless one statement is longer. */
 const PIECE = 8_000
 
+const NAME = /[A-Za-z_$][\w$]*/g
+
 /** Groups things so that the sizes of a group add up to less than `most`, unless there is one only. */
 export const grouped = <T>(things: readonly T[], sizeOf: (thing: T) => number, most: number): T[][] => {
   const groups: T[][] = []
@@ -38,7 +40,9 @@ export const generate = <F>(
     groups.length === 1
       ? `${name}_0`
       : `(${parameters})=>{${groups.map((_, i) => `${name}_${i}(${parameters})`).join(';')}}`
-  const text = `'use strict';const {${Object.keys(names).join(',')}}=N\n${parts.join('\n')}\nreturn ${whole}`
+  const body = parts.join('\n')
+  const used = new Set(body.match(NAME))
+  const text = `'use strict';const {${Object.keys(names).filter((each) => used.has(each))}}=N\n${body}\nreturn ${whole}`
   return new Function('N', text)(names) as F
 }
 

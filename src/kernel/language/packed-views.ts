@@ -49,9 +49,16 @@ const cleared = (width: number, shift: string): string =>
 class Accessors {
   readonly constants: unknown[] = []
   private readonly layout: WordLayout
+  private readonly isReadOnly: boolean
 
-  constructor(layout: WordLayout) {
+  constructor(layout: WordLayout, isReadOnly: boolean) {
     this.layout = layout
+    this.isReadOnly = isReadOnly
+  }
+
+  /** Statements that write to the state, where that is allowed. */
+  writing(statements: string): string {
+    return this.isReadOnly ? 'refuse()' : statements
   }
 
   constant(value: unknown): string {
@@ -150,19 +157,23 @@ class Accessors {
     return `let r=0;${this.encoded(type, path, 'v', 'r')}${this.put(place)}`
   }
 
-  /** Statements that write the variable `v`, a case of a variant, to its place. */
-  assign(node: Node & { kind: 'variant' }): string {
+  /** Statements that write the variable `v`, the case of a variant that has tag `value`, to its place. */
+  assignCase(node: Node & { kind: 'variant' }, value: number, fields: ReadonlyMap<string, Node>): string {
     const tag = this.layout.places.get(node)!
-    const cases = [...node.cases].map(([name, fields], value) => {
-      const parts = [...fields].map(([fieldName, field]) => {
-        if (field.kind !== 'scalar') throw new TypeError(`${node.path}: a case of a variant holds scalars only`)
-        const place = this.layout.places.get(field)!
-        const at = `const f=v[${JSON.stringify(fieldName)}];let q=0;${this.encoded(field.type, field.path, 'f', 'q')}`
-        return place.column === tag.column ? `{${at}r|=q<<${place.offset};}` : `{${at}const r=q;${this.put(place)}}`
-      })
-      return `case ${JSON.stringify(name)}:${this.clear(node)}r=${value};${parts.join('')}break;`
+    const parts = [...fields].map(([name, field]) => {
+      if (field.kind !== 'scalar') throw new TypeError(`${node.path}: a case of a variant holds scalars only`)
+      const place = this.layout.places.get(field)!
+      const at = `const f=v[${JSON.stringify(name)}];let q=0;${this.encoded(field.type, field.path, 'f', 'q')}`
+      return place.column === tag.column ? `{${at}r|=q<<${place.offset};}` : `{${at}const r=q;${this.put(place)}}`
     })
-    return `let r=0;switch(v.is){${cases.join('')}default:${this.constant((is: unknown) => encodeScalar(node.tag, is, `${node.path}.is`))}(v.is)}${this.put(tag, true)}`
+    return `${this.clear(node)}let r=${value};${parts.join('')}${this.put(tag, true)}`
+  }
+
+  /** Statements that hand the variable `v`, a case of a variant, to the method that writes it. */
+  assign(node: Node & { kind: 'variant' }): string {
+    const cases = [...node.cases.keys()].map((name, value) => `case ${JSON.stringify(name)}:this.$${value}(v);break;`)
+    const refuse = this.constant((is: unknown) => encodeScalar(node.tag, is, `${node.path}.is`))
+    return `switch(v.is){${cases.join('')}default:${refuse}(v.is)}`
   }
 
   /** Statements that give every field that does not share the bits of the tag its first value. */
@@ -201,18 +212,18 @@ const recordSource = (node: Node & { kind: 'record' }, repeated: boolean, layout
     if (field.kind === 'scalar') {
       const place = layout.places.get(field)!
       clears.push(`{const r=0;${a.put(place)}}`)
-      return `get ${key}(){${open}${a.read(field.type, place)}}\nset ${key}(v){${open}${a.write(field.type, place, field.path)}}`
+      return `get ${key}(){${open}${a.read(field.type, place)}}\nset ${key}(v){${a.writing(`${open}${a.write(field.type, place, field.path)}`)}}`
     }
     children.push(`this.$${child}=children[${child}];`)
     clears.push(`this.$${child}.$clear();`)
     const set =
       field.kind === 'variant'
-        ? `${open}${a.assign(field)}`
+        ? `this.$${child}.$assign(v)`
         : `throw new TypeError(${JSON.stringify(`${field.path}: an array or record is written inside, or emptied with clear()`)})`
     return `get ${key}(){return this.$${child}}\nset ${key}(v){${set}}`
   })
   return `class{constructor(words,i,children){this.$=words;${repeated ? 'this.$i=i;' : ''}${children.join('')}}
-$clear(){${open}${clears.join('')}}
+$clear(){${a.writing(`${open}${clears.join('')}`)}}
 ${members.join('\n')}}`
 }
 
@@ -239,9 +250,14 @@ const variantSource = (
       return `get ${JSON.stringify(name)}(){${open}${read}}`
     }),
   )
+  // A method for each case: engines inline none that is as long as all of them together.
+  const writers = [...node.cases.values()].map(
+    (fields, value) => `$${value}(v){${a.writing(`${open}${a.assignCase(node, value, fields)}`)}}`,
+  )
   return `class{constructor(words,i){this.$=words;${repeated ? 'this.$i=i;' : ''}}
-$clear(){${open}${a.clear(node)}const r=0;${a.put(tag, true)}}
-$assign(v){${open}${a.assign(node)}}
+$clear(){${a.writing(`${open}${a.clear(node)}const r=0;${a.put(tag, true)}`)}}
+$assign(v){${a.assign(node)}}
+${writers.join('\n')}
 get is(){${open}${before}return ${a.decoded(node.tag, text)}}
 ${members.join('\n')}}`
 }
@@ -255,9 +271,9 @@ const arraySource = (node: Node & { kind: 'array' }, layout: WordLayout, a: Acce
     const open = `${check}const x=this.$;i=i+this.$f|0;`
     const put = `${open}${a.write(of.type, place, of.path)}`
     return `${head}
-$clear(){const x=this.$;for(let j=0;j<${length};j++){const i=j+this.$f,r=0;${a.put(place)}}}
+$clear(){${a.writing(`const x=this.$;for(let j=0;j<${length};j++){const i=j+this.$f,r=0;${a.put(place)}}`)}}
 at(i){${open}${a.read(of.type, place)}}
-set(i,v){${put}}${ARRAY_METHODS}}`
+set(i,v){${a.writing(put)}}${ARRAY_METHODS}}`
   }
   const set =
     of.kind === 'variant'
@@ -269,13 +285,18 @@ at(i){${check}return this.$c[i]}
 set(i,v){${check}${set}}${ARRAY_METHODS}}`
 }
 
-const known = new WeakMap<Layout, Classes>()
+/** Thrown where somebody writes to a state that is only to be read. */
+export class ReadOnlyError extends Error {
+  override readonly name = 'ReadOnlyError'
+}
 
-const classesOf = (layout: Layout): Classes => {
-  const made = known.get(layout)
-  if (made !== undefined) return made
+const refuse = (): never => {
+  throw new ReadOnlyError('this state is only to be read')
+}
+
+const makeClasses = (layout: Layout, isReadOnly: boolean): Classes => {
   const words = wordLayoutOf(layout)
-  const a = new Accessors(words)
+  const a = new Accessors(words, isReadOnly)
   const nodes: Node[] = []
   const sources: string[] = []
   const visit = (node: Node, repeated: boolean): void => {
@@ -291,7 +312,7 @@ const classesOf = (layout: Layout): Classes => {
     }
   }
   visit(layout.root, false)
-  const names = { Bits }
+  const names = { Bits, refuse }
   const constants = Object.fromEntries(a.constants.map((constant, i) => [`C${i}`, constant]))
   const text = `'use strict';const {${Object.keys({ ...names, ...constants }).join(',')}}=N
 return {words:${wordsSource(words.words)},views:[${sources.join(',\n')}]}`
@@ -299,15 +320,17 @@ return {words:${wordsSource(words.words)},views:[${sources.join(',\n')}]}`
     words: Classes['words']
     views: ViewClass[]
   }
-  const result = { words: generated.words, views: new Map(nodes.map((node, i) => [node, generated.views[i]!])) }
-  known.set(layout, result)
-  return result
+  return { words: generated.words, views: new Map(nodes.map((node, i) => [node, generated.views[i]!])) }
 }
 
-/** A view over words of its own, all zero: the first value of every type. */
-export const packedViewOf = (layout: Layout): PackedView => {
-  const classes = classesOf(layout)
-  const words = new classes.words()
+/** Those that write, and those that only read. */
+const known = [new WeakMap<Layout, Classes>(), new WeakMap<Layout, Classes>()] as const
+
+const viewsOf = (layout: Layout, isReadOnly: boolean, given?: Words): PackedView => {
+  const ours = known[isReadOnly ? 1 : 0]
+  const classes = ours.get(layout) ?? makeClasses(layout, isReadOnly)
+  ours.set(layout, classes)
+  const words = given ?? new classes.words()
   const build = (node: Node, element: number): object => {
     const children: object[] = []
     if (node.kind === 'record') {
@@ -319,3 +342,9 @@ export const packedViewOf = (layout: Layout): PackedView => {
   }
   return { state: build(layout.root, 0), words }
 }
+
+/** A view over words of its own, all zero: the first value of every type. */
+export const packedViewOf = (layout: Layout): PackedView => viewsOf(layout, false)
+
+/** A view, over words of its own or over given ones, that throws a `ReadOnlyError` where an author writes. */
+export const readOnlyViewOf = (layout: Layout, words?: Words): PackedView => viewsOf(layout, true, words)

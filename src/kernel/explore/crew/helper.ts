@@ -48,9 +48,6 @@ const expander = expanderOf({
     goalReached: (goal) => heard.goals.push(goal),
     stepGoalReached: (goal) => heard.stepGoals.push(goal),
     rested,
-    wroteTo: (id) => {
-      throw new Error(`a condition or law wrote to state ${id}`)
-    },
   },
 })
 const canoniser = symmetry ? canoniserOf(machine) : undefined

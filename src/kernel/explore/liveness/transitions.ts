@@ -34,13 +34,18 @@ const grown = <A extends Int32Array | Uint16Array | Uint32Array>(old: A, length:
   return more
 }
 
-/** Collects transitions, all those of a state next to each other, and the states in order. */
+/**
+ * Collects transitions, batch by batch: all those of a state next to each other, and the states in order. A batch has all
+ * transitions of its states, in any order, and its states come after those of earlier ones.
+ */
 export class TransitionStore {
   private readonly actionOf: Uint16Array
   private degrees = new Uint32Array(FIRST_CAPACITY)
   private to = new Int32Array(FIRST_CAPACITY)
   private by = new Uint16Array(FIRST_CAPACITY)
   private filled = 0
+  /** Where the next transition of each state of a batch goes, counted from its first state. */
+  private places = new Int32Array(FIRST_CAPACITY)
 
   constructor(choices: Choices) {
     this.actionOf = Uint16Array.from(choices.all, ({ action }) => action.index)
@@ -49,15 +54,24 @@ export class TransitionStore {
   /** Adds the first `count`; false where that would take more than `bytesMax` in all. */
   add({ from, to, by }: Found, count: number, bytesMax: number): boolean {
     if (count === 0) return true
-    if (!this.makeRoom(count, from[count - 1]! + 1, bytesMax)) return false
-    const { actionOf, degrees, to: targets, by: actions } = this
-    let end = this.filled
-    for (let i = 0; i < count; i++, end++) {
-      degrees[from[i]!]!++
-      targets[end] = to[i]!
-      actions[end] = actionOf[by[i]!]!
+    let first = from[0]!
+    let last = first
+    for (let i = 1; i < count; i++) {
+      const id = from[i]!
+      if (id < first) first = id
+      if (id > last) last = id
     }
-    this.filled = end
+    if (!this.makeRoom(count, last + 1, bytesMax)) return false
+    if (last - first >= this.places.length) this.places = new Int32Array(2 * (last - first))
+    const { actionOf, degrees, places, to: targets, by: actions } = this
+    for (let i = 0; i < count; i++) degrees[from[i]!]!++
+    for (let id = first, place = this.filled; id <= last; place += degrees[id++]!) places[id - first] = place
+    for (let i = 0; i < count; i++) {
+      const place = places[from[i]! - first]!++
+      targets[place] = to[i]!
+      actions[place] = actionOf[by[i]!]!
+    }
+    this.filled += count
     return true
   }
 
@@ -122,7 +136,7 @@ export const transitionsOf = ({
     ...{ choices, hostile, rows, labels: found.by },
     hearer: {
       ...{ invariantBroken: nothing, goalReached: nothing, stepBroken: nothing, stepGoalReached: nothing },
-      ...{ rested: nothing, wroteTo: nothing },
+      rested: nothing,
     },
   })
   const store = new TransitionStore(choices)

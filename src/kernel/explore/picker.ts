@@ -1,0 +1,114 @@
+/**
+ * Finds what is possible in one state after another, and notes it: by action, so that each is then taken in a loop of
+ * its own, which an engine compiles as one piece.
+ */
+import type { Machine } from '../language/index.ts'
+import type { Choices } from './choices.ts'
+import { type Attempt, dispatchOf } from './dispatch.ts'
+import { BATCH_ROWS, type ExpanderText, FIXED, type Names, numbered } from './expander-text.ts'
+import { generate, pieced, repeat } from './source.ts'
+
+/** What was found possible and not taken yet. */
+export interface Picked {
+  /** Numbers of states, those of an action next to each other, and beside each its choice. */
+  readonly ids: Int32Array
+  readonly ways: Int32Array
+  /** Where those of each action begin, and where they end. */
+  readonly starts: Int32Array
+  readonly ends: Int32Array
+}
+
+export const pickedOf = ({ actions }: Machine, { starts: ways }: Choices): Picked => {
+  const starts = new Int32Array(FIXED + actions.length)
+  let size = 0
+  for (const { index } of actions) {
+    starts[index] = size
+    // The last state of a batch may add all ways to what is almost full.
+    size += BATCH_ROWS + ways[index + 1]! - ways[index]!
+  }
+  return { ids: new Int32Array(size + FIXED), ways: new Int32Array(size + FIXED), starts, ends: starts.slice() }
+}
+
+/** Notes what is possible in the states from `id` to `last - 1`, as long as there is room; the first left out. */
+export type Pick = (arena: Int32Array, id: number, last: number) => number
+
+/** Most states of a batch: some have no choice that takes room. */
+const STATES_MAX = 4 * BATCH_ROWS
+
+export const pickerOf = (text: ExpanderText, names: Names): Pick => {
+  const { machine, choices, picked } = text
+  /** Choices, state by state, and where those of each state end. */
+  const found = new Int32Array(FIXED + BATCH_ROWS + choices.all.length)
+  const foundEnds = new Int32Array(STATES_MAX)
+  const visible = { ...names, found, foundEnds, args: choices.all.map(({ args }) => args) }
+  /** Functions that try all choices of an action, or one. */
+  const attempts: Record<string, unknown> = {}
+  const note = (k: number | string): string => `found[o]=${k};o=o+1|0;`
+  const call = ({ action, choices: some, certain }: Attempt): string => {
+    const i = action.index
+    const first = choices.starts[i]!
+    const end = choices.starts[i + 1]!
+    const ks = some ?? Array.from({ length: end - first }, (_, j) => first + j)
+    if (certain) return ks.map(note).join('')
+    const attempt = `const a=args[k];if(${text.condition(action)}){${note('k')}}`
+    if (some === undefined && end - first > 1) {
+      attempts[`all${i}`] ??= generate(
+        `all${i}`,
+        'o,id,duty',
+        [`for(let k=${first};k<${end};k++){${attempt}}return o`],
+        visible,
+      )
+      return `o=all${i}(o,id,duty);`
+    }
+    attempts[`try${i}`] ??= generate(`try${i}`, 'o,id,duty,k', [`${attempt}return o`], visible)
+    return ks.map((k) => `o=try${i}(o,id,duty,${k});`).join('')
+  }
+  const statements = dispatchOf({
+    machine,
+    choices,
+    actions: machine.actions.filter((action) => !action.hostile || text.mayBreach(action)),
+    duties: (action) => {
+      if (action.duties.length === 0 || text.mayBreach(action)) return 'never'
+      return machine.unspecified === undefined ? 'always' : 'sometimes'
+    },
+    word: (word) => text.words.word(word),
+    call,
+  })
+  const body = `const from=o
+o=choose(o,id,duty)
+foundEnds[id-first]=o
+if(o===from)hearer.rested(id,duty)`
+  const loop = text.loop(`&&o<${BATCH_ROWS}`, body)
+  const find = generate<Pick>('find', 'arena,id,last', [`const first=id;let o=0;${loop}return id`], {
+    ...visible,
+    choose: chained(statements, { ...visible, ...attempts }),
+  })
+  const actionOf = Int32Array.from(choices.all, ({ action }) => action.index)
+  /** Puts the choices of the states from `first` to `end - 1` beside those of the same action. */
+  const sort = (first: number, end: number): void => {
+    const { ids, ways, starts, ends } = picked
+    ends.set(starts)
+    for (let id = first, at = 0; id < end; id++)
+      for (const last = foundEnds[id - first]!; at < last; at++) {
+        const k = found[at]!
+        const to = ends[actionOf[k]!]!++
+        ids[to] = id
+        ways[to] = k
+      }
+  }
+  return (arena, first, last) => {
+    const end = find(arena, first, Math.min(last, first + STATES_MAX))
+    sort(first, end)
+    return end
+  }
+}
+
+/** A function that hands its first parameter, the number of choices that were noted, from one piece to the next. */
+const chained = (statements: readonly string[], names: Names): unknown => {
+  const parameters = 'o,id,duty'
+  const pieces = pieced(statements).map((piece, i) =>
+    generate(`choose${i}`, parameters, [`${piece.join('\n')}\nreturn o`], names),
+  )
+  const calls = repeat(pieces.length, '', (i) => `o=choose${i}(${parameters});`)
+  return generate('choose', parameters, [`${calls}return o`], numbered('choose', pieces))
+}
