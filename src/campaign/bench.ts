@@ -4,11 +4,11 @@ import { TargetError } from '../contract/target.ts'
 import type { Machine } from '../kernel/language/machine.ts'
 import type { Model } from '../kernel/model.ts'
 import { ModelError } from '../kernel/model.ts'
-import { type Plan, type PlanStepJson, planToJson } from '../kernel/play/plan.ts'
+import { type Plan, type PlanStepJson, planFromJson, planToJson } from '../kernel/play/plan.ts'
 import type { RunResult } from '../kernel/play/run.ts'
 import { openTarget } from '../targets/index.ts'
 import type { Counterexample } from './counterexample.ts'
-import { describeFailure, escapeLines } from './describe-failure.ts'
+import { describeFailure, escapeLines, traceToJson } from './describe-failure.ts'
 import { type ExamineOptions, examine } from './examine.ts'
 import { UsageError } from './exit.ts'
 import { failuresOf } from './failures.ts'
@@ -18,6 +18,8 @@ import type {
   ExamineJob,
   Executor,
   Failure,
+  Performed,
+  PerformJob,
   PlayAnswer,
   PlayJob,
   Prepared,
@@ -25,7 +27,7 @@ import type {
   RunItem,
 } from './jobs.ts'
 import { chooseMachines, loadModels } from './models.ts'
-import { behavioursOf, boundsOf } from './profiles.ts'
+import { behavioursOf, boundsOf, equalTo } from './profiles.ts'
 import { Interrupted, Pulse } from './pulse.ts'
 import { compare, machineOf, plansOf, type ReplayResult } from './replay.ts'
 import { type Opener, type Slot, type SlotOptions, Slots } from './slots.ts'
@@ -315,6 +317,30 @@ export class Bench implements Executor {
         name: description.name,
         version: description.version,
       })
+    } finally {
+      slot.close()
+    }
+  }
+
+  async perform({ machine, plan, prelude }: PerformJob): Promise<Performed> {
+    const station = await this.station(machine)
+    const slot = await this.slots.open(station.model, station.machine, { ...this.slotOptions(), tolerated: new Set() })
+    try {
+      for (const before of prelude) slot.run(planFromJson(station.machine, before), 0)
+      const result = slot.run(planFromJson(station.machine, plan), 0)
+      const [failure] = failuresOf(result).filter(({ hardening }) => !hardening)
+      return {
+        scope: (await this.prepare(machine)).scope,
+        trace: traceToJson(result.trace),
+        verdict: result.verdict,
+        law: failure?.law,
+        clause: failure?.clause,
+        requirement: result.finding?.clause?.requirement,
+        profiles:
+          result.finding === undefined
+            ? []
+            : equalTo(behavioursOf(station.model, station.machine), result.trace, new Set()),
+      }
     } finally {
       slot.close()
     }

@@ -1,9 +1,10 @@
 /** What a campaign has done on a bench, in this thread or in a worker: jobs and their answers, all of them cloneable. */
 
+import type { Verdict } from '../kernel/judge/verdict.ts'
 import type { Basis, Strength } from '../kernel/language/clause.ts'
 import type { PlanStepJson } from '../kernel/play/plan.ts'
 import type { Failing } from '../kernel/shrink/index.ts'
-import type { Counterexample } from './counterexample.ts'
+import type { Counterexample, TraceStepJson } from './counterexample.ts'
 import type { ReplayResult } from './replay.ts'
 import type { Tally } from './tally.ts'
 import type { Reproduced } from './types.ts'
@@ -104,6 +105,25 @@ export interface ReplayJob {
   readonly counterexample: Counterexample
 }
 
+export interface PerformJob {
+  readonly machine: string
+  readonly plan: readonly PlanStepJson[]
+  /** Runs that come before it, on the same target. */
+  readonly prelude: readonly (readonly PlanStepJson[])[]
+}
+
+/** A plan, performed within the bounds that fit the target. */
+export interface Performed {
+  readonly scope: Prepared['scope']
+  readonly trace: readonly TraceStepJson[]
+  readonly verdict: Verdict
+  readonly law: string | undefined
+  readonly clause: string | undefined
+  readonly requirement: string | undefined
+  /** Behaviours in use that allow the trace, where the machine does not. */
+  readonly profiles: readonly string[]
+}
+
 /** Does jobs, one after the other. */
 export interface Executor {
   /** Names of all machines. */
@@ -118,6 +138,7 @@ export interface Executor {
   /** The counterexample of a plan that nothing more can be learnt from, since it takes the worker with it. */
   sketch(job: ExamineJob): Promise<Counterexample>
   replay(job: ReplayJob): Promise<ReplayResult>
+  perform(job: PerformJob): Promise<Performed>
   close(): Promise<void>
 }
 

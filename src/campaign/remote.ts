@@ -14,6 +14,8 @@ import {
   type Examined,
   type ExamineJob,
   type Executor,
+  type Performed,
+  type PerformJob,
   type PlayAnswer,
   type PlayJob,
   type Prepared,
@@ -82,6 +84,9 @@ export class RemoteBench implements Executor {
   }
   replay(job: ReplayJob): Promise<ReplayResult> {
     return this.call('replay', job)
+  }
+  perform(job: PerformJob): Promise<Performed> {
+    return this.call('perform', job)
   }
 
   /** Stops at the next step, or soon after by force. */

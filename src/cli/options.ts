@@ -136,6 +136,12 @@ export const OPTIONS = {
   replayTarget: word('-t, --target <address>', 'where to replay it; a file never names a program to start', {
     otherwise: 'that of the file, if it is reference: or v86:',
   }),
+  compareTargets: words('-t, --target <address>', 'an implementation to compare; two or more', text, {
+    otherwise: 'none',
+  }),
+  compareRuns: count('-n, --runs <count>', 'plans to draw until the targets part', [1, RANGES.runs[1]], {
+    default: 100 as number,
+  }),
   runs: count('-n, --runs <count>', 'runs of each machine', [1, RANGES.runs[1]], {
     inFile: true,
     default: 300 as number,

@@ -1,6 +1,7 @@
 /** Every command, in the order of help. */
 import type { Command } from '../command.ts'
 import { check } from './check.ts'
+import { compare } from './compare.ts'
 import { explore } from './explore.ts'
 import { init } from './init.ts'
 import { list } from './list.ts'
@@ -10,4 +11,4 @@ import { run } from './run.ts'
 import { score } from './score.ts'
 import { targets } from './targets.ts'
 
-export const commands: readonly Command[] = [run, replay, report, explore, list, check, targets, init, score]
+export const commands: readonly Command[] = [run, replay, compare, report, explore, list, check, targets, init, score]

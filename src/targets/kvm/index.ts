@@ -31,13 +31,14 @@ async function open(name: string, options: OpenOptions): Promise<Target> {
 
 /** The program, in the folder of the run: compiling takes less than its start would take to be worth keeping. */
 function compiled(folder: string): string {
+  const compiler = process.env.CC ?? 'cc'
   const program = join(folder, `kvm-chips-${process.pid}-${threadId}`)
   if (existsSync(program)) return program
   try {
-    execFileSync('cc', ['-O2', '-o', program, SOURCE], { stdio: ['ignore', 'ignore', 'pipe'] })
+    execFileSync(compiler, ['-O2', '-o', program, SOURCE], { stdio: ['ignore', 'ignore', 'pipe'] })
   } catch (error) {
     const { code, stderr } = error as NodeJS.ErrnoException & { readonly stderr?: Buffer }
-    if (code === 'ENOENT') throw new TargetError('address', 'kvm: expected a C compiler, found no cc in PATH')
+    if (code === 'ENOENT') throw new TargetError('address', `kvm: expected a C compiler, found no ${compiler} in PATH`)
     throw new TargetError('start', 'kvm: its program does not compile', stderr?.toString('utf8') ?? '')
   }
   return program
