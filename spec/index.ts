@@ -1,11 +1,13 @@
 /** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
 import { cpuDelivery } from './interrupt/cpu-delivery.ts'
+import { eventUpcall } from './interrupt/event-upcall.ts'
 import { intx } from './interrupt/intx.ts'
 import { ioapic } from './interrupt/ioapic.ts'
 import { msix } from './interrupt/msix.ts'
 import { pic } from './interrupt/pic.ts'
 import { posted } from './interrupt/posted.ts'
+import { remapping } from './interrupt/remapping.ts'
 import { mmioInterrupt } from './mmio/interrupt.ts'
 import { configSpace } from './paravirtual/config-space.ts'
 import { blkRequests, virtioBlk } from './paravirtual/virtio-blk.ts'
@@ -40,7 +42,9 @@ export const machines: readonly ScopedMachine[] = [
   pic,
   msix,
   intx,
+  remapping,
   cpuDelivery,
   posted,
+  eventUpcall,
   ioapic,
 ]

@@ -3,11 +3,13 @@ import type { Model } from '../kernel/model.ts'
 import { configSpaceModel } from './config-space.ts'
 import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
+import { eventUpcallModel } from './event-upcall.ts'
 import { ioapicModel } from './ioapic.ts'
 import { mmioInterruptModel } from './mmio-interrupt.ts'
 import { intxModel, msixModel, pciFunctionModel } from './pci-function.ts'
 import { picModel } from './pic.ts'
 import { postedModel } from './posted.ts'
+import { remappingModel } from './remapping.ts'
 import { splitQueueModel, virtioBlkModel } from './split-queue.ts'
 
 export const models: readonly Model[] = [
@@ -20,7 +22,9 @@ export const models: readonly Model[] = [
   picModel,
   msixModel,
   intxModel,
+  remappingModel,
   cpuDeliveryModel,
   postedModel,
+  eventUpcallModel,
   ioapicModel,
 ]

@@ -4,6 +4,8 @@ import { type BoardOptions, openBoard } from './board.ts'
 import { ioapicBoard } from './irqchip/ioapic-board.ts'
 import { picBoard } from './irqchip/pic-board.ts'
 import { postedBoard } from './irqchip/posting-board.ts'
+import { remappingBoard } from './irqchip/remapping-board.ts'
+import { upcallBoard } from './irqchip/upcall-board.ts'
 import { vcpuBoard } from './irqchip/vcpu-board.ts'
 
 /** How a board is made. `P`: the parts that a seeded fault can replace one of. */
@@ -32,4 +34,4 @@ export const openBoardOf = <P>(
 }
 
 /** Every board. */
-export const boards: readonly AnyBoard[] = [ioapicBoard, picBoard, vcpuBoard, postedBoard]
+export const boards: readonly AnyBoard[] = [ioapicBoard, picBoard, vcpuBoard, postedBoard, upcallBoard, remappingBoard]

@@ -1,0 +1,473 @@
+/**
+ * Interrupt remapping (VT-d): requests of devices are looked up in a table in memory, and only what the table lets
+ * through leaves, with the attributes of its entry.
+ *
+ * The unit may go on using an entry that was changed until an invalidation of it is complete: what it may use for an index
+ * is what memory holds and the set of cacheable entries that it held since. A request is answered before the next one.
+ */
+import { type Bits, machine, noBits, scoped, t } from '../../src/kernel/language/index.ts'
+import { REMAPPING_FAULT } from '../../src/layout/vtd-interrupts.ts'
+import { type ClauseId, clause } from '../clauses/index.ts'
+import { blockedBy, entriesOf, isCacheable, requestersOf } from './remapping-entries.ts'
+
+/** Tables by number: one of four entries, one of 65,536, and one outside memory. */
+export const TABLES = [
+  { entries: 4, readable: true },
+  { entries: 65_536, readable: true },
+  { entries: 4, readable: false },
+] as const
+/** Indexes that are followed: two of either table, the first beyond the small one, and one that needs all bits. */
+export const SLOTS = [0, 3, 4, 0x8001] as const
+
+/** How a request names its entry: by handle alone, with data that mean nothing, with a sub-handle … */
+const form = t.oneOf('handle', 'noise', 'subhandle', 'reserved', 'compatible')
+/** Why a request may not pass. */
+const obstacle = t.oneOf('none', 'answered', 'request', 'entry', 'source', 'bus', 'format')
+/** Reasons of faults count from here. */
+const FIRST_REASON = REMAPPING_FAULT.RESERVED_REQUEST
+const reason = t.below(9)
+const INDEXED: readonly number[] = [
+  REMAPPING_FAULT.BEYOND_TABLE,
+  REMAPPING_FAULT.ABSENT,
+  REMAPPING_FAULT.RESERVED_ENTRY,
+  REMAPPING_FAULT.SOURCE,
+]
+
+interface Outcome {
+  may: Bits
+  must: boolean
+  obstacle: 'none' | 'answered' | 'request' | 'entry' | 'source' | 'bus' | 'format'
+}
+interface Faults {
+  record: 'clear' | 'certain' | 'possible' | 'lost'
+  reasons: Bits
+  by: number
+  index: number
+  overflow: 'no' | 'possible' | 'certain'
+  silent: boolean
+}
+
+/** Nothing leaves for a request that is blocked, and one request is one interrupt. */
+const against = (id: ClauseId, ...obstacles: readonly Outcome['obstacle'][]) => ({
+  clause: clause(id),
+  given: (s: Readonly<Outcome>) => s.may.isEmpty && obstacles.includes(s.obstacle),
+  holds: () => false,
+})
+const unblocked = {
+  ofASoundRequest: against('IR-03', 'request', 'entry'),
+  ofAnAcceptedSource: against('IR-04', 'source'),
+  ofABusInRange: against('IR-05', 'bus'),
+  ofAnAllowedFormat: against('IR-07', 'format'),
+  once: against('IR-19', 'none', 'answered'),
+}
+const answered = (s: Outcome): void => {
+  s.may = noBits
+  s.must = false
+  s.obstacle = 'answered'
+}
+
+/** A request is blocked for one of these reasons, or may be; `isRecorded`: whatever happens, that is recorded. */
+const blame = (s: Faults, causes: readonly number[], isRecorded: boolean, by: number, index: number): void => {
+  const isOther = s.by !== by
+  if (s.record === 'clear' && s.overflow === 'no') {
+    s.record = isRecorded ? 'certain' : 'possible'
+    s.reasons = causes.reduce((set, cause) => set.with(cause - FIRST_REASON), noBits)
+    s.by = by
+    s.index = index
+    return
+  }
+  // Faults of one requester may be collapsed into one record.
+  if (s.record === 'certain' && isRecorded && isOther) s.overflow = 'certain'
+  else if (s.overflow === 'no') s.overflow = 'possible'
+  if (s.record === 'possible') s.record = 'lost'
+}
+const forget = (s: Faults): void => {
+  s.record = 'clear'
+  s.reasons = noBits
+  s.by = s.index = 0
+  s.silent = false
+}
+const isKnown = (record: Faults['record']): boolean => record === 'certain' || record === 'possible'
+
+export const remapping = scoped(
+  'remapping',
+  {
+    /** One entry, and the fault record. */
+    explored: { tables: 1, slots: 1, entries: 3, posting: 0, modes: 0, requesters: 2, faults: 1, own: 0x0528 },
+    /** One entry, posted or not, in both modes. */
+    posted: { tables: 1, slots: 1, entries: 4, posting: 1, modes: 1, requesters: 1, faults: 0, own: 0x0528 },
+    /** Two entries, two tables. */
+    pair: { tables: 2, slots: 2, entries: 2, posting: 0, modes: 0, requesters: 1, faults: 0, own: 0x0528 },
+    played: { tables: 3, slots: 4, entries: 28, posting: 1, modes: 1, requesters: 11, faults: 1, own: 0x0528 },
+  },
+  ({ tables, slots, entries: wanted, posting, modes, requesters: count, faults, own }) => {
+    const entries = entriesOf(wanted, posting === 1)
+    const requesters = requestersOf(count, own)
+    const table = t.below(tables)
+    const slot = t.below(slots)
+    const entry = t.below(entries.length)
+    const requester = t.below(requesters.length)
+    const several = t.set(entries.length + 1)
+    /** A member of `several`: what the request says itself. */
+    const ITSELF = entries.length
+    const isInside = (inTable: number, at: number): boolean => SLOTS[at]! < TABLES[inTable]!.entries
+    const holds = (inTable: number, at: number): boolean => TABLES[inTable]!.readable && isInside(inTable, at)
+    const isPosted = (one: number): boolean => entries[one]?.format === 'posted'
+    const obstacleOf = (one: number, from: number): 'none' | 'entry' | 'source' | 'bus' => {
+      const cause = blockedBy(entries[one]!, requesters[from]!, own)
+      if (cause !== REMAPPING_FAULT.SOURCE) return cause === undefined ? 'none' : 'entry'
+      return entries[one]!.source.check === 'bus' ? 'bus' : 'source'
+    }
+    /** Why a request is blocked without a look at any entry. */
+    const blockedEarly = (s: { readonly table: number }, how: string, at: number): number | undefined => {
+      if (how === 'compatible') return REMAPPING_FAULT.COMPATIBILITY
+      if (how === 'reserved') return REMAPPING_FAULT.RESERVED_REQUEST
+      return isInside(s.table, at) ? undefined : REMAPPING_FAULT.BEYOND_TABLE
+    }
+    const cell = (inTable: number, at: number): number => inTable * slots + at
+
+    return machine({
+      source: 'VT-d 4.1',
+      state: {
+        on: t.flag,
+        compatible: t.flag,
+        /** The table address register, and what of it is in force. */
+        written: t.record({ table, extended: t.flag }),
+        table,
+        extended: t.flag,
+        /** The mode changed since everything was invalidated. */
+        mixed: t.flag,
+        /** What memory holds, by table and slot. */
+        memory: t.array(tables * slots, entry),
+        /** What may still be cached of each slot, and what of that an invalidation under way leaves. */
+        stale: t.array(slots, several),
+        kept: t.array(slots, several),
+        /** Slots that it is about. */
+        covered: t.set(slots),
+        waiting: t.flag,
+        /** The last request: what it may come out as, whether it has to, and what stands against it. */
+        may: several,
+        must: t.flag,
+        obstacle,
+        slot,
+        /** A notification is due for a posted request. */
+        telling: t.flag,
+        /** The fault record: `possible` where it may be there, `lost` where it may be one of several. */
+        record: t.oneOf('clear', 'certain', 'possible', 'lost'),
+        reasons: t.set(9),
+        by: requester,
+        index: slot,
+        overflow: t.oneOf('no', 'possible', 'certain'),
+        /** A fault was not to be recorded. */
+        silent: t.flag,
+      },
+      initial: (s) => void (s.on = true),
+      actions: {
+        'driver.write': {
+          does: 'Writes a table entry, all of it at once.',
+          args: { table, slot, entry },
+          weight: 8,
+          when: (s, { table, slot, entry }) => holds(table, slot) && s.memory.at(cell(table, slot)) !== entry,
+          effect(s, { table, slot, entry }) {
+            const old = s.memory.at(cell(table, slot))
+            s.memory.set(cell(table, slot), entry)
+            if (table !== s.table || !isCacheable(entries[old]!)) return
+            s.stale.set(slot, s.stale.at(slot).with(old))
+            if (s.waiting) s.kept.set(slot, s.kept.at(slot).with(old))
+          },
+        },
+        'driver.setTable': {
+          does: 'Writes the table address register.',
+          args: { table, extended: t.flag },
+          weight: 3,
+          when: (s, { table, extended }) =>
+            (modes === 1 || !extended) && (s.written.table !== table || s.written.extended !== extended),
+          effect(s, { table, extended }) {
+            s.written.table = table
+            s.written.extended = extended
+          },
+        },
+        'driver.usePointer': {
+          does: 'Commands that the written address be used.',
+          weight: 4,
+          when: (s) => !s.waiting && (s.written.table !== s.table || s.written.extended !== s.extended),
+          effect(s) {
+            for (let at = 0; at < slots; at++) {
+              const old = s.memory.at(cell(s.table, at))
+              if (holds(s.table, at) && isCacheable(entries[old]!)) s.stale.set(at, s.stale.at(at).with(old))
+            }
+            s.mixed ||= s.written.extended !== s.extended
+            s.table = s.written.table
+            s.extended = s.written.extended
+          },
+        },
+        'driver.enable': {
+          args: { on: t.flag },
+          weight: 2,
+          when: (s, { on }) => s.on !== on,
+          effect: (s, { on }) => void (s.on = on),
+        },
+        'driver.allowCompatible': {
+          does: 'Lets requests in compatibility format pass, or not.',
+          args: { on: t.flag },
+          weight: 2,
+          when: (s, { on }) => s.on && s.compatible !== on,
+          effect: (s, { on }) => void (s.compatible = on),
+        },
+        'driver.readStatus': { weight: 2 },
+        'irqchip.answerStatus': {
+          args: { on: t.flag, compatible: t.flag, pointer: t.flag },
+          requires: {
+            showsWhatIsInForce: {
+              clause: clause('IR-20'),
+              holds: (s, { on, compatible, pointer }) => on === s.on && compatible === s.compatible && pointer,
+            },
+          },
+        },
+        'driver.invalidate': {
+          does: 'Queues an invalidation of entries, of all or of an aligned group of 2^mask, and a wait behind it.',
+          args: { all: t.flag, slot, mask: t.below(4) },
+          weight: 7,
+          when: (s) => !s.waiting,
+          effect(s, { all, slot, mask }) {
+            s.waiting = true
+            s.covered = noBits
+            for (let at = 0; at < slots; at++)
+              if (all || SLOTS[at]! >>> mask === SLOTS[slot]! >>> mask) s.covered = s.covered.with(at)
+          },
+        },
+        'irqchip.complete': {
+          does: 'Writes the status of the wait.',
+          when: (s) => s.waiting,
+          effect(s) {
+            s.waiting = false
+            for (let at = 0; at < slots; at++) {
+              if (s.covered.has(at)) s.stale.set(at, s.kept.at(at))
+              s.kept.set(at, noBits)
+            }
+            if (s.covered.size === slots) s.mixed = false
+            s.covered = noBits
+          },
+          eager: (s) => (s.waiting ? {} : undefined),
+        },
+        'device.send': {
+          does: 'Sends an interrupt request.',
+          args: { requester, slot, form },
+          weight: 14,
+          when: (s, { form }) => !s.must && !s.telling && (s.on || form === 'compatible'),
+          effect(s, { requester, slot, form }) {
+            s.slot = slot
+            s.may = noBits
+            s.must = false
+            s.obstacle = 'none'
+            if (!s.on || (form === 'compatible' && s.compatible && !s.extended)) {
+              s.may = noBits.with(ITSELF)
+              s.must = true
+              return
+            }
+            const early = blockedEarly(s, form, slot)
+            if (early !== undefined) {
+              s.obstacle = early === REMAPPING_FAULT.COMPATIBILITY ? 'format' : 'request'
+              if (faults === 1) blame(s, [early], true, requester, slot)
+              return
+            }
+            const causes: number[] = []
+            let isRecorded = true
+            let passes = true
+            const consider = (one: number): void => {
+              const cause = blockedBy(entries[one]!, requesters[requester]!, own)
+              if (cause !== undefined && !entries[one]!.silent) causes.push(cause)
+              else isRecorded = false
+              if (cause === undefined) s.may = s.may.with(one)
+              else passes = false
+              s.silent ||= faults === 1 && cause !== undefined && entries[one]!.silent
+            }
+            for (const one of s.stale.at(slot).toArray()) consider(one)
+            const memory = s.memory.at(cell(s.table, slot))
+            if (TABLES[s.table]!.readable) {
+              consider(memory)
+              s.obstacle = obstacleOf(memory, requester)
+            } else {
+              causes.push(REMAPPING_FAULT.TABLE_UNREADABLE)
+              passes = false
+              s.obstacle = 'request'
+            }
+            s.must = passes
+            if (faults === 1 && causes.length > 0) blame(s, causes, isRecorded, requester, slot)
+          },
+        },
+        'irqchip.interrupt': {
+          does: 'An interrupt leaves: with all attributes of an entry, as the request says itself, or like neither.',
+          args: { as: t.below(entries.length + 2), wide: t.flag },
+          requires: {
+            ...unblocked,
+            likeAnEntry: { clause: clause('IR-06'), holds: (_s, { as }) => as <= ITSELF },
+            byItself: {
+              clause: clause('IR-16'),
+              given: (s) => s.may.has(ITSELF),
+              holds: (_s, { as }) => as === ITSELF,
+            },
+            throughTheTable: {
+              clause: clause('IR-06'),
+              given: (s) => !s.may.has(ITSELF),
+              holds: (_s, { as }) => as !== ITSELF,
+            },
+            ofTheIndex: {
+              clause: clause('IR-02'),
+              given: (s, { as }) => !s.may.has(as),
+              holds: (s, { as }) => !s.stale.some((_set, at) => at !== s.slot && s.memory.at(cell(s.table, at)) === as),
+            },
+            ofTheTableInForce: {
+              clause: clause('IR-09'),
+              given: (s, { as }) => !s.may.has(as),
+              holds: (s, { as }) =>
+                !s.memory.some((one, at) => at % slots === s.slot && at !== cell(s.table, s.slot) && one === as),
+            },
+            fresh: { clause: clause('IR-08'), holds: (s, { as }) => s.may.has(as) },
+            inTheModeInForce: {
+              clause: clause('IR-09'),
+              given: (s, { as }) => as < ITSELF && !s.mixed,
+              holds: (s, { wide }) => wide === s.extended,
+            },
+          },
+          effect: answered,
+          eager(s) {
+            const as = s.must ? s.may.first : undefined
+            return as === undefined || isPosted(as) ? undefined : { as, wide: s.extended && as !== ITSELF }
+          },
+        },
+        'irqchip.post': {
+          does: 'A request is recorded in the posted descriptor, with the vector of an entry.',
+          args: { entry },
+          requires: {
+            ...unblocked,
+            stillPosted: {
+              clause: clause('IR-21'),
+              given: (s, { entry }) => !s.may.has(entry) && !isPosted(s.memory.at(cell(s.table, s.slot))),
+              holds: () => false,
+            },
+            fresh: { clause: clause('PI-01'), holds: (s, { entry }) => s.may.has(entry) },
+          },
+          effect(s) {
+            answered(s)
+            s.telling = true
+          },
+          eager(s) {
+            const one = s.must ? s.may.first : undefined
+            return one !== undefined && isPosted(one) ? { entry: one } : undefined
+          },
+        },
+        'irqchip.notify': {
+          does: 'A CPU is told of posted requests, with vector and destination of the descriptor.',
+          requires: { ofAPostedRequest: { clause: clause('PI-02'), holds: (s) => s.telling } },
+          effect: (s) => void (s.telling = false),
+          eager: (s) => (s.telling ? {} : undefined),
+        },
+        'driver.readFault': { weight: 7, when: (s) => faults === 1 && !s.must },
+        'irqchip.answerFault': {
+          does: 'What the fault record and the fault status show.',
+          args: {
+            found: t.flag,
+            pending: t.flag,
+            overflow: t.flag,
+            reason: t.maybe(reason),
+            requester: t.maybe(requester),
+            slot: t.maybe(slot),
+          },
+          when: () => faults === 1,
+          requires: {
+            isRecorded: {
+              clause: clause('IR-12'),
+              given: (s) => s.record === 'certain',
+              holds: (_s, { found }) => found,
+            },
+            staysSilent: {
+              clause: clause('IR-13'),
+              given: (s) => s.record === 'clear' && s.silent,
+              holds: (_s, { found }) => !found,
+            },
+            hasACause: {
+              clause: clause('IR-12'),
+              given: (s) => s.record === 'clear' && !s.silent,
+              holds: (_s, { found }) => !found,
+            },
+            namesTheReason: {
+              clause: clause('IR-03'),
+              given: (s, { found }) => found && isKnown(s.record),
+              holds: (s, { reason }) => reason !== undefined && s.reasons.has(reason),
+            },
+            namesTheRequester: {
+              clause: clause('IR-12'),
+              given: (s, { found }) => found && isKnown(s.record),
+              holds: (s, { requester }) => requester === s.by,
+            },
+            namesTheIndex: {
+              clause: clause('IR-12'),
+              given: (s, { found, reason }) =>
+                found && isKnown(s.record) && reason !== undefined && INDEXED.includes(FIRST_REASON + reason),
+              holds: (s, { slot }) => slot === s.index,
+            },
+            isSummedUp: { clause: clause('IR-22'), holds: (_s, { found, pending }) => found === pending },
+            tellsOfOverflow: {
+              clause: clause('IR-14'),
+              given: (s) => s.overflow === 'certain',
+              holds: (_s, { overflow }) => overflow,
+            },
+            noOverflowBefore: {
+              clause: clause('IR-14'),
+              given: (s) => s.overflow === 'no',
+              holds: (_s, { overflow }) => !overflow,
+            },
+          },
+          effect(s, { found, overflow, reason, requester, slot }) {
+            s.overflow = overflow ? 'certain' : 'no'
+            if (!found) {
+              forget(s)
+              return
+            }
+            if (reason === undefined || requester === undefined) {
+              s.record = 'lost'
+              return
+            }
+            s.record = 'certain'
+            s.reasons = noBits.with(reason)
+            s.by = requester
+            if (slot !== undefined) s.index = slot
+          },
+        },
+        'driver.clearFault': {
+          does: 'Clears the record, then the overflow bit.',
+          weight: 5,
+          when: (s) => !s.must && (s.record !== 'clear' || s.overflow !== 'no'),
+          effect(s) {
+            forget(s)
+            s.overflow = 'no'
+          },
+        },
+      },
+      owes: {
+        'irqchip.interrupt': [
+          { clause: clause('IR-19'), when: (s) => s.must && !s.may.has(ITSELF) && !s.may.toArray().some(isPosted) },
+          { clause: clause('IR-16'), when: (s) => s.must && s.may.has(ITSELF) },
+        ],
+        'irqchip.post': { clause: clause('PI-01'), when: (s) => s.must && s.may.toArray().some(isPosted) },
+        'irqchip.notify': { clause: clause('PI-02'), when: (s) => s.telling },
+        'irqchip.complete': { clause: clause('IR-18'), when: (s) => s.waiting },
+      },
+      goals: {
+        aStaleEntry: { on: 'device.send', when: (s, { slot }) => s.on && !s.stale.at(slot).isEmpty },
+        aRequestDuringAnInvalidation: { on: 'device.send', when: (s) => s.on && s.waiting },
+        aFlushedEntry: {
+          on: 'irqchip.complete',
+          when: (s) => s.covered.toArray().some((at) => !s.stale.at(at).isEmpty),
+        },
+        anEntryThatOutlivesAFlush: { on: 'irqchip.complete', when: (s) => s.kept.some((set) => !set.isEmpty) },
+        aFault: (s) => s.record === 'certain',
+        aForeignRequest: (s) => s.obstacle === 'source',
+        aBlockedFormat: (s) => s.obstacle === 'format',
+        aSilentFault: { on: 'driver.readFault', when: (s) => s.record === 'clear' && s.silent },
+        anOverflow: { on: 'driver.readFault', when: (s) => s.overflow === 'certain' },
+      },
+    })
+  },
+)
