@@ -4,6 +4,7 @@ import { cpuDelivery } from './interrupt/cpu-delivery.ts'
 import { eventUpcall } from './interrupt/event-upcall.ts'
 import { intx } from './interrupt/intx.ts'
 import { ioapic } from './interrupt/ioapic.ts'
+import { lapic } from './interrupt/lapic.ts'
 import { msix } from './interrupt/msix.ts'
 import { pic } from './interrupt/pic.ts'
 import { posted } from './interrupt/posted.ts'
@@ -47,4 +48,5 @@ export const machines: readonly ScopedMachine[] = [
   posted,
   eventUpcall,
   ioapic,
+  lapic,
 ]

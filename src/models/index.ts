@@ -5,6 +5,7 @@ import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
 import { eventUpcallModel } from './event-upcall.ts'
 import { ioapicModel } from './ioapic.ts'
+import { lapicModel } from './lapic.ts'
 import { mmioInterruptModel } from './mmio-interrupt.ts'
 import { intxModel, msixModel, pciFunctionModel } from './pci-function.ts'
 import { picModel } from './pic.ts'
@@ -27,4 +28,5 @@ export const models: readonly Model[] = [
   postedModel,
   eventUpcallModel,
   ioapicModel,
+  lapicModel,
 ]

@@ -2,6 +2,7 @@
 import type { Target } from '../contract/index.ts'
 import { type BoardOptions, openBoard } from './board.ts'
 import { ioapicBoard } from './irqchip/ioapic-board.ts'
+import { lapicBoard } from './irqchip/lapic-board.ts'
 import { picBoard } from './irqchip/pic-board.ts'
 import { postedBoard } from './irqchip/posting-board.ts'
 import { remappingBoard } from './irqchip/remapping-board.ts'
@@ -34,4 +35,12 @@ export const openBoardOf = <P>(
 }
 
 /** Every board. */
-export const boards: readonly AnyBoard[] = [ioapicBoard, picBoard, vcpuBoard, postedBoard, upcallBoard, remappingBoard]
+export const boards: readonly AnyBoard[] = [
+  ioapicBoard,
+  lapicBoard,
+  picBoard,
+  vcpuBoard,
+  postedBoard,
+  upcallBoard,
+  remappingBoard,
+]

@@ -3,11 +3,14 @@ import { chainFaults } from './chain.ts'
 import { deviceFaults } from './device.ts'
 import type { Fault } from './fault.ts'
 import { ioapicFaults } from './ioapic.ts'
+import { lapicFaults } from './lapic.ts'
 import { migrationFaults } from './migration.ts'
 import { notificationFaults } from './notification.ts'
 import { picFaults } from './pic.ts'
 import { postedFaults } from './posted.ts'
+import { remappingFaults } from './remapping.ts'
 import { returningFaults } from './returning.ts'
+import { upcallFaults } from './upcall.ts'
 import { vcpuFaults } from './vcpu.ts'
 
 export type { Fault } from './fault.ts'
@@ -20,8 +23,11 @@ export const faults: readonly Fault[] = [
   ...deviceFaults,
   ...migrationFaults,
   ...pciFaults,
+  ...remappingFaults,
   ...picFaults,
   ...vcpuFaults,
   ...postedFaults,
+  ...upcallFaults,
   ...ioapicFaults,
+  ...lapicFaults,
 ]

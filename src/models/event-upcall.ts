@@ -1,0 +1,227 @@
+/** Joins the event-upcall machine to a domain with event channels whose shared page shows the stores of the hypervisor. */
+import { eventUpcall } from '../../spec/interrupt/event-upcall.ts'
+import type { Description, DeviceDescription, Target, TargetEvent } from '../contract/target.ts'
+import type { Action, Args, Machine } from '../kernel/language/index.ts'
+import { type Model, ModelError, type Session, type Sink } from '../kernel/model.ts'
+import { BLOCK, CALL, DOMID_SELF, EVENT_CHANNEL, HVM, PORTS_PER_WORD, RESULT, SHARED } from '../layout/event-channel.ts'
+import { notesOf } from './guest/notes.ts'
+
+/** The CPU that makes calls, while another takes upcalls. */
+const CALLER = 1
+const RECEIVER = 0
+const VECTOR = 0xf3
+const BLOCK_GPA = 0x1000
+/** What calls fail with is negative. */
+const NEGATIVE = 0x8000_0000
+
+const channelsOf = (target: Description): DeviceDescription | undefined =>
+  target.devices.find(({ kind }) => kind === 'event-upcall')
+
+class EventUpcallSession implements Session {
+  readonly device: string
+  readonly #machine: Machine
+  readonly #sink: Sink
+  readonly #page: number
+  #target: Target
+  /** The shared page as both sides left it. */
+  #shared = new Uint8Array(SHARED.BYTES)
+  /** Numbers of the ports, by id; -1: none. */
+  #ports: number[]
+  /** The call in progress, and the port whose number it will tell. */
+  #call: number | undefined
+  #fresh: { readonly port: number; readonly offset: number } | undefined
+  #closing = -1
+
+  constructor(target: Target, machine: Machine, sink: Sink) {
+    const channels = channelsOf(target.describe())
+    const page = channels?.facts?.sharedPage
+    if (channels === undefined || typeof page !== 'number')
+      throw new ModelError('expected event channels that say under sharedPage where their page is')
+    this.device = channels.id
+    this.#page = page
+    this.#target = target
+    this.#machine = machine
+    this.#sink = sink
+    this.#ports = this.#noPorts()
+  }
+
+  #noPorts(): number[] {
+    return new Array<number>(this.#machine.scope.ports!).fill(-1)
+  }
+
+  start(): void {
+    this.#target.reset('system')
+    this.#target.events()
+    this.#shared.fill(0)
+    this.#shared.fill(0xff, SHARED.MASK, SHARED.BYTES)
+    this.#target.store(this.#page, this.#shared)
+    this.#ports = this.#noPorts()
+    this.#call = undefined
+    this.#fresh = undefined
+    this.#closing = -1
+  }
+
+  perform(action: Action, args: Args): void {
+    const perform = this.#performers[action.name]
+    if (perform === undefined) throw new TypeError(`${action.name}: not an action of driver or guest`)
+    perform(args)
+  }
+
+  readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
+    'driver.open': ({ port }) => {
+      this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.ALLOC_UNBOUND, { 4: DOMID_SELF | (DOMID_SELF << 16) })
+      this.#fresh = { port: port as number, offset: BLOCK.NEW_PORT }
+    },
+    'driver.bind': ({ port, to }) => {
+      const block = { 4: DOMID_SELF, [BLOCK.REMOTE_PORT]: this.#numberOf(to) }
+      this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.BIND_INTERDOMAIN, block)
+      this.#fresh = { port: port as number, offset: BLOCK.LOCAL_PORT }
+    },
+    'driver.close': ({ port }) => {
+      const number = this.#numberOf(port)
+      this.#set(SHARED.MASK, number, true)
+      this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.CLOSE, { [BLOCK.PORT]: number })
+      this.#closing = port as number
+    },
+    'driver.send': ({ port }) =>
+      this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.SEND, { [BLOCK.PORT]: this.#numberOf(port) }),
+    'driver.unmask': ({ port }) =>
+      this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.UNMASK, { [BLOCK.PORT]: this.#numberOf(port) }),
+    'driver.choosePath': ({ path }) => this.#choose(path),
+    'driver.choosePathLate': ({ path }) => this.#choose(path),
+    'guest.takeMark': () => this.#set(SHARED.UPCALL, 0, false),
+    'guest.takeSelector': () => {
+      this.#shared.fill(0, SHARED.SELECTOR, SHARED.SELECTOR + 8)
+      this.#target.store(this.#page + SHARED.SELECTOR, new Uint8Array(8))
+    },
+    'guest.handle': ({ port }) => this.#set(SHARED.PENDING, this.#numberOf(port), false),
+    'guest.finish': () => {},
+    'guest.mask': ({ port }) => this.#set(SHARED.MASK, this.#numberOf(port), true),
+    'guest.clearMask': ({ port }) => this.#set(SHARED.MASK, this.#numberOf(port), false),
+    'guest.lookAgain': () => {},
+    'guest.enable': () => this.#target.execute!(RECEIVER, 'sti'),
+    'guest.disable': () => this.#target.execute!(RECEIVER, 'cli'),
+  }
+
+  #choose(path: unknown): void {
+    if (path === 'interrupt') this.#make(CALL.HVM, HVM.SET_UPCALL_VECTOR, { 4: RECEIVER, [BLOCK.VECTOR]: VECTOR })
+    else
+      this.#make(CALL.HVM, HVM.SET_PARAM, {
+        4: DOMID_SELF,
+        8: HVM.CALLBACK_PARAM,
+        [BLOCK.VALUE]: VECTOR,
+        [BLOCK.VALUE + 4]: HVM.CALLBACK_BY_VECTOR * 2 ** 24,
+      })
+  }
+
+  /** Makes a call; `block` is its arguments by offset, behind the command. */
+  #make(call: number, command: number, block: Readonly<Record<number, number>>): void {
+    const bytes = new Uint8Array(BLOCK.BYTES)
+    const view = new DataView(bytes.buffer)
+    view.setUint32(0, command, true)
+    for (const [offset, value] of Object.entries(block)) view.setUint32(Number(offset), value >>> 0, true)
+    this.#target.store(BLOCK_GPA, bytes)
+    this.#call = call
+    this.#target.write({ space: 'hypercall', address: call, cpu: CALLER }, 4, BigInt(BLOCK_GPA))
+  }
+
+  #numberOf(port: unknown): number {
+    return this.#ports[port as number]!
+  }
+
+  /** A store of the guest to one bit of the page, which leaves the others as they are. */
+  #set(offset: number, bit: number, to: boolean): void {
+    const at = offset + (bit >> 3)
+    const mask = 1 << (bit & 7)
+    this.#shared[at] = to ? this.#shared[at]! | mask : this.#shared[at]! & ~mask
+    this.#target.store(this.#page + at, this.#shared.subarray(at, at + 1))
+  }
+
+  collect(): void {
+    for (const event of this.#target.events()) this.#tell(event)
+    if (this.#call === undefined) return
+    const result = Number(this.#target.read({ space: 'hypercall', address: this.#call, cpu: CALLER }, 4))
+    if (result !== RESULT.IN_PROGRESS) this.#returned(result < NEGATIVE)
+  }
+
+  #returned(done: boolean): void {
+    const fresh = this.#fresh
+    let word = 0
+    if (fresh !== undefined && done) {
+      const number = new DataView(this.#target.load(BLOCK_GPA + fresh.offset, 4).buffer).getUint32(0, true)
+      this.#ports[fresh.port] = number
+      word = this.#wordOf(number)
+    }
+    if (this.#closing >= 0) {
+      this.#set(SHARED.PENDING, this.#numberOf(this.#closing), false)
+      this.#ports[this.#closing] = -1
+    }
+    this.#call = this.#fresh = undefined
+    this.#closing = -1
+    this.#say('hypervisor.return', { done, word })
+  }
+
+  #wordOf(port: number): number {
+    return Math.min(Math.floor(port / PORTS_PER_WORD), this.#machine.scope.words! - 1)
+  }
+
+  #tell(event: TargetEvent): void {
+    if (event.kind === 'interrupt') this.#say('hypervisor.interrupt', { right: event.vector === VECTOR })
+    else if (event.kind === 'taken') this.#say('hypervisor.callBack', { right: event.vector === VECTOR })
+    else if (event.kind === 'dma' && event.access === 'write')
+      for (const [i, byte] of event.data.entries()) this.#stored(event.gpa + i - this.#page, byte)
+  }
+
+  /** The hypervisor stored a byte of the page. */
+  #stored(at: number, now: number): void {
+    if (at < 0 || at >= SHARED.BYTES) return
+    const before = this.#shared[at]!
+    this.#shared[at] = now
+    for (let bit = 0; bit < 8; bit++) if (((before ^ now) >> bit) & 1) this.#changed(at, bit, ((now >> bit) & 1) === 1)
+  }
+
+  #changed(at: number, bit: number, set: boolean): void {
+    if (at === SHARED.UPCALL && set) this.#say('hypervisor.mark', {})
+    else if (at >= SHARED.SELECTOR && at < SHARED.SELECTOR + 8 && set)
+      this.#say('hypervisor.select', {
+        word: Math.min(8 * (at - SHARED.SELECTOR) + bit, this.#machine.scope.words! - 1),
+      })
+    else {
+      const masks = at >= SHARED.MASK
+      const port = this.#idOf(8 * (at - (masks ? SHARED.MASK : SHARED.PENDING)) + bit)
+      if (at < SHARED.PENDING || port === undefined || masks === set) this.#say('hypervisor.spoil', {})
+      else this.#say(masks ? 'hypervisor.clearMask' : 'hypervisor.pend', { port })
+    }
+  }
+
+  /** A number that nobody has been told yet is that of the port in the making. */
+  #idOf(number: number): number | undefined {
+    const port = this.#ports.indexOf(number)
+    return port >= 0 ? port : this.#fresh?.port
+  }
+
+  #say(action: string, args: Args): void {
+    this.#sink(this.#machine.action(action), args)
+  }
+
+  move(target: Target): void {
+    this.#target = target
+  }
+
+  remembers(): string {
+    return notesOf([this.#ports, this.#call, this.#fresh, this.#closing])
+  }
+}
+
+export const eventUpcallModel: Model = {
+  machine: eventUpcall,
+  played: ['driver', 'guest'],
+  notApplicable(target) {
+    if (channelsOf(target) === undefined) return 'it has no event channels'
+    if (!target.can.execute) return 'its virtual CPU cannot be told to enable interrupts'
+    return target.observes.interrupt === 'exact' && target.observes.dma === 'exact'
+      ? undefined
+      : 'it does not show each store to the shared page'
+  },
+  open: (target, machine, sink) => new EventUpcallSession(target, machine, sink),
+}

@@ -1,0 +1,10 @@
+import type { BoardDesign } from '../boards.ts'
+import { EventChannels } from './upcall.ts'
+import { correctUpcall, type UpcallParts } from './upcall-parts.ts'
+
+export const upcallBoard: BoardDesign<UpcallParts> = {
+  name: 'upcall',
+  summary: 'event channels: a shared page, calls, and an upcall by interrupt or by callback',
+  parts: () => ({ ...correctUpcall }),
+  wire: (parts) => ({ cpus: 2, build: (board) => [new EventChannels(parts, board)] }),
+}
