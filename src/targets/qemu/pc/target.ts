@@ -40,6 +40,8 @@ export class PcTarget implements Target {
   readonly #agent: Agent
   readonly #trace: Trace
   readonly #chips: ChipPaths
+  /** The CPU has worked since the pipe was last read, and what that did to INT may stand in it. */
+  #stirred = false
   /** INT of the 8259 pair. */
   #requested = false
   /** Somebody has set up the local APIC since the last reset: its guest, or we. */
@@ -57,7 +59,10 @@ export class PcTarget implements Target {
     this.#qtest = new Qtest(process.qtest)
     this.#trace = new Trace(process.trace!)
     this.#chips = chipsOf(new Monitor(process.monitor))
-    this.#agent = new Agent(process, this.#qtest, timeoutMs, () => this.#ownMessages++)
+    this.#agent = new Agent(process, this.#qtest, timeoutMs, () => {
+      this.#ownMessages++
+      this.#stirred = true
+    })
     this.#qtest.ask(`irq_intercept_out ${this.#chips.master}`)
     this.reset('system')
   }
@@ -167,7 +172,6 @@ export class PcTarget implements Target {
   acknowledge(cpu: number): number | undefined {
     this.#alive()
     if (cpu !== 0) return undefined
-    this.#qtest.drain()
     this.#takeRequests()
     // A local APIC that no guest has touched is left as firmware leaves it: the 8259's interrupts pass through.
     if (this.#requested && !this.#localWritten) {
@@ -186,7 +190,6 @@ export class PcTarget implements Target {
 
   events(): TargetEvent[] {
     this.#alive()
-    this.#qtest.drain()
     this.#collect()
     if (this.#events.length === 0) return []
     const events = this.#events
@@ -223,6 +226,9 @@ export class PcTarget implements Target {
   }
 
   #takeRequests(): void {
+    if (this.#stirred) this.#qtest.ask(`readb ${FREE_MEMORY[0].start}`)
+    else this.#qtest.drain()
+    this.#stirred = false
     for (const { level } of this.#qtest.takeEdges()) {
       this.#requested = level
       this.#events.push({ kind: 'line', device: 'pic', pin: 0, level })

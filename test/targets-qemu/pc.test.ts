@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import type { Target } from '../../src/contract/index.ts'
+import { openTarget } from './open-target.ts'
+import { qemuMissing } from './require-qemu.ts'
+
+const IOAPIC = 0xfec00000
+const LAPIC = 0xfee00000
+const SPURIOUS = 0x0f0
+const EOI = 0x0b0
+const IN_SERVICE = 0x100
+const REQUESTS = 0x200
+const TRIGGERS = 0x180
+
+class Chips {
+  readonly target: Target
+
+  constructor(target: Target) {
+    this.target = target
+  }
+
+  local(register: number, value?: number): number {
+    const at = { space: 'mmio', address: LAPIC + register } as const
+    if (value === undefined) return Number(this.target.read(at, 4))
+    this.target.write(at, 4, BigInt(value))
+    return value
+  }
+
+  io(register: number, value?: number): number {
+    this.target.write({ space: 'mmio', address: IOAPIC }, 4, BigInt(register))
+    const window = { space: 'mmio', address: IOAPIC + 0x10 } as const
+    if (value === undefined) return Number(this.target.read(window, 4))
+    this.target.write(window, 4, BigInt(value))
+    return value
+  }
+}
+
+const open = async (): Promise<Chips> => new Chips(await openTarget('pc'))
+const message = (vector: number, level: boolean) => ({
+  ...{ kind: 'interrupt', device: 'ioapic', destination: 0, logical: false, delivery: 'fixed', level, vector },
+})
+
+describe.skipIf(qemuMissing !== undefined)('qemu: the chips of a PC', () => {
+  test('an agent reads and writes the local APIC, takes its interrupts, and ends them', async () => {
+    const chips = await open()
+    expect(chips.local(SPURIOUS)).toBe(0xff)
+    chips.local(SPURIOUS, 0x1ff)
+    chips.target.message!(0, LAPIC, 0x45)
+    chips.target.message!(0, LAPIC, 0x61)
+    expect([chips.local(REQUESTS + 0x20), chips.local(REQUESTS + 0x30)]).toEqual([1 << 5, 1 << 1])
+    expect([chips.target.acknowledge!(0), chips.target.acknowledge!(0)]).toEqual([0x61, undefined])
+    expect(chips.local(IN_SERVICE + 0x30)).toBe(1 << 1)
+    chips.local(EOI, 0)
+    expect(chips.target.acknowledge!(0)).toBe(0x45)
+    chips.local(EOI, 0)
+    // Messages that we send leave no chip, and edges end without a broadcast.
+    expect(chips.target.events()).toEqual([])
+  })
+
+  test('messages of the I/O APIC are seen one by one, and so are the ends that the local APIC broadcasts', async () => {
+    const chips = await open()
+    expect(chips.io(1) & 0xff).toBe(0x20)
+    chips.local(SPURIOUS, 0x1ff)
+    chips.io(0x10 + 2 * 9, 0x8050)
+    chips.io(0x10 + 2 * 7, 0x0051)
+    chips.target.setLine!('ioapic', 9, true)
+    for (const level of [true, false, true]) chips.target.setLine!('ioapic', 7, level)
+    expect(chips.target.events()).toEqual([message(0x50, true), message(0x51, false), message(0x51, false)])
+    expect(chips.local(TRIGGERS + 0x20)).toBe(1 << 16)
+    chips.target.endOfInterrupt!(0x50)
+    expect(chips.target.events()).toEqual([message(0x50, true)])
+    expect(chips.target.acknowledge!(0)).toBe(0x51)
+    chips.local(EOI, 0)
+    chips.target.setLine!('ioapic', 9, false)
+    expect(chips.target.acknowledge!(0)).toBe(0x50)
+    chips.local(EOI, 0)
+    expect(chips.target.events()).toEqual([{ kind: 'eoi', device: 'lapic0', vector: 0x50 }])
+    expect(chips.io(0x10 + 2 * 9)).toBe(0x8050)
+  })
+
+  test('INT of the 8259s is seen, reaches the CPU, and a reset leaves nothing behind', async () => {
+    const chips = await open()
+    const out = (port: number, value: number) => chips.target.write({ space: 'port', address: port }, 1, BigInt(value))
+    const init = () => {
+      for (const [port, ...words] of [[0x20, 0x11, 0x30, 4, 1] as const, [0xa0, 0x11, 0x38, 2, 1] as const])
+        for (const [i, word] of words.entries()) out(port + Math.min(i, 1), word)
+    }
+    const int = (level: boolean) => ({ kind: 'line', device: 'pic', pin: 0, level })
+    init()
+    chips.target.setLine!('pic', 11, true)
+    expect(chips.target.events()).toEqual([int(true)])
+    expect(chips.target.acknowledge!(0)).toBe(0x3b)
+    expect(chips.target.events()).toEqual([int(false)])
+    chips.target.reset('system')
+    expect([chips.local(SPURIOUS), chips.local(0x350), chips.target.events()]).toEqual([0xff, 0x10000, []])
+    init()
+    expect([chips.target.acknowledge!(0), chips.target.events()]).toEqual([undefined, []])
+  })
+
+  test('model-specific registers are those of the CPU', async () => {
+    const { target } = await open()
+    expect(target.read({ space: 'hypercall', address: 0x1b }, 8)).toBe(0xfee00900n)
+  })
+})
