@@ -1,0 +1,106 @@
+/** The error status register: errors are gathered, and a write shows what was gathered since the write before. */
+import { type Bits, noBits, part, t } from '../../src/kernel/language/index.ts'
+import { clause } from '../clauses/index.ts'
+import { lapicState } from './lapic-state.ts'
+
+/** Kinds of errors. */
+const SEND = 0
+const RECEIVE = 1
+const REGISTER = 2
+const kinds = t.set(3)
+
+interface Errors {
+  since: Bits
+  sinceMaybe: Bits
+  shown: Bits
+  shownMaybe: Bits
+}
+const isUp = (
+  s: { readonly mode: string; readonly cpus: { at(cpu: number): { readonly waiting: boolean } } },
+  cpu: number,
+) => s.mode !== 'off' && !s.cpus.at(cpu).waiting
+
+export const lapicErrors = (cpus: number, vectors: number) => {
+  const cpu = t.below(cpus)
+  const forget = (errors: Errors): void => {
+    errors.since = errors.sinceMaybe = errors.shown = errors.shownMaybe = noBits
+  }
+  return part({
+    source: 'Intel SDM vol. 3',
+    borrows: lapicState(cpus, vectors),
+    state: {
+      errors: t.array(cpus, t.record({ since: kinds, sinceMaybe: kinds, shown: kinds, shownMaybe: kinds })),
+    },
+    actions: {
+      'driver.sendIllegal': {
+        does: 'Sends itself a vector below 16. Whether it receives it is left open.',
+        args: { cpu },
+        weight: 3,
+        when: (s, { cpu }) => isUp(s, cpu),
+        effect(s, { cpu }) {
+          const errors = s.errors.at(cpu)
+          errors.since = errors.since.with(SEND)
+          errors.sinceMaybe = errors.sinceMaybe.with(RECEIVE)
+        },
+      },
+      'bus.messageIllegal': {
+        does: 'A message with a vector below 16 arrives.',
+        args: { cpu },
+        weight: 3,
+        when: (s, { cpu }) => isUp(s, cpu),
+        effect(s, { cpu }) {
+          const errors = s.errors.at(cpu)
+          if (s.cpus.at(cpu).enabled) errors.since = errors.since.with(RECEIVE)
+          else errors.sinceMaybe = errors.sinceMaybe.with(RECEIVE)
+        },
+      },
+      'driver.touchReserved': {
+        does: 'Writes a register that there is not.',
+        args: { cpu },
+        weight: 2,
+        when: (s, { cpu }) => isUp(s, cpu) && s.mode === 'xapic',
+        effect(s, { cpu }) {
+          const errors = s.errors.at(cpu)
+          errors.since = errors.since.with(REGISTER)
+        },
+      },
+      'driver.writeErrors': {
+        does: 'Writes the error status register.',
+        args: { cpu },
+        weight: 5,
+        when: (s, { cpu }) => isUp(s, cpu),
+        effect(s, { cpu }) {
+          const errors = s.errors.at(cpu)
+          errors.shown = errors.since
+          errors.shownMaybe = errors.sinceMaybe
+          errors.since = errors.sinceMaybe = noBits
+        },
+      },
+      'driver.readErrors': { args: { cpu }, weight: 5, when: (s, { cpu }) => isUp(s, cpu) },
+      'irqchip.answerErrors': {
+        args: { cpu, bits: kinds },
+        requires: {
+          tellsOfIllegalVectors: {
+            clause: clause('LAP-07'),
+            given: (s, { cpu }) => !s.errors.at(cpu).shown.isEmpty,
+            holds: (s, { cpu, bits }) => bits.contains(s.errors.at(cpu).shown),
+          },
+          onlySinceTheWriteBefore: {
+            clause: clause('LAP-13'),
+            holds: (s, { cpu, bits }) => s.errors.at(cpu).shown.union(s.errors.at(cpu).shownMaybe).contains(bits),
+          },
+        },
+      },
+      'driver.restart': {
+        effect(s) {
+          for (let each = 0; each < cpus; each++) forget(s.errors.at(each))
+        },
+      },
+      'driver.sendInit': { args: { cpu }, effect: (s, { cpu }) => forget(s.errors.at(cpu)) },
+    },
+    goals: {
+      anErrorNotLatched: { on: 'driver.readErrors', when: (s, { cpu }) => !s.errors.at(cpu).since.isEmpty },
+      aLatchedError: { on: 'driver.readErrors', when: (s, { cpu }) => !s.errors.at(cpu).shown.isEmpty },
+    },
+  })
+}
