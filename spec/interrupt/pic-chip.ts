@@ -53,7 +53,8 @@ export const chipFields = (bases: number) => ({
   specialMask: t.flag,
   /** Whether rotation in automatic EOI mode survives ICW1 is not said. */
   rotates: t.oneOf('off', 'on', 'unknown'),
-  phase: t.oneOf('ready', 'icw2', 'icw3', 'icw4'),
+  /** What a write to the data port means; `off`: nobody initialised it yet. */
+  phase: t.oneOf('off', 'icw2', 'icw3', 'icw4', 'ready'),
   levelMode: t.flag,
   single: t.flag,
   wantsIcw4: t.flag,

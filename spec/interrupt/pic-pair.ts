@@ -2,7 +2,7 @@
  * The pair of 8259As of a PC: sixteen lines, command words to either chip, and the wire from the slave's INT to the
  * master's input 2. What the pair answers is judged in `pic-answers.ts`.
  */
-import { Bits, part, type Seen, type StateOf, t } from '../../src/kernel/language/index.ts'
+import { Bits, noBits, part, type Seen, type StateOf, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
 import {
   ALL,
@@ -44,11 +44,9 @@ export interface PicScope extends Profile {
   /** How many vector bases there are; bases are multiples of 8. */
   readonly bases: number
   readonly commands: number
-  /** Modes of both chips at the beginning; `nested` of the master alone. */
-  readonly autoEoi: number
-  readonly nested: number
-  readonly levelMode: number
-  readonly rotates: number
+  /** Trigger modes that chips are initialised in: 1 edge, 2 level; and modes: 1 plain, 2 nested, 4 automatic EOI. */
+  readonly triggers: number
+  readonly modes: number
   /** Whether the INT output is seen. */
   readonly int: number
 }
@@ -94,6 +92,12 @@ const endsAsSaid = (chip: SeenChip): boolean => !chip.autoEoi || (chip.rotates !
 /** The level that a chip requests. */
 export const requestedBy = (s: SeenPair, which: Which, profile: Profile): number | undefined =>
   which === 'master' ? requested(s.master, profile, CASCADE) : requested(s.slave, profile)
+
+const endAll = (chip: Chip): void => {
+  chip.served = noBits
+  chip.unsure = false
+  chip.rotates = 'off'
+}
 
 const setMode = (chip: Chip, mode: Mode): void => {
   chip.mode8086 = true
@@ -141,10 +145,10 @@ const after = (s: Pair, which: Which, profile: Profile): void => {
   if (which === 'slave') follow(s, profile)
 }
 
-/** ICW1. A chip that was used too early may have done anything. */
+/** ICW1. A chip that was never set up, or used too early, may be in any state. */
 const begin = (s: Pair, which: Which, words: Parameters<typeof initialise>[1], profile: Profile): void => {
   const number = which === 'master' ? 0 : 1
-  if (s.broken.has(number)) {
+  if (s.broken.has(number) || s[which].phase === 'off') {
     s[which].served = ALL
     s[which].rotates = 'unknown'
   }
@@ -152,6 +156,11 @@ const begin = (s: Pair, which: Which, words: Parameters<typeof initialise>[1], p
   initialise(s[which], words, profile)
   if (which === 'master' && s.cascade === 'doubtful') s.cascade = 'seen'
   follow(s, profile)
+}
+
+const assert = (s: Pair, line: number, profile: Profile): void => {
+  rise(s[chipOf(line)], line % 8)
+  after(s, chipOf(line), profile)
 }
 
 /** What an acknowledge does to the pair; the level that each chip takes. */
@@ -182,65 +191,87 @@ export const pair = (scope: PicScope) => {
   const has = (kind: number): boolean => (scope.commands & kind) !== 0
   const { masks, ends, rotation, specialMask, poll, triggers, initialisation, sequences, reads } = COMMANDS
   const level = t.below(8)
+  /** 0x70, where there are so many. */
+  const slaveBase = Math.min(14, scope.bases - 1)
   const base = t.below(scope.bases)
   /** The low bits of ICW2, which mean nothing. */
   const low = t.below(8)
   const isReady = (s: SeenPair, chip: Which): boolean => s.asked === 'nothing' && s[chip].phase === 'ready'
   const driven = Bits.of(scope.lines & ~(1 << CASCADE))
-  /** Lines that a scope is about. */
+  /** Of the set-up: edges, as on every PC, unless the scope has none. */
+  const trigger = (scope.triggers & 1) !== 0 ? 'edge' : 'level'
+  /** What a scope is about. */
+  const isChosen = (trigger: 'edge' | 'level', mode: Mode): boolean =>
+    (scope.triggers & (trigger === 'edge' ? 1 : 2)) !== 0 &&
+    (scope.modes & { plain: 1, nested: 2, autoEoi: 4 }[mode]) !== 0
   const isUsed = (line: number): boolean => driven.has(line) || line === CASCADE
   return part({
     source: 'Intel 8259A',
     borrows: {},
     state: pairState(scope.bases),
-    initial(s) {
-      s.master.base = Math.min(1, scope.bases - 1)
-      s.slave.base = Math.min(14, scope.bases - 1)
-      s.master.mode8086 = s.slave.mode8086 = true
-      s.master.nested = scope.nested === 1
-      for (const chip of [s.master, s.slave]) {
-        chip.lowest = 7
-        chip.autoEoi = scope.autoEoi === 1
-        chip.levelMode = scope.levelMode === 1
-        chip.rotates = scope.rotates === 1 ? 'on' : 'off'
-      }
-    },
     actions: {
       'device.raise': {
-        does: 'Asserts a line, which may be asserted already.',
         args: { line },
         weight: 14,
-        when: (s, { line }) => s.asked === 'nothing' && driven.has(line),
-        effect(s, { line }) {
-          rise(s[chipOf(line)], line % 8)
-          after(s, chipOf(line), scope)
-        },
+        when: (s, { line }) => s.asked === 'nothing' && driven.has(line) && !s[chipOf(line)].high.has(line % 8),
+        effect: (s, { line }) => assert(s, line, scope),
+      },
+      'device.raiseAgain': {
+        does: 'Asserts a line that is asserted already, as devices do that share it.',
+        args: { line },
+        weight: 2,
+        when: (s, { line }) => s.asked === 'nothing' && driven.has(line) && s[chipOf(line)].high.has(line % 8),
+        effect: (s, { line }) => assert(s, line, scope),
       },
       'device.lower': {
         args: { line },
-        weight: 5,
+        weight: 4,
         when: (s, { line }) => s.asked === 'nothing' && driven.has(line) && s[chipOf(line)].high.has(line % 8),
         effect(s, { line }) {
           fall(s[chipOf(line)], line % 8, scope)
           after(s, chipOf(line), scope)
         },
       },
-      'driver.setMask': {
-        does: 'OCW1 with one bit changed.',
-        args: { line, masked: t.flag },
-        weight: 4,
-        when: (s, { line, masked }) =>
-          has(masks) && isUsed(line) && isReady(s, chipOf(line)) && s[chipOf(line)].masked.has(line % 8) !== masked,
-        effect(s, { line, masked }) {
-          const chip = s[chipOf(line)]
-          chip.masked = masked ? chip.masked.with(line % 8) : chip.masked.without(line % 8)
+      'driver.setUp': {
+        does: 'Initialises both chips, the slave first, and ends all that may be in service, as firmware does.',
+        args: { mode: modes },
+        weight: 60,
+        when: (s, { mode }) =>
+          s.asked === 'nothing' && s.master.phase === 'off' && s.slave.phase === 'off' && isChosen(trigger, mode),
+        effect(s, { mode }) {
+          for (const chip of ['slave', 'master'] as const) {
+            begin(s, chip, { level: trigger === 'level', single: false, icw4: true }, scope)
+            setMode(s[chip], mode === 'nested' && chip === 'slave' ? 'plain' : mode)
+            s[chip].base = chip === 'slave' ? slaveBase : 1 % scope.bases
+            endAll(s[chip])
+            follow(s, scope)
+          }
+        },
+      },
+      'driver.mask': {
+        does: 'Sets a bit of the mask register, by OCW1.',
+        args: { line },
+        weight: 3,
+        when: (s, { line }) =>
+          has(masks) && isUsed(line) && isReady(s, chipOf(line)) && !s[chipOf(line)].masked.has(line % 8),
+        effect(s, { line }) {
+          s[chipOf(line)].masked = s[chipOf(line)].masked.with(line % 8)
+          after(s, chipOf(line), scope)
+        },
+      },
+      'driver.unmask': {
+        args: { line },
+        weight: 6,
+        when: (s, { line }) => has(masks) && isReady(s, chipOf(line)) && s[chipOf(line)].masked.has(line % 8),
+        effect(s, { line }) {
+          s[chipOf(line)].masked = s[chipOf(line)].masked.without(line % 8)
           after(s, chipOf(line), scope)
         },
       },
       'driver.endOfInterrupt': {
         does: 'A non-specific EOI, with or without rotation.',
         args: { chip: chips, rotate: t.flag },
-        weight: 10,
+        weight: 6,
         // Which level becomes the lowest is said only where one is ended.
         when: (s, { chip, rotate }) =>
           has(ends) &&
@@ -261,6 +292,16 @@ export const pair = (scope: PicScope) => {
         effect(s, { line, rotate }) {
           end(s[chipOf(line)], line % 8, rotate)
           after(s, chipOf(line), scope)
+        },
+      },
+      'driver.endAll': {
+        does: 'Ends each level that may be in service, and rotation in automatic EOI mode: what ICW1 may have left.',
+        args: { chip: chips },
+        weight: 14,
+        when: (s, { chip }) => isReady(s, chip) && (s[chip].unsure || s[chip].rotates === 'unknown'),
+        effect(s, { chip }) {
+          endAll(s[chip])
+          after(s, chip, scope)
         },
       },
       'driver.setPriority': {
@@ -332,16 +373,21 @@ export const pair = (scope: PicScope) => {
       'driver.initialiseMaster': {
         does: 'ICW1 to ICW4, as an x86 processor needs them.',
         args: { trigger: triggerModes, mode: modes, base, low },
-        weight: 2,
-        when: (s, { low }) => has(initialisation) && s.asked === 'nothing' && (low === 0 || scope.bases > 2),
+        weight: 1.5,
+        when: (s, { trigger, mode, low }) =>
+          has(initialisation) && s.asked === 'nothing' && isChosen(trigger, mode) && (low === 0 || scope.bases > 2),
         effect: (s, { trigger, mode, base }) => initialiseAll(s, 'master', trigger === 'level', mode, base, scope),
       },
       'driver.initialiseSlave': {
         does: 'The same for the slave. Special fully nested mode is one of masters.',
         args: { trigger: triggerModes, mode: modes, base, low },
-        weight: 1.5,
-        when: (s, { mode, low }) =>
-          has(initialisation) && s.asked === 'nothing' && mode !== 'nested' && (low === 0 || scope.bases > 2),
+        weight: 1,
+        when: (s, { trigger, mode, low }) =>
+          has(initialisation) &&
+          s.asked === 'nothing' &&
+          mode !== 'nested' &&
+          isChosen(trigger, mode) &&
+          (low === 0 || scope.bases > 2),
         effect: (s, { trigger, mode, base }) => initialiseAll(s, 'slave', trigger === 'level', mode, base, scope),
       },
       'driver.beginInitialisation': {
@@ -423,7 +469,7 @@ export const pair = (scope: PicScope) => {
       'driver.poll': {
         does: 'Writes the poll command to a chip and reads one of its ports.',
         args: { chip: chips, port: t.oneOf('command', 'data') },
-        weight: 3,
+        weight: 2,
         when: (s, { chip }) =>
           has(poll) &&
           isReady(s, chip) &&
@@ -503,8 +549,8 @@ export const pair = (scope: PicScope) => {
         when: (s, { chip }) => s[chip].served.meets(s[chip].high.and(levelTriggered(s[chip]))),
       },
       anUnmaskedRequest: {
-        on: 'driver.setMask',
-        when: (s, { line, masked }) => !masked && requests(s[chipOf(line)]).has(line % 8),
+        on: 'driver.unmask',
+        when: (s, { line }) => requests(s[chipOf(line)]).has(line % 8),
       },
       aPolledSlave: {
         on: 'irqchip.answerPoll',
@@ -520,6 +566,15 @@ export const pair = (scope: PicScope) => {
       aMaskedLevelPassedOver: {
         on: 'driver.endOfInterrupt',
         when: (s, { chip }) => s[chip].specialMask && s[chip].served.meets(s[chip].masked),
+      },
+      aLevelEndedBelowAMaskedOne: {
+        on: 'driver.endOfInterrupt',
+        when: (s, { chip }) =>
+          !s[chip].masked.has(endable(s[chip], scope) ?? CASCADE) && s[chip].specialMask && s[chip].served.size > 1,
+      },
+      anEndInRotatedOrder: {
+        on: 'driver.endOfInterrupt',
+        when: (s, { chip }) => s[chip].served.size > 1 && s[chip].served.first !== endable(s[chip], scope),
       },
     },
     breach: (s) => void (s.broken = Bits.of(3)),

@@ -17,13 +17,12 @@ const DATA_SHEET = {
   specialMask: 1,
   pollServes: 1,
 }
-const FULLY_NESTED = { autoEoi: 0, nested: 0, levelMode: 0, rotates: 0, int: 1, ...DATA_SHEET }
 
 export const pic = scoped(
   'pic',
   {
-    explored: { lines: 0x0102, bases: 2, commands: 0x03, ...FULLY_NESTED },
-    played: { lines: 0xffff, bases: 32, commands: 0x1ff, ...FULLY_NESTED },
+    explored: { lines: 0x0102, bases: 2, commands: 0x03, triggers: 1, modes: 1, int: 1, ...DATA_SHEET },
+    played: { lines: 0xffff, bases: 32, commands: 0x1ff, triggers: 3, modes: 7, int: 1, ...DATA_SHEET },
   },
   (scope) =>
     compose(

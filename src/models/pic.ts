@@ -20,7 +20,7 @@ import { notesOf } from './guest/notes.ts'
 
 type Which = 'master' | 'slave'
 type Register = keyof (typeof I8259_PORTS)[Which]
-const BOTH = ['master', 'slave'] as const
+const BOTH = ['slave', 'master'] as const
 const LEVEL = { edge: 0, level: ICW1.LEVEL } as const
 const MODES = {
   plain: ICW4.MODE_8086,
@@ -28,8 +28,8 @@ const MODES = {
   autoEoi: ICW4.MODE_8086 | ICW4.AUTO_EOI,
 } as const
 const BYTE: Width = 1
-/** Vector bases at the beginning, as the machine has them. */
-const BASES = { master: 0x08, slave: 0x70 } as const
+/** Vector bases of a set-up, in eights: 0x08 and 0x70. */
+const BASES = { master: 1, slave: 14 } as const
 
 class PicSession implements Session {
   readonly device: string
@@ -50,32 +50,24 @@ class PicSession implements Session {
     this.device = idOf(target.describe())!
   }
 
-  /** Lines low, nothing latched, nothing in service, INT low, and both chips initialised in 8086 mode, in the modes of the scope. */
+  /** Lines low, nothing latched, nothing in service. The machine begins before it knows that. */
   start(): void {
-    const { levelMode, rotates } = this.#machine.scope
     for (let line = 0; line < 16; line++) if (line !== CASCADE_INPUT) this.#target.setLine!(this.device, line, false)
     for (const chip of BOTH) this.#write(chip, 'trigger', 0)
-    for (const chip of BOTH) {
-      this.#command(chip, IS_ICW1 | ICW1.ICW4 | (levelMode === 1 ? ICW1.LEVEL : 0))
-      this.#write(chip, 'data', BASES[chip])
-      this.#write(chip, 'data', ICW3[chip])
-      this.#write(chip, 'data', this.#modes(chip))
-      this.#command(chip, rotates === 1 ? OCW2.ROTATE_IN_AUTO_EOI_ON : OCW2.ROTATE_IN_AUTO_EOI_OFF)
-      for (let level = 0; level < 8; level++) this.#command(chip, OCW2.SPECIFIC_EOI | level)
-    }
-    this.#masks = { master: 0, slave: 0 }
     this.#triggers = { master: 0, slave: 0 }
+    this.#setUp('plain')
     this.#target.settle(0)
     this.#look()
     this.#told = false
-    // A line that is up although nothing is requested is told, so that it is judged.
     this.collect()
   }
 
-  #modes(chip: Which): number {
-    const { autoEoi, nested } = this.#machine.scope
-    const isNested = chip === 'master' && nested === 1
-    return ICW4.MODE_8086 | (autoEoi === 1 ? ICW4.AUTO_EOI : 0) | (isNested ? ICW4.SPECIAL_FULLY_NESTED : 0)
+  #setUp(mode: unknown): void {
+    const trigger = (this.#machine.scope.triggers! & 1) !== 0 ? 'edge' : 'level'
+    this.#initialise('slave', { trigger, mode: mode === 'nested' ? 'plain' : mode, base: BASES.slave, low: 0 })
+    this.#endAll('slave')
+    this.#initialise('master', { trigger, mode, base: BASES.master, low: 0 })
+    this.#endAll('master')
   }
 
   perform(action: Action, args: Args): void {
@@ -86,15 +78,15 @@ class PicSession implements Session {
 
   readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
     'device.raise': ({ line }) => this.#target.setLine!(this.device, line as number, true),
+    'device.raiseAgain': ({ line }) => this.#target.setLine!(this.device, line as number, true),
     'device.lower': ({ line }) => this.#target.setLine!(this.device, line as number, false),
-    'driver.setMask': ({ line, masked }) => {
-      const { chip, level } = at(line)
-      this.#masks[chip] = withBit(this.#masks[chip], level, masked as boolean)
-      this.#write(chip, 'data', this.#masks[chip])
-    },
+    'driver.setUp': ({ mode }) => this.#setUp(mode),
+    'driver.mask': ({ line }) => this.#setMask(line, true),
+    'driver.unmask': ({ line }) => this.#setMask(line, false),
     'driver.endOfInterrupt': ({ chip, rotate }) => this.#command(chip as Which, rotate ? OCW2.ROTATE_ON_EOI : OCW2.EOI),
     'driver.endLevel': ({ line, rotate }) =>
       this.#commandFor(line, rotate ? OCW2.ROTATE_ON_SPECIFIC_EOI : OCW2.SPECIFIC_EOI),
+    'driver.endAll': ({ chip }) => this.#endAll(chip as Which),
     'driver.setPriority': ({ line }) => this.#commandFor(line, OCW2.SET_PRIORITY),
     'driver.command': ({ line }) => this.#commandFor(line, OCW2.NO_OPERATION),
     'driver.rotateAutomatically': ({ chip, on }) =>
@@ -165,6 +157,12 @@ class PicSession implements Session {
     this.#write(chip, 'data', MODES[mode as keyof typeof MODES])
   }
 
+  #setMask(line: unknown, masked: boolean): void {
+    const { chip, level } = at(line)
+    this.#masks[chip] = withBit(this.#masks[chip], level, masked)
+    this.#write(chip, 'data', this.#masks[chip])
+  }
+
   #begin(chip: Which, words: number): void {
     this.#masks[chip] = 0
     this.#command(chip, IS_ICW1 | words)
@@ -178,6 +176,11 @@ class PicSession implements Session {
     const value = this.#read(chip, register)
     this.#tell(name, { chip, levels: Bits.of(value) })
     return value
+  }
+
+  #endAll(chip: Which): void {
+    for (let level = 0; level < 8; level++) this.#command(chip, OCW2.SPECIFIC_EOI | level)
+    this.#command(chip, OCW2.ROTATE_IN_AUTO_EOI_OFF)
   }
 
   #commandFor(line: unknown, value: number): void {
