@@ -39,6 +39,37 @@ const message = (vector: number, level: boolean) => ({
   ...{ kind: 'interrupt', device: 'ioapic', destination: 0, logical: false, delivery: 'fixed', level, vector },
 })
 
+describe.skipIf(qemuMissing !== undefined)('qemu: the simple devices of a PC', () => {
+  test('are at their ports, and drive their lines', async () => {
+    const target = await openTarget('pc-devices')
+    const out = (port: number, value: number) => target.write({ space: 'port', address: port }, 1, BigInt(value))
+    const read = (port: number, width: 1 | 2 = 1) => Number(target.read({ space: 'port', address: port }, width))
+    const line = (device: string, level: boolean) => ({ kind: 'line', device, pin: 0, level })
+    expect(target.describe().devices.map(({ kind }) => kind)).toEqual(['serial-16550', 'ide', 'ne2000'])
+    // The transmitter is empty; reading what interrupts ends it.
+    out(0x3fc, 0x08)
+    out(0x3f9, 0x02)
+    expect([target.events(), read(0x3fa), target.events()]).toEqual([
+      [line('serial', true)],
+      2,
+      [line('serial', false)],
+    ])
+    // Sector 5 of the disk holds fives.
+    out(0x3f6, 0)
+    for (const [register, value] of [1, 5, 0, 0, 0xe0, 0x20].entries()) out(0x1f2 + register, value)
+    for (let turn = 0; turn < 100 && (read(0x3f6) & 0x88) !== 0x08; turn++) target.settle(1)
+    expect(target.events()).toEqual([line('ide', true)])
+    expect([read(0x1f7) & 0x89, read(0x1f0, 2), target.events()]).toEqual([8, 5, [line('ide', false)]])
+    // A remote read of no byte is complete at once.
+    out(0x300, 0x22)
+    out(0x30f, 0x40)
+    for (const register of [0x30a, 0x30b]) out(register, 0)
+    out(0x300, 0x0a)
+    expect(target.events()).toEqual([line('ne2000', true)])
+    expect(target.read({ space: 'config', address: (1 << 15) | (1 << 12) }, 4)).toBe(0x70108086n)
+  })
+})
+
 describe.skipIf(qemuMissing !== undefined)('qemu: the chips of a PC', () => {
   test('an agent reads and writes the local APIC, takes its interrupts, and ends them', async () => {
     const chips = await open()

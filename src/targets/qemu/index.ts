@@ -42,7 +42,7 @@ async function openPc(machine: PcMachine, binary: string, open: OpenOptions): Pr
     {
       binary,
       ramBytes: PC_RAM_BYTES,
-      image: Buffer.alloc(0),
+      image: machine.image ?? new Uint8Array(),
       firmware: agentFirmware(),
       trace: true,
       arguments: (files) => machine.arguments(files),

@@ -14,6 +14,8 @@ export const LAPIC_BYTES = 0x1000
 
 export interface PcMachine {
   readonly name: string
+  /** The disk image; default: none. */
+  readonly image?: Uint8Array
   readonly devices: readonly DeviceDescription[]
   /** Nothing happens but by our calls. */
   readonly synchronous: boolean
@@ -41,11 +43,48 @@ const base = (type: string, files: MachineFiles): string[] => [
   ...TRACE_EVENTS.flatMap((event) => ['-trace', event]),
 ]
 
+const SECTORS = 64
+const SECTOR_BYTES = 512
+
+/** Each sector is filled with its own number, as 32-bit words. */
+const numberedSectors = (): Uint8Array => {
+  const words = Uint32Array.from({ length: (SECTORS * SECTOR_BYTES) / 4 }, (_, word) =>
+    Math.floor((word * 4) / SECTOR_BYTES),
+  )
+  return new Uint8Array(words.buffer)
+}
+
+const isaDevices: readonly DeviceDescription[] = [
+  { id: 'serial', kind: 'serial-16550', transport: { kind: 'port', base: 0x3f8, irq: 4 } },
+  {
+    id: 'ide',
+    kind: 'ide',
+    transport: { kind: 'port', base: 0x1f0, irq: 14 },
+    facts: { control: 0x3f6, sectors: SECTORS, busMaster: 'pci 0:1.1' },
+  },
+  { id: 'ne2000', kind: 'ne2000', transport: { kind: 'port', base: 0x300, irq: 9 } },
+]
+
 export const pcMachines: Readonly<Record<string, PcMachine>> = {
   pc: {
     name: 'pc with its interrupt chips',
     devices: chips,
     synchronous: true,
     arguments: (files) => base('pc', files),
+  },
+  'pc-devices': {
+    name: 'pc with its simple devices',
+    devices: isaDevices,
+    image: numberedSectors(),
+    // The disk is read and written by threads of QEMU.
+    synchronous: false,
+    arguments: (files) => [
+      ...base('pc', files),
+      ...['-chardev', 'null,id=peer', '-device', 'isa-serial,chardev=peer,iobase=0x3f8,irq=4'],
+      ...['-blockdev', `driver=file,node-name=image,filename=${files.image}`],
+      ...['-blockdev', 'driver=raw,node-name=disk,file=image'],
+      ...['-device', 'ide-hd,bus=ide.0,unit=0,drive=disk'],
+      ...['-netdev', 'hubport,id=net,hubid=0', '-device', 'ne2k_isa,netdev=net,iobase=0x300,irq=9'],
+    ],
   },
 }

@@ -16,6 +16,7 @@ import {
   type TargetEvent,
   type Width,
 } from '../../../contract/index.ts'
+import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT } from '../../../layout/pci.ts'
 import { Monitor } from '../monitor.ts'
 import type { QemuProcess } from '../process.ts'
 import { Qtest } from '../qtest.ts'
@@ -26,6 +27,9 @@ import { Trace } from './trace.ts'
 
 const SUFFIX = { 1: 'b', 2: 'w', 4: 'l' } as const
 const RESET_PORT = 0xcf9
+/** Turns of the main loop that a completion needs after its request: one to finish it, one to notify. */
+const TURNS = 2
+const SLEEP_MS = 0.2
 const FULL_RESET = 6
 const IOAPIC_EOI = 0x40
 /** LVT entry of LINT0, and its value for interrupts of an 8259. */
@@ -46,6 +50,8 @@ export class PcTarget implements Target {
   #requested = false
   /** Somebody has set up the local APIC since the last reset: its guest, or we. */
   #localWritten = false
+  /** Lines of devices that are up, by the input of the board that they drive. */
+  readonly #up = new Set<number>()
   /** Inputs that are high, as `set_irq_in` names them. */
   readonly #high = new Set<string>()
   #events: TargetEvent[] = []
@@ -119,7 +125,11 @@ export class PcTarget implements Target {
     const address = checked(at.address)
     if (at.space === 'port') return BigInt(this.#qtest.ask(`in${SUFFIX[width]} ${address}`))
     if (at.space === 'hypercall') return BigInt.asUintN(8 * width, this.#readMsr(address))
-    if (at.space === 'config') return (1n << BigInt(8 * width)) - 1n
+    if (at.space === 'config') {
+      if (!isReachable(address)) return (1n << BigInt(8 * width)) - 1n
+      this.#qtest.post(selectConfig(address))
+      return BigInt(this.#qtest.ask(`in${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)}`))
+    }
     if (isLocal(address)) return BigInt(this.#agent.load(address, width).value)
     return BigInt(this.#qtest.ask(`read${SUFFIX[width]} ${address}`))
   }
@@ -134,8 +144,11 @@ export class PcTarget implements Target {
       this.write(at, 4, data & 0xffff_ffffn)
       this.write({ ...at, address: address + 4 }, 4, data >> 32n)
     } else if (at.space === 'port') this.#qtest.post(`out${SUFFIX[width]} ${address} ${data}`)
-    else if (at.space === 'config') return
-    else if (isLocal(address)) {
+    else if (at.space === 'config') {
+      if (!isReachable(address)) return
+      this.#qtest.post(selectConfig(address))
+      this.#qtest.post(`out${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)} ${data}`)
+    } else if (isLocal(address)) {
       this.#localWritten = true
       this.#agent.store(address, width, Number(data))
     } else this.#qtest.post(`write${SUFFIX[width]} ${address} ${data}`)
@@ -197,11 +210,21 @@ export class PcTarget implements Target {
     return events
   }
 
-  settle(): Settled {
+  /** Chips are quiet at once. Devices get until the deadline, or until a line has changed. */
+  settle(deadlineMs: number): Settled {
     try {
       this.#alive()
       this.#qtest.drain()
-      return 'quiet'
+      if (this.#machine.synchronous) return 'quiet'
+      const before = this.#events.length
+      const untilMs = performance.now() + deadlineMs
+      for (let turn = 1; ; turn++) {
+        // A read of memory has no other effect than to give the main loop of QEMU a turn.
+        this.#qtest.ask(`readb ${FREE_MEMORY[0].start}`)
+        this.#collect()
+        if (this.#events.length > before || (turn >= TURNS && performance.now() >= untilMs)) return 'quiet'
+        if (turn >= TURNS) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SLEEP_MS)
+      }
     } catch (error) {
       if (error instanceof TargetError && error.reason === 'dead') return 'dead'
       throw error
@@ -231,7 +254,8 @@ export class PcTarget implements Target {
     this.#stirred = false
     for (const { level } of this.#qtest.takeEdges()) {
       this.#requested = level
-      this.#events.push({ kind: 'line', device: 'pic', pin: 0, level })
+      if (this.#machine.devices.some(({ id }) => id === 'pic'))
+        this.#events.push({ kind: 'line', device: 'pic', pin: 0, level })
     }
   }
 
@@ -260,7 +284,11 @@ export class PcTarget implements Target {
     }
   }
 
+  /** A line is driven whenever its device thinks of it; only changes are events. */
   #line(gsi: number, level: boolean): void {
+    if (this.#up.has(gsi) === level) return
+    if (level) this.#up.add(gsi)
+    else this.#up.delete(gsi)
     const device = this.#machine.devices.find(({ transport }) => transport.kind === 'port' && transport.irq === gsi)
     if (device !== undefined) this.#events.push({ kind: 'line', device: device.id, pin: 0, level })
   }
@@ -275,6 +303,17 @@ export class PcTarget implements Target {
       throw new RangeError(`qemu: expected bytes of guest memory that is free, found ${bytes} bytes at ${gpa}`)
     this.#qtest.drain()
   }
+}
+
+/** Configuration mechanism 1: which doubleword the data port means. */
+function selectConfig(address: number): string {
+  const deviceFunction = Math.floor(address / 0x1000) & 0xffff
+  return `outl ${CONFIG_ADDRESS_PORT} ${(0x80000000 | (deviceFunction << 8) | (address & 0xfc)) >>> 0}`
+}
+
+/** Mechanism 1 reaches the first 256 bytes of a function's configuration space. */
+function isReachable(address: number): boolean {
+  return address % 0x1000 < 0x100
 }
 
 function isLocal(address: number): boolean {
