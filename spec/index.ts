@@ -1,6 +1,7 @@
 /** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
 import { cpuDelivery } from './interrupt/cpu-delivery.ts'
+import { endToEnd } from './interrupt/end-to-end.ts'
 import { eventUpcall } from './interrupt/event-upcall.ts'
 import { intx } from './interrupt/intx.ts'
 import { ioapic } from './interrupt/ioapic.ts'
@@ -47,6 +48,7 @@ export const machines: readonly ScopedMachine[] = [
   cpuDelivery,
   posted,
   eventUpcall,
+  endToEnd,
   ioapic,
   lapic,
 ]

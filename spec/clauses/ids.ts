@@ -8,6 +8,7 @@ export const clauseFiles = [
   'cpu-delivery.json',
   'dirty-log.json',
   'downtime.json',
+  'end-to-end.json',
   'hardening.json',
   'in-flight.json',
   'interrupt-remapping.json',
@@ -93,6 +94,10 @@ export type ClauseId =
   | 'DOWN-03'
   | 'DOWN-04'
   | 'DOWN-05'
+  | 'WAY-01'
+  | 'WAY-02'
+  | 'WAY-03'
+  | 'WAY-04'
   | 'HRD-01'
   | 'HRD-02'
   | 'HRD-03'

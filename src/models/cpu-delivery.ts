@@ -6,7 +6,7 @@ import { type Model, ModelError, type Session, type Sink } from '../kernel/model
 import { EOI_REGISTER, MESSAGE_DATA, MESSAGE_WINDOW } from '../layout/vcpu.ts'
 
 /** Of three priority classes. */
-const VECTORS = [0x31, 0x52, 0x73] as const
+export const VECTORS = [0x31, 0x52, 0x73] as const
 const CPU = 0
 
 /** What the guest executes; `eoi` is a write of the EOI register. */
@@ -25,24 +25,24 @@ const INSTRUCTIONS: Readonly<Record<string, Executed>> = {
 const vcpuOf = (target: Description): DeviceDescription | undefined =>
   target.devices.find(({ kind }) => kind === 'vcpu')
 
-class CpuDeliverySession implements Session {
+export class CpuDeliverySession implements Session {
   readonly device: string
-  readonly #machine: Machine
-  readonly #sink: Sink
-  #target: Target
+  protected readonly machine: Machine
+  protected readonly sink: Sink
+  protected target: Target
 
   constructor(target: Target, machine: Machine, sink: Sink) {
     const device = vcpuOf(target.describe())
     if (device === undefined) throw new ModelError('expected a virtual CPU')
     this.device = device.id
-    this.#target = target
-    this.#machine = machine
-    this.#sink = sink
+    this.target = target
+    this.machine = machine
+    this.sink = sink
   }
 
   start(): void {
-    this.#target.reset('system')
-    this.#target.events()
+    this.target.reset('system')
+    this.target.events()
   }
 
   perform(action: Action, args: Args): void {
@@ -52,63 +52,63 @@ class CpuDeliverySession implements Session {
       return
     }
     switch (action.name) {
-      case 'device.send': {
+      case 'bus.message': {
         const trigger = args.level === true ? MESSAGE_DATA.LEVEL | MESSAGE_DATA.ASSERT : 0
-        this.#target.message!(0, MESSAGE_WINDOW.start, VECTORS[args.vector as number]! | trigger)
+        this.target.message!(0, MESSAGE_WINDOW.start, VECTORS[args.vector as number]! | trigger)
         return
       }
       case 'hypervisor.preempt':
-        this.#target.schedule!(CPU, 'preempted', 0)
+        this.target.schedule!(CPU, 'preempted', 0)
         return
       case 'hypervisor.reset':
         this.start()
         return
       case 'hypervisor.resume':
-        this.#target.schedule!(CPU, 'running', 0)
+        this.target.schedule!(CPU, 'running', 0)
         return
       default:
-        throw new TypeError(`${action.name}: not an action of device, guest or hypervisor`)
+        throw new TypeError(`${action.name}: not an action that is played`)
     }
   }
 
   /** What was on its way comes before the instruction; only the broadcast of an end comes of it. */
   #execute(instruction: Executed): void {
-    if (instruction === 'eoi') this.#target.write({ space: 'mmio', address: EOI_REGISTER, cpu: CPU }, 4, 0n)
-    else this.#target.execute!(CPU, instruction)
-    const events = this.#target.events()
+    if (instruction === 'eoi') this.target.write({ space: 'mmio', address: EOI_REGISTER, cpu: CPU }, 4, 0n)
+    else this.target.execute!(CPU, instruction)
+    const events = this.target.events()
     const broadcast = events.findIndex(({ kind }) => kind === 'eoi')
     const retired = broadcast < 0 ? events.length : broadcast
-    for (let i = 0; i < retired; i++) this.#tell(events[i]!)
-    this.#sink(this.#machine.action('cpu.retire'), {})
-    for (let i = retired; i < events.length; i++) this.#tell(events[i]!)
+    for (let i = 0; i < retired; i++) this.tell(events[i]!)
+    this.sink(this.machine.action('cpu.retire'), {})
+    for (let i = retired; i < events.length; i++) this.tell(events[i]!)
   }
 
   collect(): void {
-    for (const event of this.#target.events()) this.#tell(event)
+    for (const event of this.target.events()) this.tell(event)
   }
 
-  #tell(event: TargetEvent): void {
-    if (event.kind === 'taken') this.#sink(this.#machine.action('cpu.take'), { vector: indexOf(event.vector) })
+  protected tell(event: TargetEvent): void {
+    if (event.kind === 'taken') this.sink(this.machine.action('cpu.take'), { vector: indexOf(event.vector) })
     else if (event.kind === 'eoi')
-      this.#sink(this.#machine.action('irqchip.broadcast'), { vector: indexOf(event.vector) })
-    else if (event.kind === 'exit') this.#sink(this.#machine.action('cpu.exit'), {})
-    else if (event.kind === 'wake') this.#sink(this.#machine.action('cpu.wake'), {})
+      this.sink(this.machine.action('irqchip.broadcast'), { vector: indexOf(event.vector) })
+    else if (event.kind === 'exit') this.sink(this.machine.action('cpu.exit'), {})
+    else if (event.kind === 'wake') this.sink(this.machine.action('cpu.wake'), {})
   }
 
   move(target: Target): void {
-    this.#target = target
+    this.target = target
   }
 }
 
 /** Vectors that nobody sends are one. */
-const indexOf = (vector: number): number => {
+export const indexOf = (vector: number): number => {
   const index = (VECTORS as readonly number[]).indexOf(vector)
   return index < 0 ? VECTORS.length : index
 }
 
 export const cpuDeliveryModel: Model = {
   machine: cpuDelivery,
-  played: ['device', 'guest', 'hypervisor'],
+  played: ['bus', 'guest', 'hypervisor'],
   notApplicable({ devices, can, observes }) {
     if (!devices.some(({ kind }) => kind === 'vcpu')) return 'it has no virtual CPU by itself'
     if (!can.message || !can.execute || !can.schedule)

@@ -3,6 +3,7 @@ import type { Model } from '../kernel/model.ts'
 import { configSpaceModel } from './config-space.ts'
 import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
+import { endToEndModel } from './end-to-end.ts'
 import { eventUpcallModel } from './event-upcall.ts'
 import { ioapicModel } from './ioapic.ts'
 import { lapicModel } from './lapic.ts'
@@ -27,6 +28,7 @@ export const models: readonly Model[] = [
   cpuDeliveryModel,
   postedModel,
   eventUpcallModel,
+  endToEndModel,
   ioapicModel,
   lapicModel,
 ]

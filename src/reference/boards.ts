@@ -8,6 +8,7 @@ import { postedBoard } from './irqchip/posting-board.ts'
 import { remappingBoard } from './irqchip/remapping-board.ts'
 import { upcallBoard } from './irqchip/upcall-board.ts'
 import { vcpuBoard } from './irqchip/vcpu-board.ts'
+import { wiredBoard } from './irqchip/wired-board.ts'
 
 /** How a board is made. `P`: the parts that a seeded fault can replace one of. */
 export interface BoardDesign<P> {
@@ -42,5 +43,6 @@ export const boards: readonly AnyBoard[] = [
   vcpuBoard,
   postedBoard,
   upcallBoard,
+  wiredBoard,
   remappingBoard,
 ]

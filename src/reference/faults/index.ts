@@ -12,6 +12,7 @@ import { remappingFaults } from './remapping.ts'
 import { returningFaults } from './returning.ts'
 import { upcallFaults } from './upcall.ts'
 import { vcpuFaults } from './vcpu.ts'
+import { wiredFaults } from './wired.ts'
 
 export type { Fault } from './fault.ts'
 
@@ -28,6 +29,7 @@ export const faults: readonly Fault[] = [
   ...vcpuFaults,
   ...postedFaults,
   ...upcallFaults,
+  ...wiredFaults,
   ...ioapicFaults,
   ...lapicFaults,
 ]

@@ -58,6 +58,8 @@ const candidate = (state: VcpuState): number => {
 const canTake = (state: VcpuState): boolean => state.enabled && !state.shadow
 
 export const correctVcpu = {
+  /** A message becomes a request. */
+  records: (_state: VcpuState): boolean => true,
   candidate,
   /** The guest can take an interrupt at this boundary. */
   canTake,

@@ -37,7 +37,7 @@ export class Vcpu implements BoardPart {
     if (address < MESSAGE_WINDOW.start || address >= MESSAGE_WINDOW.end) return false
     const vector = data & MESSAGE_DATA.VECTOR
     // Other delivery modes have no effect on a CPU that knows fixed interrupts only.
-    if ((data & MESSAGE_DATA.DELIVERY) !== 0 || vector < FIRST_VECTOR) return true
+    if ((data & MESSAGE_DATA.DELIVERY) !== 0 || vector < FIRST_VECTOR || !this.#parts.records(this.#state)) return true
     const level = (data & MESSAGE_DATA.LEVEL) !== 0
     if (hasVector(this.#state.level, vector) !== level) this.#parts.noteTrigger(this.#state, vector, level)
     addVector(this.#state.requested, vector)
