@@ -16,7 +16,8 @@ import { createMemory, type GuestMemory, type Region, type SavedMemory } from '.
 import { type DeviceOptions, honestParts, type Parts } from './paravirtual/parts.ts'
 import { type BlkDevice, createBlkDevice } from './paravirtual/virtio-device.ts'
 import { createMmioTransport, MMIO_BYTES, type MmioTransport } from './paravirtual/virtio-mmio.ts'
-import { createPciBus, type VirtioPciBus } from './pci/bus.ts'
+import { createPciBus } from './pci/bus.ts'
+import type { PciFunctions } from './pci/functions.ts'
 import { correctParts, type PciParts } from './pci/parts.ts'
 import { encode } from './plain.ts'
 import { readState, type SavedPlatform, stateHash, writeState } from './saved.ts'
@@ -81,7 +82,7 @@ class Platform implements Target {
   readonly #memory: GuestMemory
   readonly #device: BlkDevice
   readonly #mmio: MmioTransport | undefined
-  readonly #pci: VirtioPciBus | undefined
+  readonly #pci: PciFunctions | undefined
   #events: TargetEvent[] = []
   #poison: string | undefined
 
