@@ -11,6 +11,3 @@ export const REMAPPABLE = { BASE: 0xfee0_0010, HANDLE_SHIFT: 5, HANDLE_MASK: 0x7
 
 /** The entries of a poster by itself: handle `vector` posts that vector, with this bit as an urgent one. */
 export const URGENT_HANDLE = 0x100
-
-/** Task priority of the local APIC; its class is bits 7:4. */
-export const TASK_PRIORITY = 0xfee0_0080

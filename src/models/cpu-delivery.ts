@@ -3,7 +3,7 @@ import { cpuDelivery } from '../../spec/interrupt/cpu-delivery.ts'
 import type { Description, DeviceDescription, Instruction, Target, TargetEvent } from '../contract/target.ts'
 import type { Action, Args, Machine } from '../kernel/language/index.ts'
 import { type Model, ModelError, type Session, type Sink } from '../kernel/model.ts'
-import { EOI_REGISTER, MESSAGE_DATA, MESSAGE_WINDOW } from '../layout/vcpu.ts'
+import { DEFAULT_BASE, LAPIC, MESSAGE, MESSAGE_DATA } from '../layout/lapic.ts'
 
 /** Of three priority classes. */
 export const VECTORS = [0x31, 0x52, 0x73] as const
@@ -53,8 +53,8 @@ export class CpuDeliverySession implements Session {
     }
     switch (action.name) {
       case 'bus.message': {
-        const trigger = args.level === true ? MESSAGE_DATA.LEVEL | MESSAGE_DATA.ASSERT : 0
-        this.target.message!(0, MESSAGE_WINDOW.start, VECTORS[args.vector as number]! | trigger)
+        const trigger = args.level === true ? MESSAGE_DATA.level | MESSAGE_DATA.assert : 0
+        this.target.message!(0, MESSAGE.base, VECTORS[args.vector as number]! | trigger)
         return
       }
       case 'hypervisor.preempt':
@@ -73,7 +73,8 @@ export class CpuDeliverySession implements Session {
 
   /** What was on its way comes before the instruction; only the broadcast of an end comes of it. */
   #execute(instruction: Executed): void {
-    if (instruction === 'eoi') this.target.write({ space: 'mmio', address: EOI_REGISTER, cpu: CPU }, 4, 0n)
+    if (instruction === 'eoi')
+      this.target.write({ space: 'mmio', address: DEFAULT_BASE + LAPIC.endOfInterrupt, cpu: CPU }, 4, 0n)
     else this.target.execute!(CPU, instruction)
     const events = this.target.events()
     const broadcast = events.findIndex(({ kind }) => kind === 'eoi')

@@ -3,7 +3,8 @@ import { posted } from '../../spec/interrupt/posted.ts'
 import type { Description, DeviceDescription, Target, TargetEvent } from '../contract/target.ts'
 import { type Action, type Args, Bits, type Machine } from '../kernel/language/index.ts'
 import { type Model, ModelError, type Session, type Sink } from '../kernel/model.ts'
-import { DESCRIPTOR, POSTING, REMAPPABLE, TASK_PRIORITY, URGENT_HANDLE } from '../layout/posted-interrupt.ts'
+import { DEFAULT_BASE, LAPIC } from '../layout/lapic.ts'
+import { DESCRIPTOR, POSTING, REMAPPABLE, URGENT_HANDLE } from '../layout/posted-interrupt.ts'
 
 /** Of three priority classes, and in three words of the request bitmap. */
 const VECTORS = [0x31, 0x52, 0x93] as const
@@ -60,7 +61,11 @@ class PostedSession implements Session {
     },
     'guest.setPriority': ({ priority }) => {
       const masked = VECTORS[(priority as number) - 1] ?? 0
-      this.#target.write({ space: 'mmio', address: TASK_PRIORITY, cpu: CPU }, 4, BigInt(masked & 0xf0))
+      this.#target.write(
+        { space: 'mmio', address: DEFAULT_BASE + LAPIC.taskPriority, cpu: CPU },
+        4,
+        BigInt(masked & 0xf0),
+      )
       this.#retire()
     },
     'hypervisor.preempt': () => this.#target.schedule!(CPU, 'preempted', 0),

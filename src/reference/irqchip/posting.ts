@@ -5,8 +5,8 @@
  * Hypervisor and CPU are a table of steps, each with one access to the descriptor, so that a post can come between any two.
  */
 import type { Instruction, Schedule, Space } from '../../contract/index.ts'
-import { DESCRIPTOR, POSTING, REMAPPABLE, TASK_PRIORITY, URGENT_HANDLE } from '../../layout/posted-interrupt.ts'
-import { FIRST_VECTOR } from '../../layout/vcpu.ts'
+import { DEFAULT_BASE, FIRST_VECTOR, LAPIC } from '../../layout/lapic.ts'
+import { DESCRIPTOR, POSTING, REMAPPABLE, URGENT_HANDLE } from '../../layout/posted-interrupt.ts'
 import type { BoardPart, BoardServices } from '../board.ts'
 import { encode } from '../plain.ts'
 import { type Control, freshPosting, NOTIFY, type PostingParts, type PostingState } from './posting-parts.ts'
@@ -74,7 +74,7 @@ export class PostedCpu implements BoardPart {
   }
 
   write(space: Space, address: number, _width: number, value: number): boolean {
-    if (space !== 'mmio' || address !== TASK_PRIORITY) return false
+    if (space !== 'mmio' || address !== DEFAULT_BASE + LAPIC.taskPriority) return false
     if (!this.#reachGuest()) return true
     this.state.taskPriority = value & 0xff
     if (this.parts.looksAfterPriority(this.state)) this.state.at = 'guest.evaluate'

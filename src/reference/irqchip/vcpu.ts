@@ -6,13 +6,17 @@
  * before the next step.
  */
 import type { Instruction, Schedule, Space } from '../../contract/index.ts'
-import { EOI_REGISTER, FIRST_VECTOR, MESSAGE_DATA, MESSAGE_WINDOW } from '../../layout/vcpu.ts'
+import { DEFAULT_BASE, FIRST_VECTOR, LAPIC, MESSAGE, MESSAGE_DATA } from '../../layout/lapic.ts'
 import type { BoardPart, BoardServices } from '../board.ts'
 import { encode } from '../plain.ts'
 import { freshVcpu, type VcpuParts, type VcpuState } from './vcpu-parts.ts'
 import { addVector, hasVector, removeVector } from './vectors.ts'
 
 const DEVICE = 'vcpu0'
+/** Addresses of messages take so many bytes. */
+const MESSAGE_BYTES = 0x10_0000
+/** Delivery modes have three bits; fixed is zero. */
+const FIXED_MASK = 7
 /** Of a delivery, to gate and stack: at each of them an exit can cut it off. */
 const DELIVERY_ACCESSES = 3
 
@@ -21,7 +25,7 @@ export class Vcpu implements BoardPart {
     {
       id: DEVICE,
       kind: 'vcpu',
-      transport: { kind: 'chip', inputs: 0, base: MESSAGE_WINDOW.start },
+      transport: { kind: 'chip', inputs: 0, base: MESSAGE.base },
     },
   ] as const
   readonly #parts: VcpuParts
@@ -34,11 +38,16 @@ export class Vcpu implements BoardPart {
   }
 
   message(_requester: number, address: number, data: number): boolean {
-    if (address < MESSAGE_WINDOW.start || address >= MESSAGE_WINDOW.end) return false
-    const vector = data & MESSAGE_DATA.VECTOR
+    if (address < MESSAGE.base || address >= MESSAGE.base + MESSAGE_BYTES) return false
+    const vector = data & MESSAGE_DATA.vector
     // Other delivery modes have no effect on a CPU that knows fixed interrupts only.
-    if ((data & MESSAGE_DATA.DELIVERY) !== 0 || vector < FIRST_VECTOR || !this.#parts.records(this.#state)) return true
-    const level = (data & MESSAGE_DATA.LEVEL) !== 0
+    if (
+      ((data >> MESSAGE_DATA.delivery) & FIXED_MASK) !== 0 ||
+      vector < FIRST_VECTOR ||
+      !this.#parts.records(this.#state)
+    )
+      return true
+    const level = (data & MESSAGE_DATA.level) !== 0
     if (hasVector(this.#state.level, vector) !== level) this.#parts.noteTrigger(this.#state, vector, level)
     addVector(this.#state.requested, vector)
     this.#state.knocked = true
@@ -62,7 +71,7 @@ export class Vcpu implements BoardPart {
   }
 
   write(space: Space, address: number, _width: number, _value: number): boolean {
-    if (space !== 'mmio' || address !== EOI_REGISTER) return false
+    if (space !== 'mmio' || address !== DEFAULT_BASE + LAPIC.endOfInterrupt) return false
     if (!this.#reachGuest()) return true
     this.#state.shadow = false
     const vector = this.#parts.ended(this.#state)

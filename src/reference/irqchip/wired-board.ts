@@ -1,6 +1,6 @@
 /** Lines to handlers: an I/O APIC whose messages reach a virtual CPU, which tells it of the ends of levels. */
 import type { TargetEvent } from '../../contract/index.ts'
-import { MESSAGE_DATA, MESSAGE_WINDOW } from '../../layout/vcpu.ts'
+import { MESSAGE, MESSAGE_DATA } from '../../layout/lapic.ts'
 import type { BoardDesign } from '../boards.ts'
 import { Ioapic } from './ioapic.ts'
 import { honestIoapic, type IoapicParts } from './ioapic-state.ts'
@@ -13,7 +13,7 @@ type Message = Extract<TargetEvent, { kind: 'interrupt' }>
 const correctWires = {
   /** Data of the messages that arrive for one that was sent. */
   arrivals: ({ vector, level }: Message): readonly number[] => [
-    vector | (level ? MESSAGE_DATA.LEVEL | MESSAGE_DATA.ASSERT : 0),
+    vector | (level ? MESSAGE_DATA.level | MESSAGE_DATA.assert : 0),
   ],
   /** The end of a level reaches the I/O APIC. */
   carriesEnd: (_vector: number): boolean => true,
@@ -43,7 +43,7 @@ export const wiredBoard: BoardDesign<WiredParts> = {
         send(message) {
           board.emit(message)
           if (message.delivery !== 'fixed') return
-          for (const data of wires.arrivals(message)) vcpu.message(0, MESSAGE_WINDOW.start, data)
+          for (const data of wires.arrivals(message)) vcpu.message(0, MESSAGE.base, data)
         },
       })
       return [ioapic, vcpu]
