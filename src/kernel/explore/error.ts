@@ -1,6 +1,6 @@
 /** The one error of the explorers: a machine that cannot be explored as it is written. */
 import type { Machine } from '../language/index.ts'
-import type { Json } from '../language/state.ts'
+import { type Json, stateToJson } from '../language/state.ts'
 
 export interface ExploreFault {
   /** What was being evaluated: `when`, `duty oneAtATime`, `effect`, `invariant noneIsLost`. */
@@ -56,3 +56,12 @@ export const thrown = (machine: Machine, error: unknown, fault: ExploreFault): E
   const kind = error instanceof RangeError || !(error instanceof Error) ? '' : `${error.name}: `
   return new ExploreError(machine, `${kind}${message}`, field === undefined ? fault : { ...fault, field }, error)
 }
+
+/** A function that may only read a state wrote to it. */
+export const writeRefused = (machine: Machine, cells: Int32Array): ExploreError =>
+  new ExploreError(
+    machine,
+    'a condition or law (when, requires, invariants, steps, goals, owes, unspecified, final) wrote to the state; ' +
+      'only effects may',
+    { state: stateToJson(machine.layout, cells) },
+  )

@@ -2,8 +2,8 @@
  * The inner loop: all transitions of one state after another, as generated code that calls the author's functions
  * directly. Each call site sees one function only, so that V8 can inline it; nothing is allocated.
  *
- * It goes over a batch of states three times: what is possible in each is noted, then taken action by action, and then
- * the laws of states are judged. Each loop is small enough to be compiled as one piece, with all that it calls. Rows
+ * It goes over a batch of states three times: what is possible in each is noted, then the laws of states are judged, then
+ * what was noted is taken, action by action. Each loop is small enough to be compiled as one piece, with all that it calls. Rows
  * come out in the order of actions, therefore, and within that in the order of states.
  */
 import type { Actor, Machine } from '../language/index.ts'
@@ -39,6 +39,11 @@ export interface ExpanderOptions {
   /** Where the choice behind each row is put. With it, steps that change nothing are rows too. */
   readonly labels?: Int32Array | undefined
   readonly hearer: Hearer
+  /**
+   * Leaves of what is possible what is to be taken. The choices in state `first + i` are those of `found` up to `ends[i]`,
+   * from `ends[i - 1]` on; fewer are written to the same places. Default: all are taken.
+   */
+  readonly select?: (found: Int32Array, ends: Int32Array, first: number, end: number) => void
 }
 
 export interface Expander {
@@ -61,7 +66,7 @@ export interface Expander {
 /** Most rows that a batch can have: one more state is expanded as long as there are less than `BATCH_ROWS`. */
 export const rowsMaxOf = (choices: Choices): number => BATCH_ROWS + choices.all.length
 
-export const expanderOf = ({ machine, choices, hostile, rows, labels, hearer }: ExpanderOptions): Expander => {
+export const expanderOf = ({ machine, choices, hostile, rows, labels, hearer, select }: ExpanderOptions): Expander => {
   const before = readOnlyViewOf(machine.layout)
   const after = packedViewOf(machine.layout)
   const open = (laws: readonly unknown[]): Uint8Array => new Uint8Array(FIXED + laws.length).fill(1)
@@ -84,7 +89,7 @@ export const expanderOf = ({ machine, choices, hostile, rows, labels, hearer }: 
     ...text.conditions(),
   }
   const names = { ...shared, ...words.functions(shared) }
-  const pick = pickerOf(text, names)
+  const { find, sort, found, foundEnds } = pickerOf(text, names)
   const take = takerOf(text, names, taken)
   const check = checkerOf(text, names)
   let filled = 0
@@ -92,9 +97,11 @@ export const expanderOf = ({ machine, choices, hostile, rows, labels, hearer }: 
     state: before.state,
     taken: taken.subarray(0, machine.actions.length),
     expand(arena, first, end) {
-      const next = pick(arena, first, end)
-      filled = take(arena)
+      const next = find(arena, first, end)
       check(arena, first, next)
+      select?.(found, foundEnds, first, next)
+      sort(first, next)
+      filled = take(arena)
       return next
     },
     count: () => filled / words.stride,

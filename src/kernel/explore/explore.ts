@@ -11,7 +11,7 @@ import { Auditor, everyState, sample } from './audit.ts'
 import { type Choice, type Choices, choicesOf } from './choices.ts'
 import { Crew, type CrewOptions } from './crew/crew.ts'
 import type { Heard } from './crew/orders.ts'
-import { ExploreError, nameOf } from './error.ts'
+import { ExploreError, nameOf, writeRefused } from './error.ts'
 import { type Expander, expanderOf, rowsMaxOf } from './expand.ts'
 import type { Exploration, ExploreOptions, Progress, Violation } from './exploration.ts'
 import { HousedVisited } from './housed-visited.ts'
@@ -301,12 +301,7 @@ export class Search {
   }
 
   private refuseWrite(id: number): never {
-    throw new ExploreError(
-      this.machine,
-      'a condition or law (when, requires, invariants, steps, goals, owes, unspecified, final) wrote to the state; ' +
-        'only effects may',
-      { state: stateToJson(this.machine.layout, this.tracer.cellsOf(id)) },
-    )
+    throw writeRefused(this.machine, this.tracer.cellsOf(id))
   }
 
   private violationOf({ kind, name, clause, id, choice }: Finding): Violation {

@@ -29,15 +29,21 @@ export const pickedOf = ({ actions }: Machine, { starts: ways }: Choices): Picke
   return { ids: new Int32Array(size + FIXED), ways: new Int32Array(size + FIXED), starts, ends: starts.slice() }
 }
 
-/** Notes what is possible in the states from `id` to `last - 1`, as long as there is room; the first left out. */
-export type Pick = (arena: Int32Array, id: number, last: number) => number
+export interface Picker {
+  /** Notes what is possible in the states from `id` to `last - 1`, as long as there is room; the first left out. */
+  find(arena: Int32Array, id: number, last: number): number
+  /** What was found: choices, state by state, and where those of each state end. */
+  readonly found: Int32Array
+  readonly foundEnds: Int32Array
+  /** Puts the choices found in the states from `first` to `end - 1` beside those of the same action. */
+  sort(first: number, end: number): void
+}
 
 /** Most states of a batch: some have no choice that takes room. */
 const STATES_MAX = 4 * BATCH_ROWS
 
-export const pickerOf = (text: ExpanderText, names: Names): Pick => {
+export const pickerOf = (text: ExpanderText, names: Names): Picker => {
   const { machine, choices, picked } = text
-  /** Choices, state by state, and where those of each state end. */
   const found = new Int32Array(FIXED + BATCH_ROWS + choices.all.length)
   const foundEnds = new Int32Array(STATES_MAX)
   const visible = { ...names, found, foundEnds, args: choices.all.map(({ args }) => args) }
@@ -79,12 +85,11 @@ o=choose(o,id,duty)
 foundEnds[id-first]=o
 if(o===from)hearer.rested(id,duty)`
   const loop = text.loop(`&&o<${BATCH_ROWS}`, body)
-  const find = generate<Pick>('find', 'arena,id,last', [`const first=id;let o=0;${loop}return id`], {
+  const find = generate<Picker['find']>('find', 'arena,id,last', [`const first=id;let o=0;${loop}return id`], {
     ...visible,
     choose: chained(statements, { ...visible, ...attempts }),
   })
   const actionOf = Int32Array.from(choices.all, ({ action }) => action.index)
-  /** Puts the choices of the states from `first` to `end - 1` beside those of the same action. */
   const sort = (first: number, end: number): void => {
     const { ids, ways, starts, ends } = picked
     ends.set(starts)
@@ -96,11 +101,7 @@ if(o===from)hearer.rested(id,duty)`
         ways[to] = k
       }
   }
-  return (arena, first, last) => {
-    const end = find(arena, first, Math.min(last, first + STATES_MAX))
-    sort(first, end)
-    return end
-  }
+  return { found, foundEnds, sort, find: (arena, id, last) => find(arena, id, Math.min(last, id + STATES_MAX)) }
 }
 
 /** A function that hands its first parameter, the number of choices that were noted, from one piece to the next. */
