@@ -43,14 +43,19 @@ const requester = (differs: number, qualifier: 0 | 1 | 2 | 3 = 0): TableEntry =>
 })
 const bus = (from: number, to: number): TableEntry => ({ ...plain, source: { check: 'bus', from, to } })
 
-/** A scope takes the first so many of them; the simplest come first. */
-const remapped: readonly TableEntry[] = [
+/**
+ * A scope takes the first so many of them: the simplest come first. Plans prefer the ends of a long list, and so those
+ * that others are measured against are there.
+ */
+const all: readonly TableEntry[] = [
   { ...plain, present: false },
   plain,
+  { ...plain, format: 'posted' },
   { ...requester(1), silent: true },
-  requester(0),
+  bus(0, 0),
   { ...plain, reserved: 'low', silent: true },
-  { ...plain, destination: 2, logical: true, level: true },
+  requester(0),
+  { ...plain, present: false, silent: true },
   requester(1),
   requester(4, 1),
   requester(2, 1),
@@ -59,27 +64,23 @@ const remapped: readonly TableEntry[] = [
   requester(7, 3),
   requester(8, 3),
   requester(0x8000),
-  bus(0, 0),
   bus(1, 2),
   bus(-2, -1),
   bus(-1, 1),
   { ...plain, reserved: 'low' },
   { ...plain, reserved: 'high' },
   { ...plain, source: { check: 'reserved' } },
-  { ...plain, delivery: 'lowest', logical: true, destination: 3 },
-  { ...plain, delivery: 'nmi' },
-  { ...plain, present: false, silent: true },
-  { ...requester(2, 2), level: true, destination: 3 },
-]
-const posted: readonly TableEntry[] = [
-  { ...plain, format: 'posted' },
-  { ...requester(0), format: 'posted' },
   { ...plain, format: 'posted', reserved: 'low' },
+  { ...requester(2, 2), level: true, destination: 3 },
+  { ...plain, delivery: 'nmi' },
+  { ...plain, destination: 2, logical: true, level: true },
+  { ...requester(0), format: 'posted' },
+  { ...plain, delivery: 'lowest', logical: true, destination: 3 },
 ]
 
-/** `posting`: those in posted format as well, and early, where the scope is small. */
+/** `posting`: those in posted format as well. */
 export const entriesOf = (count: number, posting: boolean): readonly TableEntry[] =>
-  (posting ? [...remapped.slice(0, 2), ...posted, ...remapped.slice(2)] : remapped).slice(0, count)
+  all.filter(({ format }) => posting || format === 'remapped').slice(0, count)
 
 /** The vector that an entry gives to what goes through it. */
 export const vectorOf = (entry: number): number => 0x40 + entry

@@ -19,8 +19,14 @@ export const TABLES = [
 /** Indexes that are followed: two of either table, the first beyond the small one, and one that needs all bits. */
 export const SLOTS = [0, 3, 4, 0x8001] as const
 
-/** How a request names its entry: by handle alone, with data that mean nothing, with a sub-handle … */
-const form = t.oneOf('handle', 'noise', 'subhandle', 'reserved', 'compatible')
+/** How a request names its entry: by handle alone, with data that mean nothing, with a sub-handle. */
+const form = t.oneOf('handle', 'noise', 'subhandle')
+/** Requests that name none: one with a reserved bit, and one in the other format. */
+const oddForm = t.oneOf('compatible', 'reserved')
+/** Which entries are invalidated: all, one, or the aligned group of so many that it belongs to. */
+const span = t.oneOf('all', 'one', 'four', 'half')
+/** Low bits of the index that an invalidation leaves out of account. */
+export const SPAN_MASKS = { all: 16, one: 0, four: 2, half: 15 } as const
 /** Why a request may not pass. */
 const obstacle = t.oneOf('none', 'answered', 'request', 'entry', 'source', 'bus', 'format')
 /** Reasons of faults count from here. */
@@ -118,12 +124,6 @@ export const remapping = scoped(
       if (cause !== REMAPPING_FAULT.SOURCE) return cause === undefined ? 'none' : 'entry'
       return entries[one]!.source.check === 'bus' ? 'bus' : 'source'
     }
-    /** Why a request is blocked without a look at any entry. */
-    const blockedEarly = (s: { readonly table: number }, how: string, at: number): number | undefined => {
-      if (how === 'compatible') return REMAPPING_FAULT.COMPATIBILITY
-      if (how === 'reserved') return REMAPPING_FAULT.RESERVED_REQUEST
-      return isInside(s.table, at) ? undefined : REMAPPING_FAULT.BEYOND_TABLE
-    }
     const cell = (inTable: number, at: number): number => inTable * slots + at
 
     return machine({
@@ -167,7 +167,10 @@ export const remapping = scoped(
           does: 'Writes a table entry, all of it at once.',
           args: { table, slot, entry },
           weight: 8,
-          when: (s, { table, slot, entry }) => holds(table, slot) && s.memory.at(cell(table, slot)) !== entry,
+          when: (s, { table, slot, entry }) =>
+            (table === s.table || table === s.written.table) &&
+            holds(table, slot) &&
+            s.memory.at(cell(table, slot)) !== entry,
           effect(s, { table, slot, entry }) {
             const old = s.memory.at(cell(table, slot))
             s.memory.set(cell(table, slot), entry)
@@ -181,11 +184,18 @@ export const remapping = scoped(
           args: { table, extended: t.flag },
           weight: 3,
           when: (s, { table, extended }) =>
-            (modes === 1 || !extended) && (s.written.table !== table || s.written.extended !== extended),
+            TABLES[table]!.readable &&
+            (modes === 1 || !extended) &&
+            (s.written.table !== table || s.written.extended !== extended),
           effect(s, { table, extended }) {
             s.written.table = table
             s.written.extended = extended
           },
+        },
+        'driver.loseTable': {
+          does: 'Writes an address at which there is no memory.',
+          when: (s) => tables === TABLES.length && TABLES[s.written.table]!.readable,
+          effect: (s) => void (s.written.table = tables - 1),
         },
         'driver.usePointer': {
           does: 'Commands that the written address be used.',
@@ -202,10 +212,13 @@ export const remapping = scoped(
           },
         },
         'driver.enable': {
-          args: { on: t.flag },
-          weight: 2,
-          when: (s, { on }) => s.on !== on,
-          effect: (s, { on }) => void (s.on = on),
+          weight: 10,
+          when: (s) => !s.on,
+          effect: (s) => void (s.on = true),
+        },
+        'driver.disable': {
+          when: (s) => s.on,
+          effect: (s) => void (s.on = false),
         },
         'driver.allowCompatible': {
           does: 'Lets requests in compatibility format pass, or not.',
@@ -225,15 +238,16 @@ export const remapping = scoped(
           },
         },
         'driver.invalidate': {
-          does: 'Queues an invalidation of entries, of all or of an aligned group of 2^mask, and a wait behind it.',
-          args: { all: t.flag, slot, mask: t.below(4) },
+          does: 'Queues an invalidation of entries, and a wait behind it.',
+          args: { span, slot },
           weight: 7,
           when: (s) => !s.waiting,
-          effect(s, { all, slot, mask }) {
+          effect(s, { span, slot }) {
+            const mask = SPAN_MASKS[span]
             s.waiting = true
             s.covered = noBits
             for (let at = 0; at < slots; at++)
-              if (all || SLOTS[at]! >>> mask === SLOTS[slot]! >>> mask) s.covered = s.covered.with(at)
+              if (SLOTS[at]! >>> mask === SLOTS[slot]! >>> mask) s.covered = s.covered.with(at)
           },
         },
         'irqchip.complete': {
@@ -254,21 +268,14 @@ export const remapping = scoped(
           does: 'Sends an interrupt request.',
           args: { requester, slot, form },
           weight: 14,
-          when: (s, { form }) => !s.must && !s.telling && (s.on || form === 'compatible'),
-          effect(s, { requester, slot, form }) {
+          when: (s) => s.on && !s.must && !s.telling,
+          effect(s, { requester, slot }) {
             s.slot = slot
             s.may = noBits
             s.must = false
-            s.obstacle = 'none'
-            if (!s.on || (form === 'compatible' && s.compatible && !s.extended)) {
-              s.may = noBits.with(ITSELF)
-              s.must = true
-              return
-            }
-            const early = blockedEarly(s, form, slot)
-            if (early !== undefined) {
-              s.obstacle = early === REMAPPING_FAULT.COMPATIBILITY ? 'format' : 'request'
-              if (faults === 1) blame(s, [early], true, requester, slot)
+            if (!isInside(s.table, slot)) {
+              s.obstacle = 'request'
+              if (faults === 1) blame(s, [REMAPPING_FAULT.BEYOND_TABLE], true, requester, slot)
               return
             }
             const causes: number[] = []
@@ -294,6 +301,21 @@ export const remapping = scoped(
             }
             s.must = passes
             if (faults === 1 && causes.length > 0) blame(s, causes, isRecorded, requester, slot)
+          },
+        },
+        'device.sendOdd': {
+          does: 'Sends an interrupt request that names no entry.',
+          args: { requester, form: oddForm },
+          weight: 4,
+          when: (s, { form }) => !s.must && !s.telling && (s.on || form === 'compatible'),
+          effect(s, { requester, form }) {
+            s.must = !s.on || (form === 'compatible' && s.compatible && !s.extended)
+            s.may = s.must ? noBits.with(ITSELF) : noBits
+            s.slot = 0
+            s.obstacle = s.must ? 'none' : form === 'compatible' ? 'format' : 'request'
+            if (s.must || faults === 0) return
+            const { COMPATIBILITY, RESERVED_REQUEST } = REMAPPING_FAULT
+            blame(s, [form === 'compatible' ? COMPATIBILITY : RESERVED_REQUEST], true, requester, 0)
           },
         },
         'irqchip.interrupt': {
@@ -437,7 +459,7 @@ export const remapping = scoped(
         },
         'driver.clearFault': {
           does: 'Clears the record, then the overflow bit.',
-          weight: 5,
+          weight: 8,
           when: (s) => !s.must && (s.record !== 'clear' || s.overflow !== 'no'),
           effect(s) {
             forget(s)

@@ -36,7 +36,8 @@ export const VTD_COMMAND_KEPT = 0x96ff_ffff
 export const VTD_CAPABILITY_HIGH = { RECORDS_SHIFT: 8, RECORDS_MASK: 0xff, POSTING: 1 << 27 } as const
 /** `capability`, lower half: offset of the fault records in units of 16 bytes. */
 export const VTD_CAPABILITY_LOW = { RECORDS_OFFSET_SHIFT: 24, CACHING_MODE: 1 << 7 } as const
-export const VTD_EXTENDED = { QUEUE: 1 << 1, REMAP: 1 << 3, EXTENDED_MODE: 1 << 4 } as const
+/** `INDEX_MASK`: the largest mask of an invalidation by index is 15. */
+export const VTD_EXTENDED = { QUEUE: 1 << 1, REMAP: 1 << 3, EXTENDED_MODE: 1 << 4, INDEX_MASK: 15 << 20 } as const
 
 /** `tableAddress`: base in bits 63 to 12, extended mode in bit 11, log2 of the number of entries less one in bits 3 to 0. */
 export const TABLE_EXTENDED = 1 << 11

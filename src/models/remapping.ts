@@ -1,6 +1,6 @@
 /** The remapping machine on a VT-d unit, with requests of any requester as inputs. */
 
-import { remapping, SLOTS, TABLES } from '../../spec/interrupt/remapping.ts'
+import { remapping, SLOTS, SPAN_MASKS, TABLES } from '../../spec/interrupt/remapping.ts'
 import {
   entriesOf,
   requestersOf,
@@ -49,6 +49,7 @@ class RemappingSession implements Session {
   readonly #own: number
   readonly #start: Gpa
   #waits = 0
+  #extended = false
   #waiting = false
 
   constructor(target: Target, device: DeviceDescription, machine: Machine, sink: Sink) {
@@ -93,18 +94,19 @@ class RemappingSession implements Session {
       this.#writeEntry(table as number, slot as number, this.#entries[entry as number]!, entry as number),
     'driver.setTable': ({ table, extended }) => this.#setTable(table as number, extended as boolean),
     'driver.usePointer': () => this.#unit.usePointer(),
-    'driver.enable': ({ on }) => this.#unit.enable(on as boolean),
+    'driver.loseTable': () => this.#setTable(TABLES.length - 1, this.#extended),
+    'driver.enable': () => this.#unit.enable(true),
+    'driver.disable': () => this.#unit.enable(false),
     'driver.allowCompatible': ({ on }) => this.#unit.allowCompatible(on as boolean),
     'driver.readStatus': () => this.#tell('irqchip.answerStatus', this.#unit.status()),
-    'driver.invalidate': ({ all, slot, mask }) => {
-      const entries = all ? 'all' : { index: SLOTS[slot as number]!, mask: mask as number }
+    'driver.invalidate': ({ span, slot }) => {
+      const mask = SPAN_MASKS[span as keyof typeof SPAN_MASKS]
+      const entries = span === 'all' ? 'all' : { index: SLOTS[slot as number]!, mask }
       this.#waiting = true
       this.#unit.invalidate(entries, this.#start + AREA.status, ++this.#waits)
     },
-    'device.send': ({ requester, slot, form }) => {
-      const { address, data } = requestOf(SLOTS[slot as number]!, form as string)
-      this.#guest.target.message!(this.#requesters[requester as number]!, address, data)
-    },
+    'device.send': ({ requester, slot, form }) => this.#send(requester, SLOTS[slot as number]!, form),
+    'device.sendOdd': ({ requester, form }) => this.#send(requester, SLOTS[0], form),
     'driver.readFault': () => this.#answerFault(),
     'driver.clearFault': () => this.#unit.clearFaults(),
   }
@@ -124,10 +126,16 @@ class RemappingSession implements Session {
   }
 
   remembers(): string {
-    return notesOf([this.#waits, this.#waiting, this.#unit.notes()])
+    return notesOf([this.#waits, this.#waiting, this.#extended, this.#unit.notes()])
+  }
+
+  #send(requester: unknown, index: number, form: unknown): void {
+    const { address, data } = requestOf(index, form as string)
+    this.#guest.target.message!(this.#requesters[requester as number]!, address, data)
   }
 
   #setTable(table: number, extended: boolean): void {
+    this.#extended = extended
     this.#unit.setTable(this.#tableAt(table), TABLES[table]!.entries, extended)
   }
   #tableAt(table: number): Gpa {

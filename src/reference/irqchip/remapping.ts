@@ -109,7 +109,7 @@ export class Remapping implements BoardPart {
       case VTD.capability + 4:
         return VTD_CAPABILITY_HIGH.POSTING
       case VTD.extendedCapability:
-        return VTD_EXTENDED.QUEUE | VTD_EXTENDED.REMAP | VTD_EXTENDED.EXTENDED_MODE
+        return VTD_EXTENDED.QUEUE | VTD_EXTENDED.REMAP | VTD_EXTENDED.EXTENDED_MODE | VTD_EXTENDED.INDEX_MASK
       case VTD.status:
         return s.status
       case VTD.faultStatus:
