@@ -163,7 +163,7 @@ export const cpuPart = (vectors: number): ErasedBody => {
       'cpu.wake': { does: 'Is made runnable again after a halt. It may be, and halt again.' },
       'hypervisor.preempt': {
         does: 'Takes the CPU off its host CPU.',
-        weight: 1,
+        weight: 0.5,
         when: (s) => s.running,
         effect: (s) => void (s.running = false),
       },

@@ -81,16 +81,6 @@ export const vcpuFaults: readonly Fault[] = [
     part: () => -1,
   }),
   fault({
-    id: 'irq-vcpu-cut-off-delivery-repeated-twice',
-    difficulty: 'deep',
-    what: 'An interrupt whose delivery was cut off is repeated, and requested again besides.',
-    replaces: 'cutOff',
-    part(state, vector) {
-      addVector(state.requested, vector)
-      return vector
-    },
-  }),
-  fault({
     id: 'irq-vcpu-request-survives-delivery',
     difficulty: 'shallow',
     what: 'The request stays when its delivery begins: the handler runs again after its EOI.',
