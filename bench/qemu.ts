@@ -14,6 +14,7 @@ import { runSeed } from '../src/kernel/play/random.ts'
 import { Runner } from '../src/kernel/play/run.ts'
 import { used } from '../src/layout/split-ring.ts'
 import { virtioBlkModel } from '../src/models/split-queue.ts'
+import { type MemoryMap, memoryMap } from '../src/models/virtqueue/memory-map.ts'
 import { qemuDoor } from '../src/targets/qemu/index.ts'
 import { line, timed } from './print.ts'
 
@@ -75,10 +76,9 @@ const scripted = (model: Model, script: Script): Model => ({
 })
 
 /** Passes everything on and remembers what was done to the device, and how far it had come. */
-const recorded = (target: Target, size: number, script: Script): Target => {
-  // Used rings are read whole, that of the second queue without its last field; nothing else is as long.
-  const ringLengths: ReadonlySet<number> = new Set([used.bytes(size), used.ring(size)])
+const recorded = (target: Target, { rings, neighbour }: MemoryMap, script: Script): Target => {
   const { pokes } = script
+  const areas = [...rings, neighbour]
   const seen = new Map<Gpa, number>()
   return {
     describe: () => target.describe(),
@@ -96,12 +96,14 @@ const recorded = (target: Target, size: number, script: Script): Target => {
     },
     load(gpa, bytes) {
       const data = target.load(gpa, bytes)
-      if (!ringLengths.has(bytes)) return data
-      const idx = data[used.idx]! | (data[used.idx + 1]! << 8)
-      if (idx === seen.get(gpa)) return data
-      seen.set(gpa, idx)
-      const poke: Poke = { do: 'await', gpa: gpa + used.idx, idx }
-      if (bytes === used.bytes(size) && idx > script.chains.kicked) script.unkicked = poke
+      const area = areas.find((each) => gpa <= each.used && gpa + bytes > each.used + used.idx + 1)
+      if (area === undefined) return data
+      const at = area.used + used.idx
+      const idx = data[at - gpa]! | (data[at - gpa + 1]! << 8)
+      if (idx === seen.get(at)) return data
+      seen.set(at, idx)
+      const poke: Poke = { do: 'await', gpa: at, idx }
+      if (area !== neighbour && idx > script.chains.kicked) script.unkicked = poke
       else pokes.push(poke)
       return data
     },
@@ -177,7 +179,9 @@ const measure = async (address: string, directory: string): Promise<void> => {
     const tolerated = new Set(harmless.map(({ law, clause }) => lawKey(law, clause)))
 
     const script: Script = { pokes: [], driving: false, chains: { ...noChains }, unkicked: undefined }
-    const watched = recorded(target, machine.scope.size!, script)
+    const description = target.describe()
+    const map = memoryMap(description, description.devices[0]!, machine.scope.size!)
+    const watched = recorded(target, map, script)
     const recording = new Runner(scripted(virtioBlkModel, script), machine, watched, { tolerated })
     const seeds = Array.from({ length: RUNS }, (_, i) => runSeed(1, machine.name, i))
     const trials = seeds.flatMap((seed): Trial[] => {

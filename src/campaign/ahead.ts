@@ -2,7 +2,7 @@
 import type { Drawing } from '../kernel/play/drawing.ts'
 
 /** Bits that are drawn in each wait: together they take about as long as a request takes another process. */
-const BITS = 3
+const BITS = 2
 
 export class Ahead {
   private next: { readonly of: unknown; readonly drawing: Drawing } | undefined

@@ -190,6 +190,9 @@ export interface Target {
   /** Writes `width` bytes. Posted: it may take effect only when something is read. */
   write(at: Location, width: Width, value: bigint): void
   load(gpa: Gpa, bytes: number): Uint8Array
+  /** The same into bytes of the caller, where it is cheaper. */
+  loadInto?(gpa: Gpa, data: Uint8Array): void
+  /** Takes a copy of the bytes: the caller goes on to use `data`. */
   store(gpa: Gpa, data: Uint8Array): void
   /** What happened since the last call, oldest first. */
   events(): TargetEvent[]

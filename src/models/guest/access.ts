@@ -19,6 +19,12 @@ export const setWide = (view: DataView, at: number, value: Wide): void => {
 /** A place that a CPU of the guest can name. */
 export const place = (space: Space, address: number): Location => ({ space, address })
 
+/** Reads guest memory into bytes that are there already. */
+export const loadInto = (target: Target, gpa: Gpa, data: Uint8Array): void => {
+  if (target.loadInto === undefined) data.set(target.load(gpa, data.length))
+  else target.loadInto(gpa, data)
+}
+
 /** One CPU of a guest. The target behind it can be replaced, since a migration moves to a fresh instance. */
 export class Guest {
   target: Target

@@ -28,6 +28,8 @@ export interface BuiltChain {
   at: 'added' | 'available' | 'returned'
   /** Its position in the available ring, free-running, once it is available. */
   position: number
+  /** The device may have noticed that it is available. */
+  offered: boolean
   popped: boolean
   /** No other outstanding chain shares its descriptors. */
   readonly exclusive: boolean
@@ -76,11 +78,16 @@ export class SplitDriver {
   private nextRings = 0
   private edgeTaken: BuiltChain | undefined
   private readonly shadow: Shadow | undefined
+  /** Descriptors on their way into memory, and no note of a run: to make room for them each time costs too much. */
+  #text = new DataView(new ArrayBuffer(8 * DESC.bytes))
+  /** The device looks at its queue while it is kicked, and at no other time. */
+  private readonly worksInKicks: boolean
 
   /** `shadow` is told whatever is written. */
-  constructor(target: Target, map: MemoryMap, shadow?: Shadow) {
+  constructor(target: Target, map: MemoryMap, shadow?: Shadow, worksInKicks = false) {
     this.target = target
     this.shadow = shadow
+    this.worksInKicks = worksInKicks
     this.map = map
     this.size = map.size
     this.chains = new Array<BuiltChain | undefined>(map.size).fill(undefined)
@@ -143,6 +150,7 @@ export class SplitDriver {
       sound: how.defect === 'none',
       at: 'added',
       position: 0,
+      offered: false,
       popped: false,
       exclusive: indexes.every((index) => this.byPhysical[index] === undefined),
       fetched: new Uint8Array(this.size),
@@ -165,9 +173,15 @@ export class SplitDriver {
       if (chain === undefined) return
       chain.at = 'available'
       chain.position = (this.availIdx + i) & 0xffff
+      chain.offered = !this.worksInKicks
     })
     this.setAvailIdx(this.availIdx + this.pending.length)
     this.pending = []
+  }
+
+  /** The device is about to be kicked. */
+  offer(): void {
+    for (const chain of this.chains) if (chain?.at === 'available') chain.offered = true
   }
 
   /**
@@ -235,6 +249,12 @@ export class SplitDriver {
     return false
   }
 
+  /** The same of a chain that the device may be at work on. */
+  get isServed(): boolean {
+    for (const chain of this.chains) if (chain?.at === 'available' && chain.offered) return true
+    return false
+  }
+
   /** A well-built chain is available whose direct descriptors end in an indirect one. */
   get offersMixed(): boolean {
     return this.chains.some(
@@ -263,7 +283,7 @@ export class SplitDriver {
 
   /** Looks at the whole slot of a chain: one look instead of one for each of its segments. */
   lookAt(chain: BuiltChain): void {
-    chain.image = this.target.load(this.slotAt(chain.slot), SLOT_BYTES)
+    chain.image = this.shadow?.imageOf(chain.slot) ?? this.target.load(this.slotAt(chain.slot), SLOT_BYTES)
   }
 
   slotAt(slot: number): Gpa {
@@ -332,10 +352,10 @@ export class SplitDriver {
   }
 
   private storeDescriptors(gpa: Gpa, descriptors: readonly Descriptor[]): void {
-    const bytes = new Uint8Array(descriptors.length * DESC.bytes)
-    const view = new DataView(bytes.buffer)
-    for (let i = 0; i < descriptors.length; i++) encodeDescriptor(view, i * DESC.bytes, descriptors[i]!)
-    this.put(gpa, bytes)
+    const length = descriptors.length * DESC.bytes
+    if (length > this.#text.byteLength) this.#text = new DataView(new ArrayBuffer(length))
+    for (let i = 0; i < descriptors.length; i++) encodeDescriptor(this.#text, i * DESC.bytes, descriptors[i]!)
+    this.put(gpa, new Uint8Array(this.#text.buffer, 0, length))
   }
 
   private name(gpa: Wide, bytes: number): void {

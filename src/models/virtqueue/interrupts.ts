@@ -85,7 +85,9 @@ export class Interrupts {
 
   /**
    * The same after a poke that makes the device work. On a target in another process the read of the causes carries the
-   * poke out, so that to ask at once costs nothing; to ask after the line was seen to rise is one round trip more.
+   * poke out, so that to ask at once costs nothing; to ask after the line was seen to rise is one round trip more. What
+   * was acknowledged is taken back before anybody looks at the rings: a chain that came back after the causes were read
+   * and before they were acknowledged has no interrupt of its own.
    */
   afterPoke(): Seen {
     if (this.synchronous || this.transport.interrupts === 'msix') return this.seen()

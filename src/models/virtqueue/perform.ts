@@ -46,7 +46,10 @@ export const performers: Readonly<Record<string, Perform>> = {
     life.suspicious = true
   },
   'driver.check': () => undefined,
-  'driver.kick': ({ transport }) => transport.kick(0),
+  'driver.kick'({ driver, transport }) {
+    driver.offer()
+    transport.kick(0)
+  },
   'driver.consume'({ driver, life }, args) {
     driver.release(args.head as number)
     life.seenIdx = (life.seenIdx + 1) & 0xffff

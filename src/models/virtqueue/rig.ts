@@ -62,7 +62,7 @@ export const rigUp = (
   const transport = openTransport(target, device)
   const map = memoryMap(description, device, machine.scope.size!)
   const shadow = description.observes.dma === 'exact' ? undefined : new Shadow(target, map)
-  const driver = new SplitDriver(target, map, shadow)
+  const driver = new SplitDriver(target, map, shadow, device.facts?.worksInKicks === true)
   const neighbour = new Neighbour(target, map)
   const watch = new Watch(machine, driver, sink, shadow, (chain, len) => kind.readReturn(driver, chain, len))
   watch.elsewhere.push({ start: map.neighbour.start, end: map.slots })

@@ -13,9 +13,9 @@ import { VECTOR } from './interrupts.ts'
 import { control, performers } from './perform.ts'
 import { apartFrom, bit, moveRig, type Rig, rigNotes, rigUp, tell, whatCannotBe } from './rig.ts'
 
-/** Actions that give a device without an available chain nothing to do. */
+/** Actions that give a device nothing to do, where no chain is available that it may have noticed. */
 const QUIET: ReadonlySet<string> = new Set([
-  ...['driver.start', 'driver.add', 'driver.check', 'driver.kick', 'driver.consume'],
+  ...['driver.start', 'driver.add', 'driver.publish', 'driver.check', 'driver.kick', 'driver.consume'],
   ...['driver.suppress', 'driver.unsuppress', 'driver.setUsedEvent'],
 ])
 /** Actions that make the device work at once. */
@@ -27,7 +27,7 @@ export class QueueSession implements Session {
   readonly device: string
   readonly unavailable: Readonly<Record<string, string>>
   private readonly rig: Rig
-  /** What the driver did last gives a device without an available chain nothing to do. */
+  /** What the driver did last gives a device that has noticed no chain nothing to do. */
   private quietAct = false
   /** What the driver did last makes the device work, and nobody has looked since. */
   private poked = false
@@ -94,12 +94,14 @@ export class QueueSession implements Session {
   }
 
   collect(at?: 'rest' | 'end'): void {
-    const { watch, interrupts } = this.rig
+    const { watch, interrupts, life, transport, can } = this.rig
     if (at === undefined && this.quietAct && this.isCalm) {
       watch.racing = false
       return
     }
     const atRest = at !== undefined
+    // The read of the status also carries out the write that asked for the reset: one round trip less.
+    const isReset = !can.synchronous && life.phase === 'resetting' && transport.status() === 0
     const { events, causes } = this.poked ? interrupts.afterPoke() : interrupts.seen()
     this.poked = false
     // An interrupt never comes before what it is about: where the rings are compared, they are looked at after the
@@ -110,7 +112,7 @@ export class QueueSession implements Session {
     for (const event of events) this.take(event)
     if (causes !== 0) this.interruptCauses(causes)
     if (atRest) this.lateInterrupts = false
-    this.poll(at)
+    this.poll(at, isReset)
   }
 
   private take(event: TargetEvent): void {
@@ -137,15 +139,15 @@ export class QueueSession implements Session {
   private get isCalm(): boolean {
     const { life, interrupts, driver } = this.rig
     const busy = life.neighbourBusy || life.suspicious || life.needsReset || life.queueResetting || interrupts.masked
-    return life.phase === 'running' && !busy && !driver.isWaiting
+    return life.phase === 'running' && !busy && !driver.isServed
   }
 
   /** Looks at what the device does not tell by itself. */
-  private poll(at: 'rest' | 'end' | undefined): void {
+  private poll(at: 'rest' | 'end' | undefined, isReset: boolean): void {
     const { rig } = this
     const { life, transport, can } = rig
     if (life.phase === 'resetting') {
-      if (transport.status() === 0) {
+      if (isReset || (can.synchronous && transport.status() === 0)) {
         // What happened before the status was read came before the end of the reset.
         if (!can.synchronous) rig.interrupts.forget()
         rig.watch.overlook()

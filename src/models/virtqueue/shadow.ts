@@ -3,14 +3,20 @@
  * device must not write shows as a difference. What it only reads is not seen, nor a write outside these pages.
  */
 import type { Gpa, Target } from '../../contract/target.ts'
-import { type MemoryMap, SLOT_BYTES, SLOTS } from './memory-map.ts'
+import { loadInto } from '../guest/access.ts'
+import { type MemoryMap, type RingArea, SLOT_BYTES, SLOTS } from './memory-map.ts'
 
 /** Is told what is at an address and should not be. */
 type Told = (gpa: Gpa, data: Uint8Array) => void
 
 interface Page {
   readonly start: Gpa
+  /** What it should hold. */
   readonly bytes: Buffer
+  /** The same bytes, as targets take them. */
+  readonly plain: Uint8Array
+  /** What it held when it was looked at last. */
+  readonly seen: Buffer
   /** It has been written in this run, so that it is looked at. */
   inUse: boolean
 }
@@ -21,11 +27,16 @@ const RECENT = 16
 
 export class Shadow {
   target: Target
-  /** In the order of their addresses: those of the slots follow each other without a gap. */
-  private readonly pages: readonly Page[]
   private readonly slots: Gpa
-  /** What the pages of the slots should hold, so that pages in a row are compared at once. */
+  private readonly slotPages: readonly Page[]
+  private readonly ringPages: readonly [Page, Page]
+  private readonly edgePage: Page
+  /** The bytes of all slots in a row, so that slots in a row are looked at and compared at once. */
   private readonly slotBytes = Buffer.alloc(SLOTS * SLOT_BYTES)
+  private readonly slotsSeen = Buffer.alloc(SLOTS * SLOT_BYTES)
+  /** The slots that were looked at and not compared yet, by number; none, where nobody looked. */
+  private readonly looked = new Uint8Array(SLOTS)
+  private hasLooked = false
   /** The slot that was written last: they are taken in turn. */
   private latest = 0
   private turn = 0
@@ -33,81 +44,128 @@ export class Shadow {
   constructor(target: Target, map: MemoryMap) {
     this.target = target
     this.slots = map.slots
-    const page = (start: Gpa, bytes: Buffer): Page => ({ start, bytes, inUse: false })
-    this.pages = [
-      ...Array.from({ length: SLOTS }, (_, slot) =>
-        page(map.slots + slot * SLOT_BYTES, this.slotBytes.subarray(slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES)),
-      ),
-      ...map.rings.map(({ start, end }) => page(start, Buffer.alloc(end - start))),
-      page(map.edge - PAGE_BYTES, Buffer.alloc(PAGE_BYTES)),
-    ]
+    const page = (start: Gpa, bytes: Buffer, seen: Buffer): Page => {
+      const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+      return { start, bytes, plain, seen, inUse: false }
+    }
+    const fresh = (start: Gpa, bytes: number): Page => page(start, Buffer.alloc(bytes), Buffer.alloc(bytes))
+    const rings = ({ start, end }: RingArea): Page => fresh(start, end - start)
+    this.slotPages = Array.from({ length: SLOTS }, (_, slot) => {
+      const [from, to] = [slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES]
+      return page(map.slots + from, this.slotBytes.subarray(from, to), this.slotsSeen.subarray(from, to))
+    })
+    this.ringPages = [rings(map.rings[0]), rings(map.rings[1])]
+    this.edgePage = fresh(map.edge - PAGE_BYTES, PAGE_BYTES)
   }
 
   /** A new run: only what it writes is looked at. */
   restart(): void {
-    for (const page of this.pages) page.inUse = false
+    for (const page of this.slotPages) page.inUse = false
+    for (const page of this.ringPages) page.inUse = false
+    this.edgePage.inUse = false
+    this.forgetLooks()
   }
 
   /** What the driver writes. The first time in a run its whole page is put in order with it. */
   store(gpa: Gpa, data: Uint8Array): void {
-    const page = this.pageOf(gpa)
+    const slot = this.slotOf(gpa)
+    if (slot !== undefined) this.latest = slot
+    const page = this.pageOf(gpa, slot)
     if (page !== undefined) put(page, gpa, data)
     if (page === undefined || page.inUse) {
       this.target.store(gpa, data)
       return
     }
     page.inUse = true
-    this.target.store(page.start, new Uint8Array(page.bytes))
+    this.target.store(page.start, page.plain)
     if (gpa + data.length > page.start + page.bytes.length) this.target.store(gpa, data)
   }
 
   /** These bytes are right: a device that may wrote them. */
   note(gpa: Gpa, data: Uint8Array): void {
-    const page = this.pageOf(gpa)
+    const page = this.pageOf(gpa, this.slotOf(gpa))
     if (page !== undefined) put(page, gpa, data)
   }
 
-  /** Tells each run of bytes that are not what they should be, once. Of pages that are long out of use, one a time. */
-  compare(told: Told): void {
+  /** Looks at rings: their bytes, up to the next look. */
+  lookAtRings({ start }: RingArea): Uint8Array {
+    const page = this.ringPages[0].start === start ? this.ringPages[0] : this.ringPages[1]
+    loadInto(this.target, start, page.seen)
+    return page.seen
+  }
+
+  /** Looks at the slots that `compare` is about, so that it compares what was seen here. */
+  lookAtSlots(): void {
     this.turn = (this.turn + 1) % SLOTS
+    this.hasLooked = true
     // Slots in a row are read together: a look at memory costs about the same for one page and for several.
     for (let slot = 0; slot < SLOTS; slot++) {
       const first = slot
-      while (slot < SLOTS && this.isDue(slot)) slot++
+      while (slot < SLOTS && this.isDue(slot)) this.looked[slot++] = 1
+      if (slot > first)
+        loadInto(
+          this.target,
+          this.slots + first * SLOT_BYTES,
+          this.slotsSeen.subarray(first * SLOT_BYTES, slot * SLOT_BYTES),
+        )
+    }
+  }
+
+  /** A slot as it was seen by the look that `compare` has not come to yet; undefined where that left it out. */
+  imageOf(slot: number): Uint8Array | undefined {
+    return this.looked[slot] === 1 ? this.slotPages[slot]!.seen : undefined
+  }
+
+  /**
+   * Tells each run of bytes that are not what they should be, once. Of slots that are long out of use, one a time.
+   * `rings` were looked at just now.
+   */
+  compare(told: Told, rings?: RingArea): void {
+    if (!this.hasLooked) this.lookAtSlots()
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const first = slot
+      while (slot < SLOTS && this.looked[slot] === 1) slot++
       if (slot > first) this.compareSlots(first, slot, told)
     }
-    for (let i = SLOTS; i < this.pages.length; i++) {
-      const page = this.pages[i]!
-      if (page.inUse) comparePage(page, this.target.load(page.start, page.bytes.length), told)
+    this.forgetLooks()
+    for (const page of this.ringPages) {
+      if (!page.inUse) continue
+      if (page.start !== rings?.start) loadInto(this.target, page.start, page.seen)
+      comparePage(page, told)
     }
+    if (!this.edgePage.inUse) return
+    loadInto(this.target, this.edgePage.start, this.edgePage.seen)
+    comparePage(this.edgePage, told)
+  }
+
+  private forgetLooks(): void {
+    this.looked.fill(0)
+    this.hasLooked = false
   }
 
   private isDue(slot: number): boolean {
-    return this.pages[slot]!.inUse && (slot === this.turn || (this.latest + SLOTS - slot) % SLOTS < RECENT)
+    return this.slotPages[slot]!.inUse && (slot === this.turn || (this.latest + SLOTS - slot) % SLOTS < RECENT)
   }
 
   private compareSlots(first: number, end: number, told: Told): void {
-    const now = this.target.load(this.pages[first]!.start, (end - first) * SLOT_BYTES)
-    if (this.slotBytes.subarray(first * SLOT_BYTES, end * SLOT_BYTES).equals(now)) return
-    for (let slot = first; slot < end; slot++) {
-      const at = (slot - first) * SLOT_BYTES
-      comparePage(this.pages[slot]!, now.subarray(at, at + SLOT_BYTES), told)
-    }
+    const [from, to] = [first * SLOT_BYTES, end * SLOT_BYTES]
+    if (this.slotBytes.compare(this.slotsSeen, from, to, from, to) === 0) return
+    for (let slot = first; slot < end; slot++) comparePage(this.slotPages[slot]!, told)
   }
 
-  private pageOf(gpa: Gpa): Page | undefined {
+  private slotOf(gpa: Gpa): number | undefined {
     const slot = Math.floor((gpa - this.slots) / SLOT_BYTES)
-    if (slot >= 0 && slot < SLOTS) {
-      this.latest = slot
-      return this.pages[slot]
-    }
-    for (let i = SLOTS; i < this.pages.length; i++) {
-      const page = this.pages[i]!
-      if (gpa >= page.start && gpa < page.start + page.bytes.length) return page
-    }
-    return undefined
+    return slot >= 0 && slot < SLOTS ? slot : undefined
+  }
+
+  private pageOf(gpa: Gpa, slot: number | undefined): Page | undefined {
+    if (slot !== undefined) return this.slotPages[slot]
+    for (const page of this.ringPages) if (isWithin(page, gpa)) return page
+    return isWithin(this.edgePage, gpa) ? this.edgePage : undefined
   }
 }
+
+const isWithin = ({ start, bytes }: Page, gpa: Gpa): boolean => gpa >= start && gpa < start + bytes.length
 
 /** As much of `data` as is within the page. */
 const put = ({ start, bytes }: Page, gpa: Gpa, data: Uint8Array): void => {
@@ -115,15 +173,14 @@ const put = ({ start, bytes }: Page, gpa: Gpa, data: Uint8Array): void => {
   bytes.set(data.length > room ? data.subarray(0, room) : data, gpa - start)
 }
 
-const comparePage = ({ start, bytes }: Page, now: Uint8Array, told: Told): void => {
-  if (bytes.equals(now)) return
-  for (let at = 0; at < now.length; at++) {
-    if (now[at] === bytes[at]) continue
+const comparePage = ({ start, bytes, seen }: Page, told: Told): void => {
+  if (bytes.equals(seen)) return
+  for (let at = 0; at < seen.length; at++) {
+    if (seen[at] === bytes[at]) continue
     let end = at + 1
-    while (end < now.length && now[end] !== bytes[end]) end++
-    const data = now.subarray(at, end)
-    bytes.set(data, at)
-    told(start + at, data)
+    while (end < seen.length && seen[end] !== bytes[end]) end++
+    bytes.set(seen.subarray(at, end), at)
+    told(start + at, seen.slice(at, end))
     at = end
   }
 }

@@ -70,6 +70,8 @@ export class Watch {
   }
   /** Areas that the device may use and that no law of this queue is about. */
   readonly elsewhere: { readonly start: number; readonly end: number }[] = []
+  /** The rings that were looked at last, where nothing was done since. */
+  private looked: RingArea | undefined
   /** While a lap runs, its traffic is not told one by one. */
   muted = false
   /** What is seen now may have come before the driver changed what it asks for. */
@@ -146,21 +148,25 @@ export class Watch {
 
   /** Compares the used ring with what was last seen: for targets that do not show accesses. Returns whether it changed. */
   compare(): boolean {
-    const { rings, target } = this.driver
+    const { rings } = this.driver
+    this.looked = undefined
     if (rings === undefined || this.shadow === undefined || this.muted) return false
-    const now = target.load(rings.used, this.ring.length)
+    const area = this.shadow.lookAtRings(rings)
+    this.looked = rings
     const { ring, fresh } = this
+    const from = rings.used - rings.start
     const { size } = this.driver.map
     const [start, end] = [used.ring(0), used.ring(size)]
     const step = used.ring(1) - start
     let changed = false
-    for (let i = 0; i < now.length; i++) {
-      if (now[i] === ring[i]) continue
+    for (let i = 0; i < ring.length; i++) {
+      if (area[from + i] === ring[i]) continue
       changed = true
       if (i >= start && i < end) fresh.add(Math.floor((i - start) / step))
     }
     if (!changed) return false
-    ring.set(now)
+    ring.set(area.subarray(from, from + ring.length))
+    this.shadow.lookAtSlots()
     this.tell('used', true, undefined)
     this.usedChanged()
     return true
@@ -169,7 +175,7 @@ export class Watch {
   /** Compares all other memory of the driver with what should be in it: a difference is a write of the device. */
   inspect(): void {
     if (this.muted) this.overlook()
-    else this.shadow?.compare((gpa, data) => this.changed(gpa, data))
+    else this.shadow?.compare((gpa, data) => this.changed(gpa, data), this.looked)
   }
 
   /** Takes all memory as it is. */
@@ -310,7 +316,10 @@ export class Watch {
       former,
       ...extra,
     }
-    if (chain !== undefined) chain.at = 'returned'
+    if (chain !== undefined) {
+      chain.at = 'returned'
+      chain.image = undefined
+    }
     this.sink(this.returned, args, note)
   }
 
