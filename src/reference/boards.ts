@@ -9,6 +9,7 @@ import { remappingBoard } from './irqchip/remapping-board.ts'
 import { upcallBoard } from './irqchip/upcall-board.ts'
 import { vcpuBoard } from './irqchip/vcpu-board.ts'
 import { wiredBoard } from './irqchip/wired-board.ts'
+import { msiBoard } from './pci/msi-board.ts'
 
 /** How a board is made. `P`: the parts that a seeded fault can replace one of. */
 export interface BoardDesign<P> {
@@ -45,4 +46,5 @@ export const boards: readonly AnyBoard[] = [
   upcallBoard,
   wiredBoard,
   remappingBoard,
+  msiBoard,
 ]

@@ -5,6 +5,7 @@ import type { Fault } from './fault.ts'
 import { ioapicFaults } from './ioapic.ts'
 import { lapicFaults } from './lapic.ts'
 import { migrationFaults } from './migration.ts'
+import { msiDeviceFaults } from './msi-device.ts'
 import { notificationFaults } from './notification.ts'
 import { picFaults } from './pic.ts'
 import { postedFaults } from './posted.ts'
@@ -25,6 +26,7 @@ export const faults: readonly Fault[] = [
   ...migrationFaults,
   ...pciFaults,
   ...remappingFaults,
+  ...msiDeviceFaults,
   ...picFaults,
   ...vcpuFaults,
   ...postedFaults,

@@ -130,7 +130,7 @@ export class VirtioPci implements Personality {
 
   /** Reads the ISR register: causes are handed over and cleared, and INTx falls, 4.1.4.5. */
   takeCauses(fn: PciFunction): number {
-    const { causes } = fn.state
+    const causes = fn.parts.causesToRead(fn.state)
     fn.state.causes = fn.parts.causesAfterRead(fn.state)
     settle(fn)
     return causes

@@ -94,7 +94,8 @@ function header({ identity, bars }: Personality): Register[] {
       at: PCI.status,
       bytes: 2,
       name: 'status',
-      read: ({ state }) => PCI_STATUS.CAPABILITIES | state.errors | (state.causes === 0 ? 0 : PCI_STATUS.INTERRUPT),
+      read: ({ state, parts }) =>
+        PCI_STATUS.CAPABILITIES | state.errors | (parts.interruptStatus(state) ? PCI_STATUS.INTERRUPT : 0),
       write(fn, value, touched) {
         fn.state.errors &= ~(value & touched & ERRORS)
       },

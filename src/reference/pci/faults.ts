@@ -107,6 +107,14 @@ export const pciFaults: readonly Fault[] = [
     part: (state, cause) => (cause === ISR.QUEUE ? state.causes : state.causes | cause),
   }),
   fault({
+    id: 'irq-isr-not-set-on-dataplane-path',
+    area: 'interrupt',
+    difficulty: 'shallow',
+    what: 'A used-buffer notification raises the line and does not show in the ISR register.',
+    replaces: 'causesToRead',
+    part: (state) => state.causes & ~ISR.QUEUE,
+  }),
+  fault({
     id: 'irq-isr-configuration-bit-lost-with-msix',
     area: 'interrupt',
     difficulty: 'medium',

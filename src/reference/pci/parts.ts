@@ -25,6 +25,10 @@ export interface PciParts {
   message(msix: MsixState, vector: number): Message
   /** Level of the INTx pin. */
   intxLevel(state: FunctionState): boolean
+  /** The Interrupt Status bit. */
+  interruptStatus(state: FunctionState): boolean
+  /** Interrupt causes as the ISR register shows them. */
+  causesToRead(state: FunctionState): number
   /** Interrupt causes that stay after software has read them from the ISR register. */
   causesAfterRead(state: FunctionState): number
   /** Interrupt causes after an event; `cause` is one bit of the ISR register. */
@@ -57,6 +61,8 @@ export const correctParts: PciParts = {
   message,
   intxLevel: (state) =>
     state.causes !== 0 && !state.msix.enabled && state.power === D0 && (state.command & COMMAND.INTX_DISABLE) === 0,
+  interruptStatus: (state) => state.causes !== 0,
+  causesToRead: (state) => state.causes,
   causesAfterRead: () => 0,
   causesAfterEvent: (state, cause) => state.causes | cause,
   vectorAfterWrite: (value, vectors) => (value < vectors ? value : NO_VECTOR),
