@@ -6,6 +6,7 @@ import {
   answering,
   COMMANDS,
   chips,
+  isPrompt,
   isSettled,
   type PicScope,
   pairState,
@@ -39,7 +40,7 @@ export const answers = (scope: PicScope) => {
   return part({
     source: 'Intel 8259A; 82371',
     borrows: pairState(scope.bases),
-    state: { int: t.flag },
+    state: {},
     actions: {
       'irqchip.answerVector': {
         args: { vector: t.maybe(t.below(8 * scope.bases)) },
@@ -184,32 +185,22 @@ export const answers = (scope: PicScope) => {
         },
       },
       'irqchip.raise': {
-        does: 'INT goes high.',
-        when: (s) => scope.int === 1 && !s.int,
-        requires: {
-          forARequest: { clause: clause('PIC-21'), given: isSettled, holds: isRequesting },
-        },
-        effect: (s) => void (s.int = true),
+        requires: { forARequest: { clause: clause('PIC-21'), given: isPrompt, holds: isRequesting } },
         eager: (s) => (scope.int === 1 && !s.int && isSettled(s) && isRequesting(s) ? {} : undefined),
       },
       'irqchip.lower': {
-        does: 'INT goes low.',
-        when: (s) => scope.int === 1 && s.int,
-        requires: {
-          withoutARequest: { clause: clause('PIC-21'), given: isSettled, holds: (s) => !isRequesting(s) },
-        },
-        effect: (s) => void (s.int = false),
+        requires: { withoutARequest: { clause: clause('PIC-21'), given: isPrompt, holds: (s) => !isRequesting(s) } },
         eager: (s) => (scope.int === 1 && s.int && isSettled(s) && !isRequesting(s) ? {} : undefined),
       },
     },
     owes: {
       'irqchip.raise': {
         clause: clause('PIC-21'),
-        when: (s) => scope.int === 1 && !s.int && isSettled(s) && s.asked === 'nothing' && isRequesting(s),
+        when: (s) => scope.int === 1 && !s.int && isPrompt(s) && s.asked === 'nothing' && isRequesting(s),
       },
       'irqchip.lower': {
         clause: clause('PIC-21'),
-        when: (s) => scope.int === 1 && s.int && isSettled(s) && s.asked === 'nothing' && !isRequesting(s),
+        when: (s) => scope.int === 1 && s.int && isPrompt(s) && s.asked === 'nothing' && !isRequesting(s),
       },
     },
   })

@@ -25,6 +25,8 @@ export interface Profile {
   readonly nestsSlaveOnly: number
   /** Special mask mode works. 0: it is accepted and does nothing. */
   readonly specialMask: number
+  /** INT follows at once when special mask mode is entered or left. 0: with the next change of something else. */
+  readonly promptSpecialMask: number
   /** A poll enters service. 0: it takes the request away, and a slave's from the master too. */
   readonly pollServes: number
 }
@@ -135,8 +137,7 @@ export const takeByPoll = (chip: Chip, level: number, profile: Profile): void =>
 export const endable = (chip: SeenChip, profile: Profile): number | undefined =>
   highest(chip, counted(chip, profile.sparesMasked))
 
-export const end = (chip: Chip, level: number | undefined, rotate: boolean): void => {
-  if (level === undefined) return
+export const end = (chip: Chip, level: number, rotate: boolean): void => {
   chip.served = chip.served.without(level)
   if (rotate) chip.lowest = level
 }

@@ -69,6 +69,10 @@ export const pairState = (bases: number) => ({
   cascade: t.oneOf('seen', 'doubtful', 'unknown'),
   /** An acknowledge, or a poll of a chip, that was not answered yet. */
   asked: t.oneOf('nothing', 'vector', 'master', 'slave'),
+  /** The INT output, as seen last. */
+  int: t.flag,
+  /** INT of the master may not follow yet; see `promptSpecialMask`. */
+  late: t.flag,
   /** Chips that were used before they were initialised. */
   broken: t.set(2),
 })
@@ -111,7 +115,7 @@ const initialiseAll = (s: Pair, which: Which, level: boolean, mode: Mode, base: 
   begin(s, which, { level, single: false, icw4: true }, profile)
   s[which].base = base
   setMode(s[which], mode)
-  follow(s, profile)
+  after(s, which, profile)
 }
 
 const chipOf = (line: number): Which => (line < 8 ? 'master' : 'slave')
@@ -142,6 +146,7 @@ const pulse = (s: Pair, profile: Profile): void => {
 }
 
 const after = (s: Pair, which: Which, profile: Profile): void => {
+  s.late = false
   if (which === 'slave') follow(s, profile)
 }
 
@@ -155,7 +160,13 @@ const begin = (s: Pair, which: Which, words: Parameters<typeof initialise>[1], p
   s.broken = s.broken.without(number)
   initialise(s[which], words, profile)
   if (which === 'master' && s.cascade === 'doubtful') s.cascade = 'seen'
-  follow(s, profile)
+  after(s, which, profile)
+}
+
+const setSpecialMask = (s: Pair, which: Which, on: boolean, profile: Profile): void => {
+  s[which].specialMask = on
+  if (profile.promptSpecialMask === 1) after(s, which, profile)
+  else if (which === 'master') s.late = true
 }
 
 const assert = (s: Pair, line: number, profile: Profile): void => {
@@ -178,6 +189,9 @@ export const vectorOf = (s: SeenPair, taken: ReturnType<typeof answering>): numb
   if (taken.master !== CASCADE) return 8 * s.master.base + taken.master
   return 8 * s.slave.base + (taken.slave ?? 7)
 }
+
+/** INT can be judged: it follows what the master requests. */
+export const isPrompt = (s: SeenPair): boolean => isSettled(s) && !s.late
 
 /** What the vector shows to have been taken, if it is not the one that was due. */
 const evident = (s: SeenPair, vector: number): ReturnType<typeof answering> => {
@@ -205,6 +219,7 @@ export const pair = (scope: PicScope) => {
     (scope.triggers & (trigger === 'edge' ? 1 : 2)) !== 0 &&
     (scope.modes & { plain: 1, nested: 2, autoEoi: 4 }[mode]) !== 0
   const isUsed = (line: number): boolean => driven.has(line) || line === CASCADE
+  const isRequesting = (s: SeenPair): boolean => requestedBy(s, 'master', scope) !== undefined
   return part({
     source: 'Intel 8259A',
     borrows: {},
@@ -244,7 +259,7 @@ export const pair = (scope: PicScope) => {
             setMode(s[chip], mode === 'nested' && chip === 'slave' ? 'plain' : mode)
             s[chip].base = chip === 'slave' ? slaveBase : 1 % scope.bases
             endAll(s[chip])
-            follow(s, scope)
+            after(s, chip, scope)
           }
         },
       },
@@ -279,7 +294,9 @@ export const pair = (scope: PicScope) => {
           isKnown(s[chip]) &&
           (!rotate || (has(rotation) && endable(s[chip], scope) !== undefined)),
         effect(s, { chip, rotate }) {
-          end(s[chip], endable(s[chip], scope), rotate)
+          const level = endable(s[chip], scope)
+          if (level === undefined) return
+          end(s[chip], level, rotate)
           after(s, chip, scope)
         },
       },
@@ -330,10 +347,7 @@ export const pair = (scope: PicScope) => {
         args: { chip: chips, on: t.flag },
         weight: 3,
         when: (s, { chip }) => has(specialMask) && isReady(s, chip),
-        effect(s, { chip, on }) {
-          s[chip].specialMask = on
-          after(s, chip, scope)
-        },
+        effect: (s, { chip, on }) => setSpecialMask(s, chip, on, scope),
       },
       'driver.letLowerThrough': {
         does: 'Reads what is in service, masks it, and enters special mask mode: a handler lets lower levels interrupt.',
@@ -343,8 +357,8 @@ export const pair = (scope: PicScope) => {
         effect(s, { chip }) {
           s[chip].selected = 'service'
           s[chip].masked = s[chip].masked.union(s[chip].served)
-          s[chip].specialMask = true
           after(s, chip, scope)
+          setSpecialMask(s, chip, true, scope)
         },
       },
       'driver.setTrigger': {
@@ -430,10 +444,10 @@ export const pair = (scope: PicScope) => {
         },
       },
       'driver.acknowledge': {
-        does: 'An interrupt-acknowledge cycle of the CPU.',
+        does: 'An interrupt-acknowledge cycle of the CPU, to which INT is high.',
         weight: 14,
         when: (s) =>
-          s.asked === 'nothing' && (!isInUse(s) || (isPlain(s) && requestedBy(s, 'master', scope) !== undefined)),
+          s.asked === 'nothing' && (!isInUse(s) || (isPlain(s) && (scope.int === 1 ? s.int : isRequesting(s)))),
         requires: { initialised: { clause: clause('PIC-22'), holds: isInUse } },
         effect: (s) => void (s.asked = 'vector'),
       },
@@ -444,8 +458,9 @@ export const pair = (scope: PicScope) => {
           s.asked === 'nothing' &&
           isInUse(s) &&
           isPlain(s) &&
-          (!s.master.autoEoi || s.master.rotates === 'off') &&
-          requestedBy(s, 'master', scope) === undefined,
+          !s.int &&
+          !isRequesting(s) &&
+          (!s.master.autoEoi || s.master.rotates === 'off'),
         effect: (s) => void (s.asked = 'vector'),
       },
       'irqchip.answerVector': {
@@ -454,6 +469,7 @@ export const pair = (scope: PicScope) => {
         when: (s) => s.asked === 'vector',
         effect(s, { vector }) {
           s.asked = 'nothing'
+          s.late = false
           if (vector === undefined || !isSettled(s)) return
           const due = answering(s, scope)
           const taken = vector === vectorOf(s, due) ? due : evident(s, vector)
@@ -485,6 +501,7 @@ export const pair = (scope: PicScope) => {
           s.asked = 'nothing'
           if (level === undefined) return
           takeByPoll(s[chip], level, scope)
+          s.late = false
           if (chip === 'master') return
           if (scope.pollServes === 0) {
             s.master.served = s.master.served.without(CASCADE)
@@ -507,10 +524,21 @@ export const pair = (scope: PicScope) => {
             if (chip === 'master' && s.cascade === 'doubtful') s.cascade = 'seen'
             return
           }
+          const isNews = s[chip].unsure || !levels.equals(s[chip].served)
           s[chip].served = levels
           s[chip].unsure = false
-          after(s, chip, scope)
+          if (isNews && chip === 'slave') follow(s, scope)
         },
+      },
+      'irqchip.raise': {
+        does: 'INT goes high.',
+        when: (s) => scope.int === 1 && !s.int,
+        effect: (s) => void (s.int = true),
+      },
+      'irqchip.lower': {
+        does: 'INT goes low.',
+        when: (s) => scope.int === 1 && s.int,
+        effect: (s) => void (s.int = false),
       },
     },
     goals: {

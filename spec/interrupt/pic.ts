@@ -15,6 +15,7 @@ const DATA_SHEET = {
   sparesMasked: 1,
   nestsSlaveOnly: 1,
   specialMask: 1,
+  promptSpecialMask: 1,
   pollServes: 1,
 }
 
@@ -28,8 +29,14 @@ export const pic = scoped(
     compose(
       { pair: pair(scope), answers: answers(scope) },
       {
-        shared: ['master', 'slave', 'cascade', 'asked', 'broken'],
-        synchronised: ['irqchip.answerVector', 'irqchip.answerPoll', 'irqchip.answerRegister'],
+        shared: ['master', 'slave', 'cascade', 'asked', 'int', 'late', 'broken'],
+        synchronised: [
+          'irqchip.answerVector',
+          'irqchip.answerPoll',
+          'irqchip.answerRegister',
+          'irqchip.raise',
+          'irqchip.lower',
+        ],
       },
     ),
 )

@@ -223,6 +223,20 @@ export const picModel: Model = {
     return target.can.acknowledge === true ? undefined : 'it performs no interrupt-acknowledge cycle'
   },
   scope: ({ observes }) => ({ scope: 'played', ...(observes.line === 'exact' ? {} : { bounds: { int: 0 } }) }),
-  profiles: [{ name: 'PIIX and ICH', bounds: { levelByIcw1: 0 } }],
+  profiles: [
+    { name: 'PIIX and ICH', bounds: { levelByIcw1: 0 } },
+    {
+      name: 'QEMU 7.2',
+      bounds: {
+        levelByIcw1: 0,
+        withdraws: 0,
+        remembersLines: 0,
+        pulses: 0,
+        sparesMasked: 0,
+        nestsSlaveOnly: 0,
+        promptSpecialMask: 0,
+      },
+    },
+  ],
   open: (target, machine, sink) => new PicSession(target, machine, sink),
 }
