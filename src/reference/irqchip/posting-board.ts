@@ -6,5 +6,5 @@ export const postedBoard: BoardDesign<PostingParts> = {
   name: 'posted',
   summary: 'posted interrupts: a poster, a virtual CPU, and a hypervisor that schedules it',
   parts: () => ({ ...correctPosting }),
-  wire: (parts) => ({ build: (board) => [new PostedCpu(parts, board)] }),
+  wire: (parts) => ({ memory: [{ start: 0, end: 0x4000 }], build: (board) => [new PostedCpu(parts, board)] }),
 }

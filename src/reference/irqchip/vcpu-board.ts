@@ -6,5 +6,5 @@ export const vcpuBoard: BoardDesign<VcpuParts> = {
   name: 'vcpu',
   summary: 'a virtual CPU: messages in, handlers out',
   parts: () => ({ ...correctVcpu }),
-  wire: (parts) => ({ build: (board) => [new Vcpu(parts, board)] }),
+  wire: (parts) => ({ memory: [{ start: 0, end: 0x1000 }], build: (board) => [new Vcpu(parts, board)] }),
 }

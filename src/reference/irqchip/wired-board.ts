@@ -30,6 +30,7 @@ export const wiredBoard: BoardDesign<WiredParts> = {
   summary: 'lines to handlers: an I/O APIC and the virtual CPU behind it',
   parts: () => ({ ioapic: honestIoapic(), vcpu: { ...correctVcpu }, wires: { ...correctWires } }),
   wire: ({ ioapic: ioapicParts, vcpu: vcpuParts, wires }) => ({
+    memory: [{ start: 0, end: 0x1000 }],
     build: (board) => {
       const vcpu: Vcpu = new Vcpu(vcpuParts, {
         ...board,
