@@ -71,7 +71,7 @@ export class Search {
   /** Transitions for laws that are about all of them, as long as there is room. */
   private kept: TransitionStore | undefined
   /** Where edges are collected, when somebody wants them. */
-  private readonly edges: { readonly from: Int32Array; readonly to: Int32Array; readonly by: Int32Array } | undefined
+  private readonly edges: { readonly to: Int32Array; readonly by: Int32Array } | undefined
   private readonly startedAt = performance.now()
   private readonly findings: Finding[] = []
   /** Of the goals that are states, then of those that are steps. */
@@ -114,8 +114,9 @@ export class Search {
     this.audited = (options.audit === 'all' ? everyState : sample)(this.choices)
     this.auditAt = this.audited.next().value
     const numbers = (): Int32Array => new Int32Array(rowsMax)
-    if (options.liveness !== false && machine.leadsTo.length > 0) this.kept = new TransitionStore(this.choices)
-    this.edges = (options.onEdges ?? this.kept) && { from: numbers(), to: numbers(), by: numbers() }
+    if (options.liveness !== false && machine.leadsTo.length > 0)
+      this.kept = new TransitionStore(this.choices, this.states.stride)
+    this.edges = (options.onEdges ?? this.kept) && { to: numbers(), by: numbers() }
     this.expander = expanderOf({
       machine,
       choices: this.choices,
@@ -177,7 +178,7 @@ export class Search {
         this.id = this.expand(first, this.levelEnd)
         this.canoniser?.canonise(states.rows, this.expander.count())
         if (!states.insert(this.expander.count(), this.edges?.to)) return this.whyFull()
-        this.tellEdges()
+        this.tellEdges(first)
       }
       this.audit(first, this.id)
       this.symmetryAuditor?.audit(states.arena, states.stride, first, this.id)
@@ -241,13 +242,19 @@ export class Search {
     this.goalDepths[goal] ??= depth
   }
 
-  private tellEdges(): void {
-    const { states, edges, choices } = this
+  /** Of the states from `first` on. */
+  private tellEdges(first: number): void {
+    const { states, edges, choices, id } = this
     if (edges === undefined) return
+    const { rows, stride } = states
     const count = this.expander.count()
-    for (let row = 0; row < count; row++) edges.from[row] = states.rows[(row + 1) * states.stride - 1]!
-    this.options.onEdges?.({ ...edges, count, choices: choices.all })
-    if (this.kept?.add(edges, count, this.memoryBytes - states.bytes) === false) this.kept = undefined
+    if (this.options.onEdges !== undefined) {
+      const from = Int32Array.from({ length: count }, (_, row) => rows[(row + 1) * stride - 1]!)
+      this.options.onEdges({ ...edges, from, count, choices: choices.all })
+    }
+    const bytesMax = this.memoryBytes - states.bytes
+    if (this.kept?.add({ rows, ...edges }, count, first, id - first, (i) => first + i, bytesMax) === false)
+      this.kept = undefined
   }
 
   /** Expands those of the states `first` to `end - 1` that are to be audited a second time, for itself alone. */

@@ -92,6 +92,7 @@ export class Demands {
     eachComponent(part, (members, first, end, componentOf) => {
       numbers = componentOf
       for (let group = 0; group < groups; group++) open[group] = all[group]!
+      const isAlone = end - first === 1
       for (let i = first; i < end; i++) {
         const id = members[i]!
         let anyAsks = 0
@@ -101,8 +102,11 @@ export class Demands {
           anyAsks |= asking
         }
         if (anyAsks === 0 && (rest === undefined || placeOf(id) < placeOf(rest))) rest = id
-        for (let edge = starts[id]!, last = starts[id + 1]!; edge < last; edge++)
-          if (componentOf[to[edge]!] === componentOf[id] && by[edge] !== without) this.act(open, by[edge]!)
+        for (let edge = starts[id]!, last = starts[id + 1]!; edge < last; edge++) {
+          // Most components are one state, and numbers of components are far away in memory.
+          const stays = isAlone ? to[edge] === id : componentOf[to[edge]!] === componentOf[id]
+          if (stays && by[edge] !== without) this.act(open, by[edge]!)
+        }
       }
       for (let group = 0; group < groups; group++) if (open[group] !== 0) return
       for (let i = first; i < end; i++)

@@ -18,7 +18,7 @@ import type { Part } from './components.ts'
 import { type Expectation, fairnessOf, lawsOf, obligationsOf } from './expectation.ts'
 import { Demands } from './fair.ts'
 import { type Hop, loopFrom } from './lasso.ts'
-import { everywhere, type Onset, onsetOf } from './onset.ts'
+import { type Onset, onsetOf } from './onset.ts'
 import { Reader } from './reader.ts'
 import { type Transitions, transitionsOf } from './transitions.ts'
 
@@ -118,7 +118,7 @@ class Judge {
   private find(expectation: Expectation, part: Part): Violation | undefined {
     const { machine, levels } = this.searched
     const { begins } = expectation
-    const onset = begins === undefined ? everywhere(part.marks) : onsetOf(part, this.reader.marks(begins), levels)
+    const onset = onsetOf(part, begins && this.reader.marks(begins), levels)
     const within = { ...part, marks: onset.marks }
     const demands = new Demands(fairnessOf(machine), machine.actions.length, this.reader, within)
     const { rest, entry, componentOf } = demands.trap(onset.placeOf)

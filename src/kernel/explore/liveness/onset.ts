@@ -10,15 +10,22 @@ export interface Onset {
   wayTo(id: number): number[]
 }
 
-/** Where it begins in every state of the part. */
-export const everywhere = (marks: Uint8Array): Onset => ({ marks, placeOf: (id) => id, wayTo: (id) => [id] })
+/** Every state that `marks` has is one of `others`. */
+const isWithin = (marks: Uint8Array, others: Uint8Array): boolean => {
+  for (let id = 0; id < marks.length; id++) if (marks[id]! > others[id]!) return false
+  return true
+}
 
-/** `begins` marks states; `levels` are the first states of each level of the search. */
+/** Where it begins in every state of the part. */
+const everywhere = (marks: Uint8Array): Onset => ({ marks, placeOf: (id) => id, wayTo: (id) => [id] })
+
+/** `begins` marks states, or all of them where it is absent; `levels` are the first states of each level of the search. */
 export const onsetOf = (
   { transitions, marks, without = -1 }: Part,
-  begins: Uint8Array,
+  begins: Uint8Array | undefined,
   levels: readonly number[],
 ): Onset => {
+  if (begins === undefined || isWithin(marks, begins)) return everywhere(marks)
   const { starts, to, by } = transitions
   const begun = new Uint8Array(marks.length)
   const places = new Int32Array(marks.length)

@@ -17,16 +17,20 @@ export interface Transitions {
   readonly by: Uint16Array
 }
 
-/** Transitions as an expander and a visited set give them: numbers of states, and choices by their place. */
+/** Transitions as an expander and a visited set give them: rows, where each leads, and its choice by its place. */
 interface Found {
-  readonly from: Int32Array
+  readonly rows: Int32Array
   readonly to: Int32Array
   readonly by: Int32Array
 }
 
 const FIRST_CAPACITY = 1 << 16
+const GROWTH = 8
 const CAPACITY_MAX = 2 ** 31 - 1
 const BYTES_EACH = Int32Array.BYTES_PER_ELEMENT + Uint16Array.BYTES_PER_ELEMENT
+
+/** The number of the `i`-th state of a batch. */
+type IdOf = (i: number) => number
 
 const grown = <A extends Int32Array | Uint16Array | Uint32Array>(old: A, length: number): A => {
   const more = new (old.constructor as new (length: number) => A)(length)
@@ -34,42 +38,44 @@ const grown = <A extends Int32Array | Uint16Array | Uint32Array>(old: A, length:
   return more
 }
 
-/**
- * Collects transitions, batch by batch: all those of a state next to each other, and the states in order. A batch has all
- * transitions of its states, in any order, and its states come after those of earlier ones.
- */
+/** Collects transitions, batch by batch: all those of a state next to each other, and the states in order. */
 export class TransitionStore {
   private readonly actionOf: Uint16Array
+  private readonly stride: number
   private degrees = new Uint32Array(FIRST_CAPACITY)
   private to = new Int32Array(FIRST_CAPACITY)
   private by = new Uint16Array(FIRST_CAPACITY)
   private filled = 0
-  /** Where the next transition of each state of a batch goes, counted from its first state. */
+  /** Of the states of a batch: how many transitions, and then where the next of them goes. */
   private places = new Int32Array(FIRST_CAPACITY)
 
-  constructor(choices: Choices) {
+  constructor(choices: Choices, stride: number) {
     this.actionOf = Uint16Array.from(choices.all, ({ action }) => action.index)
+    this.stride = stride
   }
 
-  /** Adds the first `count`; false where that would take more than `bytesMax` in all. */
-  add({ from, to, by }: Found, count: number, bytesMax: number): boolean {
+  /**
+   * Adds the first `count`, in any order: all those of `states` states. Rows know these by their place among them, counted
+   * from `first`; `idOf` gives their numbers, which come after those of earlier batches. False where that would take more
+   * than `bytesMax` in all.
+   */
+  add({ rows, to, by }: Found, count: number, first: number, states: number, idOf: IdOf, bytesMax: number): boolean {
     if (count === 0) return true
-    let first = from[0]!
-    let last = first
-    for (let i = 1; i < count; i++) {
-      const id = from[i]!
-      if (id < first) first = id
-      if (id > last) last = id
+    if (!this.makeRoom(count, idOf(states - 1) + 1, bytesMax)) return false
+    if (states > this.places.length) this.places = new Int32Array(2 * states)
+    const { actionOf, degrees, places, to: targets, by: actions, stride } = this
+    places.fill(0, 0, states)
+    for (let row = 0, at = stride - 1; row < count; row++, at += stride) places[rows[at]! - first]!++
+    for (let i = 0, place = this.filled; i < states; i++) {
+      const degree = places[i]!
+      degrees[idOf(i)] = degree
+      places[i] = place
+      place += degree
     }
-    if (!this.makeRoom(count, last + 1, bytesMax)) return false
-    if (last - first >= this.places.length) this.places = new Int32Array(2 * (last - first))
-    const { actionOf, degrees, places, to: targets, by: actions } = this
-    for (let i = 0; i < count; i++) degrees[from[i]!]!++
-    for (let id = first, place = this.filled; id <= last; place += degrees[id++]!) places[id - first] = place
-    for (let i = 0; i < count; i++) {
-      const place = places[from[i]! - first]!++
-      targets[place] = to[i]!
-      actions[place] = actionOf[by[i]!]!
+    for (let row = 0, at = stride - 1; row < count; row++, at += stride) {
+      const place = places[rows[at]! - first]!++
+      targets[place] = to[row]!
+      actions[place] = actionOf[by[row]!]!
     }
     this.filled += count
     return true
@@ -85,7 +91,10 @@ export class TransitionStore {
   private makeRoom(count: number, states: number, bytesMax: number): boolean {
     const capacity = this.to.length
     const needed = this.filled + count
-    const wanted = needed <= capacity ? capacity : Math.min(Math.max(2 * capacity, needed), CAPACITY_MAX)
+    const most = Math.floor(bytesMax / BYTES_EACH / 2)
+    // What is not touched takes no memory, and each growth is a copy of all.
+    const more = Math.max(needed, Math.min(GROWTH * capacity, most), Math.min(2 * capacity, CAPACITY_MAX))
+    const wanted = needed <= capacity ? capacity : Math.min(more, CAPACITY_MAX)
     const wantedStates = states <= this.degrees.length ? this.degrees.length : Math.max(2 * this.degrees.length, states)
     // While they are copied, the old ones are there too.
     const copied = wanted === capacity ? 0 : capacity
@@ -129,7 +138,7 @@ export const transitionsOf = ({
 }: Asked): Transitions | undefined => {
   const { arena, stride, rows, count } = states
   const numbers = (): Int32Array => new Int32Array(rows.length / stride)
-  const found: Found = { from: numbers(), to: numbers(), by: numbers() }
+  const found: Found = { rows, to: numbers(), by: numbers() }
   const expander = expanderOf({
     // The laws have been judged.
     machine: { ...machine, invariants: [], steps: [], goals: [], stepGoals: [] },
@@ -139,7 +148,7 @@ export const transitionsOf = ({
       rested: nothing,
     },
   })
-  const store = new TransitionStore(choices)
+  const store = new TransitionStore(choices, stride)
   const chunk = new Int32Array(CHUNK * stride)
   const ids = new Int32Array(CHUNK)
   /** Expands the first `n` states of the chunk. */
@@ -155,8 +164,8 @@ export const transitionsOf = ({
           'a state was expanded twice, and led to another one the second time: some function of the machine depends on ' +
             'more than the state',
         )
-      for (let row = 0; row < rowCount; row++) found.from[row] = ids[rows[(row + 1) * stride - 1]!]!
-      if (!store.add(found, rowCount, bytesMax)) return false
+      const begun = first
+      if (!store.add(found, rowCount, begun, next - begun, (i) => ids[begun + i]!, bytesMax)) return false
       first = next
     }
     return true
