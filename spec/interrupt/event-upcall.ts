@@ -52,8 +52,12 @@ export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => 
       scan: t.set(words),
       recheck: some,
     },
+    // One channel is there from the start, and unmasked.
     initial(s) {
-      for (let i = 0; i < ports; i++) s.ports.at(i).masked = true
+      for (let i = 2; i < ports; i++) s.ports.at(i).masked = true
+      s.ports.at(0).is = s.ports.at(1).is = 'bound'
+      s.ports.at(0).peer = 1
+      s.ports.at(1).peer = 0
     },
     actions: {
       'driver.open': {

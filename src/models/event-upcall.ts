@@ -51,14 +51,30 @@ class EventUpcallSession implements Session {
 
   start(): void {
     this.#target.reset('system')
-    this.#target.events()
     this.#shared.fill(0)
     this.#shared.fill(0xff, SHARED.MASK, SHARED.BYTES)
     this.#target.store(this.#page, this.#shared)
     this.#ports = this.#noPorts()
-    this.#call = undefined
-    this.#fresh = undefined
     this.#closing = -1
+    this.#open(0)
+    this.#finishCall()
+    this.#bind(1, 0)
+    this.#finishCall()
+    for (const number of this.#ports.slice(0, 2)) {
+      if (this.#wordOf(number) !== 0)
+        throw new ModelError(`port ${number}: expected the first ports below ${PORTS_PER_WORD}`)
+      this.#set(SHARED.MASK, number, false)
+    }
+    // What binding announced is none of the machine's business.
+    this.#target.store(this.#page, this.#shared)
+    this.#target.events()
+  }
+
+  /** While the machine is not told yet. */
+  #finishCall(): void {
+    this.#target.settle(0)
+    this.#learnPort()
+    this.#call = this.#fresh = undefined
   }
 
   perform(action: Action, args: Args): void {
@@ -68,15 +84,8 @@ class EventUpcallSession implements Session {
   }
 
   readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
-    'driver.open': ({ port }) => {
-      this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.ALLOC_UNBOUND, { 4: DOMID_SELF | (DOMID_SELF << 16) })
-      this.#fresh = { port: port as number, offset: BLOCK.NEW_PORT }
-    },
-    'driver.bind': ({ port, to }) => {
-      const block = { 4: DOMID_SELF, [BLOCK.REMOTE_PORT]: this.#numberOf(to) }
-      this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.BIND_INTERDOMAIN, block)
-      this.#fresh = { port: port as number, offset: BLOCK.LOCAL_PORT }
-    },
+    'driver.open': ({ port }) => this.#open(port as number),
+    'driver.bind': ({ port, to }) => this.#bind(port as number, to as number),
     'driver.close': ({ port }) => {
       const number = this.#numberOf(port)
       this.#set(SHARED.MASK, number, true)
@@ -101,6 +110,17 @@ class EventUpcallSession implements Session {
     'guest.lookAgain': () => {},
     'guest.enable': () => this.#target.execute!(RECEIVER, 'sti'),
     'guest.disable': () => this.#target.execute!(RECEIVER, 'cli'),
+  }
+
+  #open(port: number): void {
+    this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.ALLOC_UNBOUND, { 4: DOMID_SELF | (DOMID_SELF << 16) })
+    this.#fresh = { port, offset: BLOCK.NEW_PORT }
+  }
+
+  #bind(port: number, to: number): void {
+    const block = { 4: DOMID_SELF, [BLOCK.REMOTE_PORT]: this.#numberOf(to) }
+    this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.BIND_INTERDOMAIN, block)
+    this.#fresh = { port, offset: BLOCK.LOCAL_PORT }
   }
 
   #choose(path: unknown): void {
@@ -144,14 +164,16 @@ class EventUpcallSession implements Session {
     if (result !== RESULT.IN_PROGRESS) this.#returned(result < NEGATIVE)
   }
 
+  /** The number of a new port; the word of its bit. */
+  #learnPort(): number {
+    const { port, offset } = this.#fresh!
+    const number = new DataView(this.#target.load(BLOCK_GPA + offset, 4).buffer).getUint32(0, true)
+    this.#ports[port] = number
+    return this.#wordOf(number)
+  }
+
   #returned(done: boolean): void {
-    const fresh = this.#fresh
-    let word = 0
-    if (fresh !== undefined && done) {
-      const number = new DataView(this.#target.load(BLOCK_GPA + fresh.offset, 4).buffer).getUint32(0, true)
-      this.#ports[fresh.port] = number
-      word = this.#wordOf(number)
-    }
+    const word = this.#fresh !== undefined && done ? this.#learnPort() : 0
     if (this.#closing >= 0) {
       this.#set(SHARED.PENDING, this.#numberOf(this.#closing), false)
       this.#ports[this.#closing] = -1
