@@ -1,6 +1,6 @@
 /**
  * The explorer beside SPIN and beside a model that was packed by hand, on the reference model: `npm run bench -- explore
- * [medium|large|huge]`. Rounds take turns, the best of each counts, and the counts of all have to be equal. Processor
+ * [medium|large|huge]`, and what a state costs from one of these sizes to the next: `npm run bench -- explore growth`. Rounds take turns, the best of each counts, and the counts of all have to be equal. Processor
  * seconds are the steadier figure on a machine that does other things too; those of ours include the compiler threads.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -67,8 +67,55 @@ const spin = (folder: string, scope: string): Contender => {
 
 const best = (of: readonly Taken[], key: 'seconds' | 'processor'): number => Math.min(...of.map((each) => each[key]))
 
+const SIZES = ['medium', 'large', 'huge'] as const
+
+/** Nanoseconds a state, by size. */
+const growth = (): void => {
+  for (const who of ['ours', 'bare'] as const) {
+    const taken: Record<string, Taken[]> = {}
+    for (let round = 0; round < ROUNDS; round++)
+      for (const size of SIZES) (taken[size] ??= []).push(contender(who, size)())
+    const cost = (size: string, key: 'seconds' | 'processor'): number =>
+      (best(taken[size]!, key) / taken[size]![0]!.states) * 1e9
+    for (const size of SIZES) {
+      const { states, bytes } = taken[size]![0]!
+      const times = (key: 'seconds' | 'processor'): string => (cost(size, key) / cost('medium', key)).toFixed(2)
+      line(
+        `${who === 'ours' ? 'ours' : 'packed by hand'}, ${(states / 1e6).toFixed(1)} M states`,
+        `${cost(size, 'seconds').toFixed(0)} ns a state`,
+        `${times('processor')} x medium in processor time, ${times('seconds')} x by the clock, ${(bytes / states).toFixed(0)} B a state`,
+      )
+    }
+  }
+}
+
+/** What comes beside the search for states: promises, as times its cost, and walks, as steps a second. */
+const beside = (scope: string): void => {
+  const names = ['ours', 'open-in-few', 'open-in-most', 'walks', 'counted-walks']
+  const taken: Record<string, Taken[]> = {}
+  for (let round = 0; round < ROUNDS; round++)
+    for (const name of names) (taken[name] ??= []).push(contender(name, scope)())
+  for (const [name, key] of [
+    ['a promise open in few states', 'open-in-few'],
+    ['a promise open in most states', 'open-in-most'],
+  ] as const) {
+    const times = (by: 'seconds' | 'processor'): string => (best(taken[key]!, by) / best(taken.ours!, by)).toFixed(2)
+    line(name, `${times('processor')} x the search`, `in processor time; ${times('seconds')} x by the clock`)
+  }
+  for (const [name, key] of [
+    ['random walks', 'walks'],
+    ['random walks, distinct states', 'counted-walks'],
+  ] as const) {
+    const steps = (by: 'seconds' | 'processor'): string =>
+      (taken[key]![0]!.transitions / best(taken[key]!, by) / 1e6).toFixed(2)
+    line(name, `${steps('seconds')} M steps/s`, `${steps('processor')} M a processor second`)
+  }
+}
+
 export const run = async ([scope = 'medium']: readonly string[] = []): Promise<void> => {
-  if (!(scope in splitQueueTso.scopes)) throw new Error(`no scope is called ${scope}; there are medium, large, huge`)
+  if (scope === 'growth') return growth()
+  if (!(scope in splitQueueTso.scopes))
+    throw new Error(`no scope is called ${scope}; there are medium, large, huge, and growth`)
   const folder = mkdtempSync(join(tmpdir(), 'iospec-bench-'))
   try {
     const contenders: Record<string, Contender> = {
@@ -97,6 +144,7 @@ export const run = async ([scope = 'medium']: readonly string[] = []): Promise<v
         `${speed('processor')} x ours in processor time, ${speed('seconds')} x by the clock, ${(bytes / states).toFixed(0)} B a state`,
       )
     }
+    beside(scope)
     for (const [who, what] of [
       ['many', '320 actions'],
       ['wide', '32 words a state'],

@@ -1,9 +1,11 @@
 /**
- * One exploration in a process of its own, so that its memory can be told: `node contender.js bare|ours|many|wide SCOPE
- * [THREADS]` prints what was found and what it took.
+ * One exploration, or one simulation, in a process of its own, so that its memory can be told: `node contender.js
+ * bare|ours|many|wide|open-in-few|open-in-most|walks|counted-walks SCOPE [THREADS]` prints what was found and what it took.
  */
-import { explore, exploreWithWorkers } from '../../src/kernel/explore/index.ts'
+import { type Exploration, explore, exploreWithWorkers } from '../../src/kernel/explore/index.ts'
+import { simulate } from '../../src/kernel/simulate/index.ts'
 import { exploreBare } from './bare.ts'
+import { isPromised, promising } from './leads-to.ts'
 import { splitQueueTso } from './split-queue-tso.ts'
 import { steps } from './steps.ts'
 
@@ -15,10 +17,24 @@ interface Found {
   readonly depth: number
 }
 
+/** Of walks. */
+const STEPS = 20_000_000
+
+const holding = (found: Exploration): Found => {
+  if (found.result !== 'holds')
+    throw new Error(`expected a promise that holds, found ${JSON.stringify(found.violations)}`)
+  return found
+}
+
 const run = (): Found | Promise<Found> => {
   if (who === 'bare') {
     const { outstanding, anyHead } = splitQueueTso.at(scope).scope
     return exploreBare(outstanding!, anyHead === 1)
+  }
+  if (isPromised(who)) return holding(explore(promising(who, scope)))
+  if (who === 'walks' || who === 'counted-walks') {
+    const walked = simulate(splitQueueTso.at(scope), { steps: STEPS, seed: 1, distinct: who === 'counted-walks' })
+    return { states: walked.distinct ?? 0, transitions: walked.steps, depth: 0 }
   }
   if (who !== 'ours') return explore(steps.at(who))
   const origin = { url: new URL('./make.js', import.meta.url).href, make: 'splitQueueTsoAt', argument: scope }
