@@ -43,7 +43,7 @@ export const conduct = async (
     if (event.kind === 'warning') warnings.push(event.message)
     listener(event)
   }
-  const lists = [...(options.known ? shippedDeviations() : []), ...options.deviations.flatMap(readDeviations)]
+  const lists = [...(options.known ? shippedDeviations() : []), ...options.deviations.map(readDeviations)]
   const [first] = executors
   let names: readonly string[] = []
   let target = { name: '', version: '', address: options.target }

@@ -2,7 +2,8 @@
  * Known deviations: laws that a target is known to break, so that anything new stands out.
  *
  * An entry names one law and its clause, never a whole clause; judging goes on as if that behaviour were allowed. With
- * bug ids it covers those bugs alone, and the law stays in force for others. Lists for the targets that the project is
+ * bug ids it covers those bugs alone, and the law stays in force for others. A target can also follow a profile: then each
+ * counterexample that equals it is known. Lists for the targets that the project is
  * tested with lie beside this file and are used by the name and version of the target.
  */
 import { readdirSync } from 'node:fs'
@@ -29,13 +30,29 @@ const deviation = fields(
   { bugIds: listOf(text, 1), since: day, expires: day, reference: text },
 )
 
-const deviations = fields({
-  schemaVersion: oneOf(SCHEMA_VERSION),
-  kind: oneOf('deviations'),
-  deviations: listOf(deviation),
-})
+/** A target that follows a profile of a machine: what equals the profile is known. */
+const followed = fields(
+  {
+    target: text,
+    version: text,
+    machine: deviation.required.machine,
+    profile: text,
+    reason: text,
+  },
+  { since: day, reference: text },
+)
+
+const deviations = fields(
+  {
+    schemaVersion: oneOf(SCHEMA_VERSION),
+    kind: oneOf('deviations'),
+    deviations: listOf(deviation),
+  },
+  { profiles: listOf(followed, 1) },
+)
 
 export type Deviation = (typeof deviation)['_A']
+export type Followed = (typeof followed)['_A']
 
 /** Decided so often without a deviation, its clause speaks against it. */
 export const STALE_AFTER = 1000
@@ -45,29 +62,35 @@ const matches = (pattern: string, found: string, end = ''): boolean =>
 const literal = (part: string): string => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
 
 const appliesTo = (
-  { target, version }: Deviation,
+  { target, version }: Deviation | Followed,
   found: { readonly name: string; readonly version: string },
 ): boolean => matches(target, found.name) && matches(version, found.version, '(?:[ +-].*)?')
+
+/** What one file says. */
+export interface KnownList {
+  readonly deviations: readonly Deviation[]
+  readonly profiles: readonly Followed[]
+}
 
 const shippedFolder = fileURLToPath(new URL('deviations/', import.meta.url))
 
 /** Reads one list; throws a `UsageError` of one line. */
-export const readDeviations = (file: string): readonly Deviation[] => {
-  const list = readJsonFile(file, deviations, 'a list of known deviations').deviations
+export const readDeviations = (file: string): KnownList => {
+  const { deviations: list, profiles = [] } = readJsonFile(file, deviations, 'a list of known deviations')
   const vague = list.findIndex(({ law, bugIds }) => law in TROUBLE_CLAUSES && bugIds === undefined)
   if (vague >= 0)
     throw new UsageError(
       `${JSON.stringify(file)}: field \`deviations.${vague}.bugIds\`: expected the bugs that are known, found nothing`,
     )
-  return list
+  return { deviations: list, profiles }
 }
 
 /** The lists that this project ships. */
-export const shippedDeviations = (): readonly Deviation[] =>
+export const shippedDeviations = (): readonly KnownList[] =>
   readdirSync(shippedFolder)
     .filter((name) => name.endsWith('.json'))
     .sort()
-    .flatMap((name) => readDeviations(`${shippedFolder}${name}`))
+    .map((name) => readDeviations(`${shippedFolder}${name}`))
 
 export const lawKey = (law: string, clause: string): string => `${law}@${clause}`
 
@@ -76,9 +99,11 @@ export class KnownDeviations {
   /** Entries that are past their day, each as a warning. */
   readonly expired: readonly string[]
   private readonly entries: readonly Deviation[]
+  private readonly followed: readonly Followed[]
 
-  constructor(all: readonly Deviation[], target: { readonly name: string; readonly version: string }, today: string) {
-    this.entries = all.filter((entry) => appliesTo(entry, target))
+  constructor(all: readonly KnownList[], target: { readonly name: string; readonly version: string }, today: string) {
+    this.entries = all.flatMap(({ deviations }) => deviations.filter((entry) => appliesTo(entry, target)))
+    this.followed = all.flatMap(({ profiles }) => profiles.filter((entry) => appliesTo(entry, target)))
     this.expired = this.entries
       .filter(({ expires }) => expires !== undefined && expires < today)
       .map(
@@ -98,11 +123,15 @@ export class KnownDeviations {
       .map(({ law, clause }) => lawKey(law, clause))
   }
 
-  /** Whether a bug is one of those that are known. */
-  knows(machine: string, law: string, clause: string, bugId: string): boolean {
-    return this.of(machine).some(
-      (entry) =>
-        entry.law === law && entry.clause === clause && (entry.bugIds === undefined || entry.bugIds.includes(bugId)),
+  /** Whether a bug is one of those that are known. `equal`: profiles that it equals. */
+  knows(machine: string, law: string, clause: string, bugId: string, equal: readonly string[] = []): boolean {
+    const follows = this.followed.some((entry) => entry.machine === machine && equal.includes(entry.profile))
+    return (
+      follows ||
+      this.of(machine).some(
+        (entry) =>
+          entry.law === law && entry.clause === clause && (entry.bugIds === undefined || entry.bugIds.includes(bugId)),
+      )
     )
   }
 }

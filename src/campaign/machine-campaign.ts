@@ -257,7 +257,7 @@ export class MachineCampaign {
 
   private isKnown(found: Counterexample): boolean {
     const { law, clause } = lawOf(found)
-    return this.options.known.knows(this.prepared.machine, law, clause, found.bugId)
+    return this.options.known.knows(this.prepared.machine, law, clause, found.bugId, found.profiles)
   }
 
   private recordOf(law: Law): LawRecord {

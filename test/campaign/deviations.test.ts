@@ -51,6 +51,25 @@ describe('known deviations', () => {
     expect(few.machine.deviations[0]!.stale).toBe(false)
   })
 
+  it('may say that a target follows a profile, and then what equals it is known', async () => {
+    const file = path.join(freshFolder(), 'profiles.json')
+    const follows = {
+      target: 'toy',
+      version: '1.2',
+      machine: 'toy',
+      profile: 'one off',
+      reason: 'sevens come as sixes',
+    }
+    writeFileSync(file, JSON.stringify({ schemaVersion: 1, kind: 'deviations', deviations: [], profiles: [follows] }))
+    const { result, machine } = await campaignOn('wrong-echo', { deviations: [file] })
+    expect([result.exit, machine.verdict]).toEqual([0, 'conforms'])
+    expect(machine.counterexamples).toMatchObject([{ known: true, profiles: ['one off'] }])
+    const other = await campaignOn('two-bugs', { deviations: [file] })
+    expect(other.machine.counterexamples.filter(({ known }) => !known).map(({ clause }) => clause)).toContain(
+      'TOY-OWES-01',
+    )
+  })
+
   it('warn when their day is over', async () => {
     const { result } = await campaignOn('wrong-echo', {
       deviations: [listOf([{ ...entry, since: '2001-01-01', expires: '2002-01-01' }])],
@@ -66,17 +85,27 @@ describe('known deviations', () => {
     ['toy', '11.2', false],
     ['toyland', '1.2', false],
   ])('of toy 1.2 concern %s %s: %s', (name, version, expected) => {
-    const known = new KnownDeviations([entry], { name, version }, '2026-01-01')
+    const known = new KnownDeviations([{ deviations: [entry], profiles: [] }], { name, version }, '2026-01-01')
     expect(known.of('toy').length === 1).toBe(expected)
   })
 
   it('match names by pattern, and nothing in it is a regular expression', () => {
     const pattern = { ...entry, target: 'to*', version: '1.*' }
-    expect(new KnownDeviations([pattern], { name: 'toyland', version: '1.9.3' }, '').of('toy')).toHaveLength(1)
-    expect(new KnownDeviations([pattern], { name: 'toyland', version: '2.1' }, '').of('toy')).toHaveLength(0)
-    expect(new KnownDeviations([{ ...entry, target: 't.y' }], { name: 'toy', version: '1.2' }, '').of('toy')).toEqual(
-      [],
-    )
+    expect(
+      new KnownDeviations([{ deviations: [pattern], profiles: [] }], { name: 'toyland', version: '1.9.3' }, '').of(
+        'toy',
+      ),
+    ).toHaveLength(1)
+    expect(
+      new KnownDeviations([{ deviations: [pattern], profiles: [] }], { name: 'toyland', version: '2.1' }, '').of('toy'),
+    ).toHaveLength(0)
+    expect(
+      new KnownDeviations(
+        [{ deviations: [{ ...entry, target: 't.y' }], profiles: [] }],
+        { name: 'toy', version: '1.2' },
+        '',
+      ).of('toy'),
+    ).toEqual([])
   })
 
   it.each([

@@ -51,7 +51,7 @@ const campaign = async (
   const entries = known.map((each) => ({ target: '*', version: '*', machine: 'toy', reason: '', ...each }) as Deviation)
   const result = await new MachineCampaign(prepared, crew, {
     ...{ runs: 3, maxBugs: 10, maxPerLaw: 3, maxHangs: 3, untilMs: undefined, corpus: [] },
-    known: new KnownDeviations(entries, target, '2026-01-01'),
+    known: new KnownDeviations([{ deviations: entries, profiles: [] }], target, '2026-01-01'),
     listener: () => {},
     keep: (found) => {
       kept.push(found)
