@@ -52,12 +52,13 @@ export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => 
       scan: t.set(words),
       recheck: some,
     },
-    // One channel is there from the start, and unmasked.
+    // One channel is there from the start, and unmasked, in as many words as there are.
     initial(s) {
       for (let i = 2; i < ports; i++) s.ports.at(i).masked = true
       s.ports.at(0).is = s.ports.at(1).is = 'bound'
       s.ports.at(0).peer = 1
       s.ports.at(1).peer = 0
+      s.ports.at(1).word = words - 1
     },
     actions: {
       'driver.open': {

@@ -60,11 +60,7 @@ class EventUpcallSession implements Session {
     this.#finishCall()
     this.#bind(1, 0)
     this.#finishCall()
-    for (const number of this.#ports.slice(0, 2)) {
-      if (this.#wordOf(number) !== 0)
-        throw new ModelError(`port ${number}: expected the first ports below ${PORTS_PER_WORD}`)
-      this.#set(SHARED.MASK, number, false)
-    }
+    for (const number of this.#ports.slice(0, 2)) this.#set(SHARED.MASK, number, false)
     // What binding announced is none of the machine's business.
     this.#target.store(this.#page, this.#shared)
     this.#target.events()
@@ -244,6 +240,12 @@ export const eventUpcallModel: Model = {
     return target.observes.interrupt === 'exact' && target.observes.dma === 'exact'
       ? undefined
       : 'it does not show each store to the shared page'
+  },
+  /** Whether the first two ports that it allocates have bits in different words. */
+  scope(target) {
+    const first = channelsOf(target)?.facts?.firstPort
+    const straddle = typeof first === 'number' && (first + 1) % PORTS_PER_WORD === 0
+    return { scope: 'played', bounds: straddle ? {} : { words: 1 } }
   },
   open: (target, machine, sink) => new EventUpcallSession(target, machine, sink),
 }

@@ -10,8 +10,8 @@ import type { UpcallParts, UpcallState } from './upcall-parts.ts'
 
 const DEVICE = 'upcall'
 const PAGE = 0x2000
-/** The lowest ports are taken by others, so that those of the guest are in two words of the pending array. */
-const FIRST_PORT = 62
+/** The lowest ports are taken by others, so that the first two of the guest are in different words of the pending array. */
+const FIRST_PORT = 63
 const PORTS = 8
 
 /** A step: what comes next; empty: the call returns. */
@@ -19,7 +19,12 @@ type Step = (channels: EventChannels) => string
 
 export class EventChannels implements BoardPart {
   readonly describes = [
-    { id: DEVICE, kind: 'event-upcall', transport: { kind: 'chip', inputs: 0 }, facts: { sharedPage: PAGE } },
+    {
+      id: DEVICE,
+      kind: 'event-upcall',
+      transport: { kind: 'chip', inputs: 0 },
+      facts: { sharedPage: PAGE, firstPort: FIRST_PORT },
+    },
   ] as const
   readonly parts: UpcallParts
   readonly #board: BoardServices
