@@ -118,10 +118,11 @@ const recorded = (target: Target, { rings, neighbour }: MemoryMap, script: Scrip
   }
 }
 
-const AWAIT_MAX = 100_000
+const AWAIT_MAX = 40_000
 const DELAY_PORT: Location = { space: 'port', address: 0x80 }
 
-const replay = (target: Target, pokes: readonly Poke[]): void => {
+/** False when the device did not come as far as it came before: what it may do unasked, it need not do again. */
+const replay = (target: Target, pokes: readonly Poke[]): boolean => {
   for (const poke of pokes) {
     switch (poke.do) {
       case 'write':
@@ -138,13 +139,13 @@ const replay = (target: Target, pokes: readonly Poke[]): void => {
           const data = target.load(poke.gpa, 2)
           // It may be further already.
           if ((((data[0]! | (data[1]! << 8)) - poke.idx) & 0xffff) < 0x8000) break
-          if (tries > AWAIT_MAX)
-            throw new Error(`used.idx: expected ${poke.idx} or more, found ${data[0]! | (data[1]! << 8)}`)
+          if (tries > AWAIT_MAX) return false
           // Gives the main loop of QEMU a turn.
           target.read(DELAY_PORT, 1)
         }
     }
   }
+  return true
 }
 
 /** One plan: what it does, and the best times in seconds that the campaign and the bare loop took for it. */
@@ -153,6 +154,7 @@ interface Trial {
   readonly commands: number
   readonly requests: number
   readonly pokes: readonly Poke[]
+  repeats: boolean
   campaign: number
   bare: number
 }
@@ -189,7 +191,9 @@ const measure = async (address: string, directory: string): Promise<void> => {
       const { verdict, commands, trace } = recording.run(drawer.draw(seed))
       if (verdict !== 'conforms') return []
       const requests = trace.filter((step) => step.by === 'target' && step.action.name === 'device.return').length
-      return [{ seed, commands, requests, pokes: script.pokes.slice(), campaign: Infinity, bare: Infinity }]
+      return [
+        { seed, commands, requests, pokes: script.pokes.slice(), repeats: true, campaign: Infinity, bare: Infinity },
+      ]
     })
 
     const campaign = new Runner(virtioBlkModel, machine, target, { tolerated })
@@ -203,17 +207,20 @@ const measure = async (address: string, directory: string): Promise<void> => {
           campaign.run(plan)
         })
         isPlaying = false
-        const [, bare] = timed(() => replay(target, trial.pokes))
+        const [repeats, bare] = timed(() => replay(target, trial.pokes))
+        trial.repeats &&= repeats
         trial.campaign = Math.min(trial.campaign, playing)
         trial.bare = Math.min(trial.bare, bare)
       }
     const sum = (what: 'commands' | 'requests' | 'campaign' | 'bare'): number =>
-      trials.reduce((total, trial) => total + trial[what], 0)
+      trials.reduce((total, trial) => total + (trial.repeats ? trial[what] : 0), 0)
     const [commands, requests, playing, bare] = [sum('commands'), sum('requests'), sum('campaign'), sum('bare')]
+    const others = trials.filter(({ repeats }) => !repeats).length
     line(
       `qemu:${address}`,
       `${Math.round(commands / playing)} steps/s, ${Math.round(requests / playing)} requests/s`,
-      `${((100 * bare) / playing).toFixed(0)} % of a bare loop (${Math.round(requests / bare)} requests/s)`,
+      `${((100 * bare) / playing).toFixed(0)} % of a bare loop (${Math.round(requests / bare)} requests/s)` +
+        (others === 0 ? '' : `; ${others} of ${trials.length} plans did not come again`),
     )
   } finally {
     target.close()
