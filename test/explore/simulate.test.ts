@@ -2,7 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ExploreError } from '../../src/kernel/explore/index.ts'
 import { exploreNaively } from '../../src/kernel/explore/naive.ts'
-import { type Clause, machine, scoped, t } from '../../src/kernel/language/index.ts'
+import {
+  type Clause,
+  compile,
+  type Erased,
+  type ErasedBody,
+  machine,
+  scoped,
+  t,
+} from '../../src/kernel/language/index.ts'
 import { simulate } from '../../src/kernel/simulate/index.ts'
 import { mailbox } from './machines/mailbox.ts'
 import { buildMachine, machinePlan } from './machines/random-machine.ts'
@@ -98,6 +106,37 @@ describe('simulate', () => {
     )
     expect(() => simulate(dice('heavy'), { steps: 1000, seed: 1 })).toThrow(ExploreError)
     expect(() => simulate(dice(), { steps: 0, seed: 1 })).toThrow(/steps: expected a whole number from 1 on, found 0/)
+  })
+
+  it('refuses a condition that writes, and a guard that remembers', () => {
+    let isOver = false
+    const odd = (when: (s: Erased) => boolean) =>
+      compile(
+        'odd',
+        machine({
+          source: 'ODD',
+          state: { n: t.mod(50), even: t.flag },
+          actions: { 'device.count': { when, effect: (s: Erased) => void s.n++ } },
+          final: () => true,
+        }) as ErasedBody,
+        'small',
+        {},
+      )
+    const writes = odd((s) => {
+      if (s.n === 7) s.even = true
+      return true
+    })
+    expect(() => simulate(writes, { steps: 100, seed: 1 })).toThrow(/wrote to the state; only effects may\n.*"n":7/)
+    const interrupted = (): boolean => {
+      isOver = true
+      return false
+    }
+    expect(() =>
+      simulate(
+        odd(() => !isOver),
+        { steps: 100, seed: 1, interrupted },
+      ),
+    ).toThrow(/depends on more than the state/)
   })
 
   it('stops when it is told to', () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Bits, clear, compile, machine, t, viewOf } from '../../src/kernel/language/index.ts'
-import { packedViewOf, wordName } from '../../src/kernel/language/packed-views.ts'
+import { packedViewOf, readOnlyViewOf, wordName } from '../../src/kernel/language/packed-views.ts'
 import { stateToJson } from '../../src/kernel/language/state.ts'
 import { wordLayoutOf } from '../../src/kernel/language/word-layout.ts'
 
@@ -131,10 +131,17 @@ describe('a view over words', () => {
         const cells = new Int32Array(layout.cells)
         const plain = viewOf(layout, cells)
         const packed = packedViewOf(layout)
+        const readOnly = readOnlyViewOf(layout, packed.words)
         const row = new Int32Array(words.words)
         const unpacked = new Int32Array(layout.cells)
         for (const each of operations) {
           const before = cells.slice()
+          const wordsBefore = JSON.stringify(packed.words)
+          expect(
+            outcome(() => each(readOnly.state)),
+            'a write to a view that only reads',
+          ).toBeTypeOf('function')
+          expect(JSON.stringify(packed.words)).toBe(wordsBefore)
           const expected = outcome(() => each(plain))
           const found = outcome(() => each(packed.state))
           if (typeof expected === 'function') {
@@ -152,7 +159,8 @@ describe('a view over words', () => {
           const repacked = new Int32Array(row.length)
           words.pack(cells, repacked, 0)
           expect(repacked).toEqual(row)
-          for (const read of readings) expect(read(packed.state)).toEqual(read(plain))
+          for (const read of readings)
+            for (const view of [packed, readOnly]) expect(read(view.state)).toEqual(read(plain))
         }
       }),
       { numRuns: 300 },
