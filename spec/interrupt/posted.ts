@@ -11,7 +11,7 @@ const scopes = { explored: { vectors: 2, hosts: 2 }, played: { vectors: 3, hosts
 export const posted = scoped('posted', scopes, ({ vectors, hosts }) => {
   const vector = t.below(vectors)
   const some = t.set(vectors)
-  const host = t.below(hosts)
+  const host = t.id('host', hosts)
   /** Vectors of notifications: to a CPU that runs the guest, and to one that is to wake it. */
   const target = t.oneOf('active', 'wake', 'other')
   return machine({
