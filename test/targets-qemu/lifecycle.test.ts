@@ -77,7 +77,7 @@ describe.skipIf(qemuMissing !== undefined)('qemu: life and death', () => {
         timeoutMs: 300,
         onProcessGroup: (group) => (pid = group),
       })
-      expect(silent).toMatchObject({ reason: 'start', message: 'qemu: no answer within 300 ms of its start' })
+      expect(silent).toMatchObject({ reason: 'start', message: 'qemu: no answer within 1200 ms of its start' })
       expect(pid).toBeGreaterThan(0)
       await expect.poll(() => runs(pid), { timeout: 10_000 }).toBe(false)
       expect(folders()).toEqual([])

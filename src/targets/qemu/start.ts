@@ -51,6 +51,9 @@ export interface Started {
   readonly stderrFile: string
 }
 
+/** A start may take so many times as long as an answer: on a busy machine it takes seconds. */
+const START_SHARE = 4
+
 export const FIRMWARE_BYTES = 65536
 /** Where the CPU starts, from the start of the BIOS: `cli; hlt; jmp` back to the halt. */
 export const RESET_VECTOR = 0xfff0
@@ -134,7 +137,8 @@ async function greet(
   child.on('exit', (code, signal) => (ended = signal === null ? `exited with status ${code}` : `ended by ${signal}`))
   writeSync(to, `${JSON.stringify({ execute: 'qmp_capabilities' })}\n`)
   const chunk = Buffer.alloc(65536)
-  const untilMs = performance.now() + options.timeoutMs
+  const patienceMs = START_SHARE * options.timeoutMs
+  const untilMs = performance.now() + patienceMs
   let text = ''
   for (;;) {
     options.heartbeat?.()
@@ -144,11 +148,7 @@ async function greet(
     if (failure !== undefined) throw new TargetError('start', `qemu: cannot be started: ${failure.message}`, words)
     if (ended !== undefined) throw new TargetError('start', `qemu: ${ended} before it answered${oneLine(words)}`, words)
     if (performance.now() > untilMs) {
-      throw new TargetError(
-        'start',
-        `qemu: no answer within ${options.timeoutMs} ms of its start${oneLine(words)}`,
-        words,
-      )
+      throw new TargetError('start', `qemu: no answer within ${patienceMs} ms of its start${oneLine(words)}`, words)
     }
     await sleep(1)
   }
