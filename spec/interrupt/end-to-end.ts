@@ -81,13 +81,11 @@ const controllerPart = (pins: number): ErasedBody => {
         requires: {
           somethingAskedForIt: {
             clause: clause('WAY-03'),
-            given: (s, a) => !s.masked.has(a.vector),
-            holds: (s, a) => s.may.has(a.vector),
+            holds: (s, a) => s.may.has(a.vector) || s.masked.has(a.vector),
           },
           beforeItWasMasked: {
             clause: clause('WAY-04'),
-            given: (s, a) => s.masked.has(a.vector),
-            holds: (s, a) => s.may.has(a.vector),
+            holds: (s, a) => s.may.has(a.vector) || !s.masked.has(a.vector),
           },
           ofItsKind: { clause: clause('IOA-12'), holds: (_s, a) => a.level === isLevel(a.vector) },
         },

@@ -59,4 +59,16 @@ export const wiredFaults: readonly Fault[] = [
       wires.arrivals = (message) => arrivals({ ...message, vector: message.vector & ~HIGH_CLASSES })
     },
   }),
+  boardFault(wiredBoard, {
+    id: 'irq-wired-level-passes-the-mask',
+    area: 'interrupt',
+    difficulty: 'shallow',
+    what: 'A level that is asserted while its input is masked is sent.',
+    replaces: 'ioapic.isRequested',
+    install({ ioapic }) {
+      const { isRequested } = ioapic
+      ioapic.isRequested = (entry) =>
+        isRequested((entry.low & ENTRY.level) === 0 ? entry : { ...entry, low: entry.low & ~ENTRY.masked })
+    },
+  }),
 ]
