@@ -21,8 +21,10 @@ export const answers = (scope: PicScope) => {
   const hasReads = (scope.commands & COMMANDS.reads) !== 0
   const due = (s: SeenPair) => answering(s, scope)
   const isRequesting = (s: SeenPair): boolean => requestedBy(s, 'master', scope) !== undefined
+  /** INT had not followed yet, so that no cycle took place. */
+  const isUnasked = (s: SeenPair, vector: number | undefined): boolean => s.late && vector === undefined
   const givesWhatIsDue = (s: SeenPair, { vector }: { readonly vector: number | undefined }): boolean =>
-    vector !== undefined && vector % 8 === vectorOf(s, due(s)) % 8
+    isUnasked(s, vector) || (vector !== undefined && vector % 8 === vectorOf(s, due(s)) % 8)
   /** A request is answered, and this is what the order of priority depends on. */
   const answersWith =
     (condition: (s: SeenPair) => boolean) =>
@@ -47,13 +49,14 @@ export const answers = (scope: PicScope) => {
         requires: {
           answersARequest: {
             clause: clause('PIC-21'),
-            given: isRequesting,
+            given: (s) => isRequesting(s) && !s.late,
             holds: (_s, { vector }) => vector !== undefined,
           },
           defaultIsLevelSeven: {
             clause: clause('PIC-16'),
             given: (s) => !isRequesting(s) || (due(s).master === CASCADE && due(s).slave === undefined),
-            holds: (s, { vector }) => vector === vectorOf(s, due(s)) || (vector === undefined && !isRequesting(s)),
+            holds: (s, { vector }) =>
+              isUnasked(s, vector) || vector === vectorOf(s, due(s)) || (vector === undefined && !isRequesting(s)),
           },
           highestComesFirst: { clause: clause('PIC-01'), given: answersWith(isPlain), holds: givesWhatIsDue },
           rotatedOrder: {
@@ -75,12 +78,12 @@ export const answers = (scope: PicScope) => {
           slaveGivesTheVector: {
             clause: clause('PIC-14'),
             given: (s) => due(s).master === CASCADE,
-            holds: (s, { vector }) => vector === vectorOf(s, due(s)),
+            holds: (s, { vector }) => isUnasked(s, vector) || vector === vectorOf(s, due(s)),
           },
           baseAndLevel: {
             clause: clause('PIC-13'),
             given: isRequesting,
-            holds: (s, { vector }) => vector === vectorOf(s, due(s)),
+            holds: (s, { vector }) => isUnasked(s, vector) || vector === vectorOf(s, due(s)),
           },
         },
       },

@@ -17,7 +17,10 @@ export interface Profile {
   readonly withdraws: number
   /** After ICW1 a line that is high has to go low before it can request by an edge. 0: asserting it again is enough. */
   readonly remembersLines: number
-  /** INT falls with each acknowledge, so that a slave with a second request makes an edge. 0: it stays up. */
+  /**
+   * INT falls with each acknowledge, so that a slave with a second request makes an edge. 0: it stays up. 2: a slave that
+   * requests makes an edge with every change of either chip.
+   */
   readonly pulses: number
   /** In special mask mode a non-specific EOI passes over masked levels. 0: it ends them. */
   readonly sparesMasked: number
@@ -27,6 +30,8 @@ export interface Profile {
   readonly specialMask: number
   /** INT follows at once when special mask mode is entered or left. 0: with the next change of something else. */
   readonly promptSpecialMask: number
+  /** INT follows at once when a chip is initialised. 0: with the next change of something else. */
+  readonly promptInitialisation: number
   /** A poll enters service. 0: it takes the request away, and a slave's from the master too. */
   readonly pollServes: number
 }

@@ -115,7 +115,7 @@ const initialiseAll = (s: Pair, which: Which, level: boolean, mode: Mode, base: 
   begin(s, which, { level, single: false, icw4: true }, profile)
   s[which].base = base
   setMode(s[which], mode)
-  after(s, which, profile)
+  afterWord(s, which, profile)
 }
 
 const chipOf = (line: number): Which => (line < 8 ? 'master' : 'slave')
@@ -123,6 +123,7 @@ const chipOf = (line: number): Which => (line < 8 ? 'master' : 'slave')
 /** The master's input 2 is the slave's INT. */
 const follow = (s: Pair, profile: Profile): void => {
   const { master } = s
+  if (profile.pulses === 2) fall(master, CASCADE, profile)
   if (!isKnown(s.slave)) {
     s.cascade = 'unknown'
     fall(master, CASCADE, profile)
@@ -139,15 +140,15 @@ const follow = (s: Pair, profile: Profile): void => {
   if (s.cascade === 'doubtful' && !up && profile.withdraws === 1) s.cascade = 'seen'
 }
 
-/** INT of the slave falls when it is acknowledged. */
-const pulse = (s: Pair, profile: Profile): void => {
-  if (profile.pulses === 1) fall(s.master, CASCADE, profile)
-  follow(s, profile)
-}
-
 const after = (s: Pair, which: Which, profile: Profile): void => {
   s.late = false
-  if (which === 'slave') follow(s, profile)
+  if (which === 'slave' || profile.pulses === 2) follow(s, profile)
+}
+
+/** INT of the slave falls when it is acknowledged. */
+const pulse = (s: Pair, profile: Profile): void => {
+  if (profile.pulses !== 0) fall(s.master, CASCADE, profile)
+  after(s, 'slave', profile)
 }
 
 /** ICW1. A chip that was never set up, or used too early, may be in any state. */
@@ -160,7 +161,7 @@ const begin = (s: Pair, which: Which, words: Parameters<typeof initialise>[1], p
   s.broken = s.broken.without(number)
   initialise(s[which], words, profile)
   if (which === 'master' && s.cascade === 'doubtful') s.cascade = 'seen'
-  after(s, which, profile)
+  afterWord(s, which, profile)
 }
 
 const setSpecialMask = (s: Pair, which: Which, on: boolean, profile: Profile): void => {
@@ -172,6 +173,16 @@ const setSpecialMask = (s: Pair, which: Which, on: boolean, profile: Profile): v
 const assert = (s: Pair, line: number, profile: Profile): void => {
   rise(s[chipOf(line)], line % 8)
   after(s, chipOf(line), profile)
+}
+
+/** After a word of an initialisation. */
+const afterWord = (s: Pair, which: Which, profile: Profile): void => {
+  if (profile.promptInitialisation === 1) {
+    after(s, which, profile)
+    return
+  }
+  s.late = true
+  if (which === 'slave' && (!isKnown(s.slave) || s.cascade === 'unknown')) follow(s, profile)
 }
 
 /** What an acknowledge does to the pair; the level that each chip takes. */
@@ -220,6 +231,8 @@ export const pair = (scope: PicScope) => {
     (scope.modes & { plain: 1, nested: 2, autoEoi: 4 }[mode]) !== 0
   const isUsed = (line: number): boolean => driven.has(line) || line === CASCADE
   const isRequesting = (s: SeenPair): boolean => requestedBy(s, 'master', scope) !== undefined
+  /** Whether an acknowledge that finds nothing rotates in automatic EOI mode is not said. */
+  const rotatesAsSaid = (s: SeenPair): boolean => !s.master.autoEoi || s.master.rotates === 'off' || isRequesting(s)
   return part({
     source: 'Intel 8259A',
     borrows: {},
@@ -258,6 +271,7 @@ export const pair = (scope: PicScope) => {
             begin(s, chip, { level: trigger === 'level', single: false, icw4: true }, scope)
             setMode(s[chip], mode === 'nested' && chip === 'slave' ? 'plain' : mode)
             s[chip].base = chip === 'slave' ? slaveBase : 1 % scope.bases
+            afterWord(s, chip, scope)
             endAll(s[chip])
             after(s, chip, scope)
           }
@@ -419,7 +433,7 @@ export const pair = (scope: PicScope) => {
         effect(s, { chip, base }) {
           s[chip].base = base
           s[chip].phase = !s[chip].single ? 'icw3' : s[chip].wantsIcw4 ? 'icw4' : 'ready'
-          after(s, chip, scope)
+          afterWord(s, chip, scope)
         },
       },
       'driver.setCascade': {
@@ -429,7 +443,7 @@ export const pair = (scope: PicScope) => {
         when: (s, { chip }) => s.asked === 'nothing' && s[chip].phase === 'icw3',
         effect(s, { chip }) {
           s[chip].phase = s[chip].wantsIcw4 ? 'icw4' : 'ready'
-          after(s, chip, scope)
+          afterWord(s, chip, scope)
         },
       },
       'driver.setMode': {
@@ -440,27 +454,28 @@ export const pair = (scope: PicScope) => {
           s.asked === 'nothing' && s[chip].phase === 'icw4' && (mode !== 'nested' || chip === 'master'),
         effect(s, { chip, mode }) {
           setMode(s[chip], mode)
-          after(s, chip, scope)
+          afterWord(s, chip, scope)
         },
       },
       'driver.acknowledge': {
-        does: 'An interrupt-acknowledge cycle of the CPU, to which INT is high.',
+        does: 'An interrupt-acknowledge cycle of the CPU while INT is high; where INT is not seen, if it is.',
         weight: 14,
         when: (s) =>
-          s.asked === 'nothing' && (!isInUse(s) || (isPlain(s) && (scope.int === 1 ? s.int : isRequesting(s)))),
+          s.asked === 'nothing' && (!isInUse(s) || (isPlain(s) && (scope.int === 1 ? s.int : rotatesAsSaid(s)))),
         requires: { initialised: { clause: clause('PIC-22'), holds: isInUse } },
         effect: (s) => void (s.asked = 'vector'),
       },
       'driver.acknowledgeNothing': {
-        does: 'Such a cycle after the request is gone. Whether it rotates in automatic EOI mode is not said.',
+        does: 'Such a cycle after the request is gone.',
         weight: 1,
         when: (s) =>
+          scope.int === 1 &&
           s.asked === 'nothing' &&
           isInUse(s) &&
           isPlain(s) &&
           !s.int &&
           !isRequesting(s) &&
-          (!s.master.autoEoi || s.master.rotates === 'off'),
+          rotatesAsSaid(s),
         effect: (s) => void (s.asked = 'vector'),
       },
       'irqchip.answerVector': {
@@ -469,12 +484,14 @@ export const pair = (scope: PicScope) => {
         when: (s) => s.asked === 'vector',
         effect(s, { vector }) {
           s.asked = 'nothing'
-          s.late = false
           if (vector === undefined || !isSettled(s)) return
           const due = answering(s, scope)
           const taken = vector === vectorOf(s, due) ? due : evident(s, vector)
           if (taken.master !== undefined) take(s.master, taken.master)
-          if (taken.slave === undefined) return
+          if (taken.slave === undefined) {
+            after(s, 'master', scope)
+            return
+          }
           take(s.slave, taken.slave)
           pulse(s, scope)
         },
@@ -499,13 +516,15 @@ export const pair = (scope: PicScope) => {
         when: (s, { chip }) => s.asked === chip,
         effect(s, { chip, level }) {
           s.asked = 'nothing'
-          if (level === undefined) return
-          takeByPoll(s[chip], level, scope)
-          s.late = false
-          if (chip === 'master') return
+          if (level !== undefined) takeByPoll(s[chip], level, scope)
+          if (chip === 'master' || level === undefined) {
+            // Where every change makes an edge, that poll of the cascade itself is none.
+            if (chip === 'slave' || level !== CASCADE) after(s, chip, scope)
+            return
+          }
           if (scope.pollServes === 0) {
             s.master.served = s.master.served.without(CASCADE)
-            fall(s.master, CASCADE, scope)
+            s.master.edges = s.master.edges.without(CASCADE)
           }
           pulse(s, scope)
         },

@@ -16,6 +16,7 @@ const DATA_SHEET = {
   nestsSlaveOnly: 1,
   specialMask: 1,
   promptSpecialMask: 1,
+  promptInitialisation: 1,
   pollServes: 1,
 }
 

@@ -33,6 +33,7 @@ const BASES = { master: 1, slave: 14 } as const
 
 class PicSession implements Session {
   readonly device: string
+  readonly #resets: boolean
   #target: Target
   readonly #machine: Machine
   readonly #sink: Sink
@@ -47,11 +48,15 @@ class PicSession implements Session {
     this.#target = target
     this.#machine = machine
     this.#sink = sink
-    this.device = idOf(target.describe())!
+    const description = target.describe()
+    this.device = idOf(description)!
+    this.#resets = description.can.resets.includes('system')
   }
 
   /** Lines low, nothing latched, nothing in service. The machine begins before it knows that. */
   start(): void {
+    // What an initialisation leaves as it was would make a run depend on those before it.
+    if (this.#resets) this.#target.reset('system')
     for (let line = 0; line < 16; line++) if (line !== CASCADE_INPUT) this.#target.setLine!(this.device, line, false)
     for (const chip of BOTH) this.#write(chip, 'trigger', 0)
     this.#triggers = { master: 0, slave: 0 }
@@ -235,6 +240,20 @@ export const picModel: Model = {
         sparesMasked: 0,
         nestsSlaveOnly: 0,
         promptSpecialMask: 0,
+      },
+    },
+    {
+      name: 'KVM',
+      bounds: {
+        levelByIcw1: 0,
+        withdraws: 0,
+        remembersLines: 0,
+        pulses: 2,
+        sparesMasked: 0,
+        nestsSlaveOnly: 0,
+        specialMask: 0,
+        promptInitialisation: 0,
+        pollServes: 0,
       },
     },
   ],
