@@ -8,7 +8,8 @@ import { platformParts } from '../../src/reference/platform.ts'
 import { openReference, type ReferenceOptions } from '../../src/targets/reference.ts'
 import { HEADER, RawDriver, STATUS_AT } from './raw-driver.ts'
 
-const own = faults.filter(({ transport }) => transport !== 'pci')
+/** Those of virtio-blk that show over MMIO; boards have tests of their own. */
+const own = faults.filter(({ transport, board }) => transport !== 'pci' && board === undefined)
 const { IN, OUT, FLUSH } = BLK_TYPE
 
 /** Where the drivers below note whether they were woken or served. */
@@ -331,9 +332,16 @@ function changed(left: object, right: object, path = ''): string[] {
 }
 
 describe('a seeded fault', () => {
+  const copied = (parts: object): object =>
+    Object.fromEntries(
+      Object.entries(parts).map(([name, part]) => [
+        name,
+        typeof part === 'object' && !Array.isArray(part) ? copied(part) : part,
+      ]),
+    )
   const built = (fault: Fault) => {
-    const parts = platformParts(() => {})
-    const before = Object.fromEntries(Object.entries(parts).map(([name, table]) => [name, { ...table }]))
+    const parts = fault.board?.parts() ?? platformParts(() => {})
+    const before = copied(parts)
     fault.install(parts)
     return changed(before, parts)
   }
@@ -345,7 +353,10 @@ describe('a seeded fault', () => {
   it.each(faults.map((fault) => [fault.id, fault] as const))(
     '%s replaces the part that it names and no other',
     (_id, fault) => {
-      expect(built(fault)).toEqual([fault.replaces])
+      const replaced = built(fault)
+      expect(replaced).toHaveLength(1)
+      // A board may have one table of parts, whose name the fault gives all the same.
+      expect(`.${fault.replaces}`.endsWith(`.${replaced[0]}`)).toBe(true)
     },
   )
 
