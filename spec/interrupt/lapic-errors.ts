@@ -67,7 +67,7 @@ export const lapicErrors = (cpus: number, vectors: number) => {
       'driver.writeErrors': {
         does: 'Writes the error status register.',
         args: { cpu },
-        weight: 5,
+        weight: 4,
         when: (s, { cpu }) => isUp(s, cpu),
         effect(s, { cpu }) {
           const errors = s.errors.at(cpu)
@@ -76,8 +76,9 @@ export const lapicErrors = (cpus: number, vectors: number) => {
           errors.since = errors.sinceMaybe = noBits
         },
       },
-      'driver.readErrors': { args: { cpu }, weight: 5, when: (s, { cpu }) => isUp(s, cpu) },
+      'driver.readErrors': { args: { cpu }, weight: 1, when: (s, { cpu }) => isUp(s, cpu) },
       'irqchip.answerErrors': {
+        does: 'What it shows; also after an error, and after it was written.',
         args: { cpu, bits: kinds },
         requires: {
           tellsOfIllegalVectors: {

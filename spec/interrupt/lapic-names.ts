@@ -1,6 +1,6 @@
 /** Whom a destination names: physical ids, logical ids in the flat and in the cluster model, and those of x2APIC mode. */
 import { Bits, noBits, part, t } from '../../src/kernel/language/index.ts'
-import { EVERYBODY, lapicState, nameState } from './lapic-state.ts'
+import { EVERYBODY, lapicState, NOBODY, nameState } from './lapic-state.ts'
 
 interface Names {
   readonly mode: 'xapic' | 'x2apic' | 'off'
@@ -16,7 +16,7 @@ export const named = (s: Names, logical: boolean, to: number): Bits => {
 
 /** Three bits of a logical destination are played: two members, and the lowest bit of the cluster. */
 const isNamed = (s: Names, cpu: number, logical: boolean, to: number): boolean => {
-  if (!logical) return to === cpu || to === EVERYBODY
+  if (!logical) return to === EVERYBODY || (to !== NOBODY && to % s.names.length === cpu)
   if (s.mode === 'x2apic') return ((to >> cpu) & 1) === 1
   const own = s.names.at(cpu)
   return own.cluster ? own.logical >> 2 === to >> 2 && (own.logical & to & 3) !== 0 : (own.logical & to) !== 0
@@ -51,7 +51,7 @@ export const lapicNames = (cpus: number, vectors: number) => {
       'driver.setModel': {
         does: 'Writes the destination format registers.',
         args: { cluster: t.flag },
-        weight: 3,
+        weight: 5,
         when: (s) => s.mode === 'xapic',
         effect(s, { cluster }) {
           for (let each = 0; each < cpus; each++) if (!s.cpus.at(each).waiting) s.names.at(each).cluster = cluster

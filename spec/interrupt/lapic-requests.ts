@@ -86,14 +86,14 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'bus.message': {
         does: 'A message with a physical destination arrives.',
         args: { to, vector, level: t.flag },
-        weight: 9,
+        weight: 11,
         when: (s, { to }) => s.sought === undefined && (s.mode !== 'x2apic' || to !== EVERYBODY),
         effect: (s, { to, vector, level }) => acceptAll(s, named(s, false, to), vector, level),
       },
       'driver.sendIpi': {
         does: 'Sends a command to a destination.',
         args: { cpu, logical: t.flag, to, vector },
-        weight: 8,
+        weight: 9,
         when: (s, { cpu, logical }) => isUp(s, cpu) && s.sought === undefined && (!logical || areAlike(s)),
         effect: (s, { logical, to, vector }) => acceptAll(s, named(s, logical, to), vector, false),
       },
@@ -105,9 +105,14 @@ export const lapicRequests = (cpus: number, vectors: number) => {
         effect: (s, { cpu, to, vector }) => acceptAll(s, shorthand(cpu, to), vector, false),
       },
       'irqchip.answerAccepted': {
-        does: 'Whose IRR has the vector after it was sent.',
-        args: { by: t.oneOf('message', 'command', 'shorthand'), vector, who: t.set(cpus) },
+        does: 'Whose IRR has the vector after it was sent; `level`: whose TMR.',
+        args: { by: t.oneOf('message', 'command', 'shorthand'), vector, who: t.set(cpus), level: t.set(cpus) },
         requires: {
+          triggerModeIsInPlace: {
+            clause: clause('LAP-06'),
+            holds: (s, { vector, who, level }) =>
+              who.toArray().every((each) => level.has(each) === s.cpus.at(each).tmr.has(vector)),
+          },
           accepted: {
             clause: clause('LAP-01'),
             given: (_s, { by }) => by === 'message',
@@ -128,7 +133,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'bus.seek': {
         does: 'A message for the lowest priority among those that a logical destination names.',
         args: { to, vector },
-        weight: 4,
+        weight: 5,
         when: (s, { to, vector }) =>
           s.sought === undefined &&
           s.mode !== 'off' &&
@@ -161,7 +166,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'bus.advance': {
         does: 'Time goes by.',
         args: { units: t.int(1, 4) },
-        weight: 7,
+        weight: 6,
         effect(s, { units }) {
           for (let each = 0; each < cpus; each++) {
             const { left, masked, vector } = s.timers.at(each)
@@ -177,10 +182,17 @@ export const lapicRequests = (cpus: number, vectors: number) => {
         },
       },
       'cpu.acknowledge': {
-        does: 'An interrupt-acknowledge cycle.',
+        does: 'An interrupt-acknowledge cycle, where something is to be given.',
         args: { cpu },
-        weight: 12,
-        when: (s, { cpu }) => s.asked === undefined && !s.cpus.at(cpu).waiting,
+        weight: 14,
+        when: (s, { cpu }) => s.asked === undefined && !s.cpus.at(cpu).waiting && hasSomething(s, cpu),
+        effect: (s, { cpu }) => void (s.asked = cpu),
+      },
+      'cpu.acknowledgeIdly': {
+        does: 'One where nothing is, or where only what is requested in vain would be.',
+        args: { cpu },
+        weight: 5,
+        when: (s, { cpu }) => s.asked === undefined && !s.cpus.at(cpu).waiting && !hasSomething(s, cpu),
         effect: (s, { cpu }) => void (s.asked = cpu),
       },
       'irqchip.answerAcknowledge': {
@@ -243,15 +255,20 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'cpu.endOfInterrupt': {
         does: 'Writes the EOI register.',
         args: { cpu },
-        weight: 9,
-        when: (s, { cpu }) => isUp(s, cpu),
+        weight: 12,
+        when: (s, { cpu }) => isUp(s, cpu) && !s.cpus.at(cpu).isr.isEmpty,
         effect(s, { cpu }) {
           const c = s.cpus.at(cpu)
-          if (c.isr.isEmpty) return
           const vector = highest(c.isr)
           c.isr = c.isr.without(vector)
           if (c.tmr.has(vector) && !c.suppressed) c.ends = c.ends.with(vector)
         },
+      },
+      'cpu.endIdly': {
+        does: 'Writes it with nothing in service, which is harmless.',
+        args: { cpu },
+        weight: 1,
+        when: (s, { cpu }) => isUp(s, cpu) && s.cpus.at(cpu).isr.isEmpty,
       },
       'irqchip.broadcast': {
         does: 'Tells the I/O APICs of an end.',
@@ -273,18 +290,18 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'driver.suppressEnds': {
         does: 'Has ends of level interrupts told to the I/O APICs, or not.',
         args: { cpu, on: t.flag },
-        weight: 2,
+        weight: 4,
         when: (s, { cpu }) => isUp(s, cpu),
         effect: (s, { cpu, on }) => void (s.cpus.at(cpu).suppressed = on),
       },
       'driver.setPriority': {
         does: 'Writes the task priority.',
         args: { cpu, tpr: t.below(vectors + 2) },
-        weight: 7,
+        weight: 4,
         when: (s, { cpu }) => isUp(s, cpu),
         effect: (s, { cpu, tpr }) => void (s.cpus.at(cpu).tpr = tpr),
       },
-      'driver.readPriority': { args: { cpu }, weight: 4, when: (s, { cpu }) => isUp(s, cpu) },
+      'driver.readPriority': { args: { cpu }, weight: 3, when: (s, { cpu }) => isUp(s, cpu) },
       'irqchip.answerPriority': {
         does: 'Task and processor priority; absent: a value that no played vector or priority leads to.',
         args: { cpu, tpr: t.maybe(t.below(vectors + 2)), ppr: t.maybe(t.below(vectors + 2)) },
@@ -302,7 +319,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
           },
         },
       },
-      'driver.readVectors': { args: { cpu }, weight: 5, when: (s, { cpu }) => isUp(s, cpu) },
+      'driver.readVectors': { args: { cpu }, weight: 3, when: (s, { cpu }) => isUp(s, cpu) },
       'irqchip.answerVectors': {
         does: 'IRR, ISR and TMR.',
         args: { cpu, irr: t.set(vectors), isr: t.set(vectors), tmr: t.set(vectors) },
@@ -321,7 +338,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'driver.setEnabled': {
         does: 'Enables or disables the APIC by software.',
         args: { cpu, on: t.flag },
-        weight: 3,
+        weight: 5,
         when: (s, { cpu }) => isUp(s, cpu),
         effect: (s, { cpu, on }) => void (s.cpus.at(cpu).enabled = on),
       },
@@ -333,13 +350,13 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       },
       'driver.switchOff': {
         does: 'Disables all of them by their base registers.',
-        weight: 0.5,
+        weight: 0.3,
         when: (s) => s.mode !== 'off' && s.sought === undefined,
         effect: (s) => void (s.mode = 'off'),
       },
       'driver.restart': {
         does: 'Enables them again after that, and sets them up.',
-        weight: 2,
+        weight: 20,
         when: (s) => s.mode === 'off',
         effect(s) {
           s.mode = 'xapic'
@@ -349,7 +366,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'driver.sendInit': {
         does: 'Resets another CPU by a command of the first one.',
         args: { cpu },
-        weight: 2,
+        weight: 3,
         when: (s, { cpu }) => cpu > 0 && isUp(s, 0) && s.sought === undefined && s.asked === undefined,
         effect(s, { cpu }) {
           forget(s.cpus.at(cpu), false)
@@ -359,7 +376,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'driver.sendStartup': {
         does: 'Starts it.',
         args: { cpu },
-        weight: 3,
+        weight: 15,
         when: (s, { cpu }) => isUp(s, 0) && s.sought === undefined && cpu > 0,
         effect(s, { cpu }) {
           if (s.cpus.at(cpu).waiting) s.starts = s.starts.with(cpu)
@@ -394,7 +411,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
     goals: {
       aNestedInterrupt: (s) => s.cpus.some(({ isr }) => isr.size > 1),
       aPriorityOfTheSameClass: {
-        on: 'cpu.acknowledge',
+        on: 'cpu.acknowledgeIdly',
         when: (s, { cpu }) => {
           const { irr, tpr, isr } = s.cpus.at(cpu)
           return isr.isEmpty && !irr.isEmpty && classOfHighest(irr) === tpr >> 1
@@ -402,11 +419,14 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       },
       anEndOfALevel: { on: 'irqchip.broadcast' },
       aRepeatWhileInService: (s) => s.cpus.some(({ irr, isr }) => irr.meets(isr)),
-      anIdleEnd: { on: 'cpu.endOfInterrupt', when: (s, { cpu }) => s.cpus.at(cpu).isr.isEmpty },
+      anIdleEnd: { on: 'cpu.endIdly', when: (s, { cpu }) => !s.cpus.at(cpu).irr.isEmpty },
       aHeldRequestWhileDisabled: (s) => s.cpus.some(({ enabled, irr }) => !enabled && !irr.isEmpty),
     },
   })
 
+  function hasSomething(s: Lints & { readonly cpus: { at(cpu: number): Cpu } }, cpu: number): boolean {
+    return hasDeliverable(s.cpus.at(cpu)) || hasExternal(s, cpu)
+  }
   function requesting(s: { readonly cpus: { at(cpu: number): Cpu } }, vector: number): Bits {
     let mask = 0
     for (let each = 0; each < cpus; each++) if (s.cpus.at(each).irr.has(vector)) mask |= 1 << each

@@ -46,7 +46,7 @@ export const lapicLints = (cpus: number, vectors: number) => {
       'driver.setLint': {
         does: 'Writes an entry of the local vector table. While its line is up only external interrupts are followed.',
         args: { cpu, pin, mode: t.oneOf('external', 'fixed', 'nmi'), masked: t.flag, vector: t.below(vectors) },
-        weight: 6,
+        weight: 5,
         when: (s, { cpu, pin, mode }) =>
           isUp(s, cpu) && (mode === 'external' ? pin === 0 : !s.lints.at(2 * cpu + pin).line),
         effect(s, { cpu, pin, mode, masked, vector }) {
@@ -57,8 +57,9 @@ export const lapicLints = (cpus: number, vectors: number) => {
           lint.vector = vector
         },
       },
-      'driver.readLint': { args: { cpu, pin }, weight: 2, when: (s, { cpu }) => isUp(s, cpu) },
+      'driver.readLint': { args: { cpu, pin }, weight: 1, when: (s, { cpu }) => isUp(s, cpu) },
       'irqchip.answerLint': {
+        does: 'What an entry reads as; also after it was written, and after the software enable was.',
         args: { cpu, pin, masked: t.flag },
         requires: {
           maskedAsWritten: {
@@ -70,7 +71,7 @@ export const lapicLints = (cpus: number, vectors: number) => {
       'device.drive': {
         does: 'Drives an input.',
         args: { cpu, pin, level: t.flag },
-        weight: 8,
+        weight: 5,
         when: (s, { cpu, pin, level }) => s.lints.at(2 * cpu + pin).line !== level,
         effect(s, { cpu, pin, level }) {
           const lint = s.lints.at(2 * cpu + pin)
@@ -85,13 +86,13 @@ export const lapicLints = (cpus: number, vectors: number) => {
       'bus.messageNmi': {
         does: 'A message arrives that is to be delivered as a non-maskable interrupt.',
         args: { cpu },
-        weight: 2,
+        weight: 1,
         when: (s, { cpu }) => isUp(s, cpu),
         effect: (s, { cpu }) => provoke(s, cpu),
       },
       'driver.sendNmi': {
         args: { cpu, to: cpu },
-        weight: 2,
+        weight: 1,
         when: (s, { cpu, to }) => isUp(s, cpu) && isUp(s, to),
         effect: (s, { to }) => provoke(s, to),
       },
@@ -165,7 +166,7 @@ export const lapicTimer = (cpus: number, vectors: number) => {
       'driver.armTimer': {
         does: 'Writes the entry of the timer, the divide register (`slow`: by two) and the initial count; 0 stops it.',
         args: { cpu, mode: t.oneOf('oneShot', 'periodic'), masked: t.flag, vector, initial: t.below(4), slow: t.flag },
-        weight: 6,
+        weight: 5,
         when: (s, { cpu }) => isUp(s, cpu),
         effect(s, { cpu, mode, masked, vector, initial, slow }) {
           const timer = s.timers.at(cpu)
@@ -200,7 +201,7 @@ export const lapicTimer = (cpus: number, vectors: number) => {
           }
         },
       },
-      'driver.readTimer': { args: { cpu }, weight: 6, when: (s, { cpu }) => isUp(s, cpu) },
+      'driver.readTimer': { args: { cpu }, weight: 1, when: (s, { cpu }) => isUp(s, cpu) },
       'irqchip.answerTimer': {
         does: 'What is left of the count, absent where that is no whole number of units; its vector, and whether that is requested.',
         args: { cpu, left: t.maybe(t.below(SPAN_MAX + 1)), vector: t.maybe(vector), requested: t.flag },

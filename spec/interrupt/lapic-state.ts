@@ -75,6 +75,6 @@ export const nameState = (cpus: number) => ({
   names: t.array(cpus, t.record({ logical: t.below(8), cluster: t.flag })),
 })
 
-/** Physical destinations beside the CPUs themselves. */
+/** Physical destinations beside those of the CPUs, which go round below them. */
 export const NOBODY = 6
 export const EVERYBODY = 7

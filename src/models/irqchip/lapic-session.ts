@@ -1,5 +1,5 @@
 /** Local APICs, driven by the software of their CPUs and by messages; what their CPUs are given is read back. */
-import { EVERYBODY } from '../../../spec/interrupt/lapic-state.ts'
+import { EVERYBODY, NOBODY } from '../../../spec/interrupt/lapic-state.ts'
 import type { DeviceDescription, Target, TargetEvent } from '../../contract/target.ts'
 import { type Action, type Args, Bits, type Machine } from '../../kernel/language/index.ts'
 import { ModelError, type Session, type Sink } from '../../kernel/model.ts'
@@ -127,7 +127,10 @@ export class LapicSession implements Session {
       this.#target.message!(0, address >>> 0, data)
       this.#tell('irqchip.answerSeek', { who: this.#requesting(vector).minus(before) })
     },
-    'bus.advance': ({ units }) => this.#target.advance!(units * UNIT_NS),
+    'bus.advance': ({ units }) => {
+      this.#target.advance!(units * UNIT_NS)
+      if (!this.#off) for (const cpu of this.#drivers.keys()) this.#answerTimer(cpu)
+    },
     'driver.armTimer': ({ cpu, mode, masked, vector, initial, slow }) => {
       this.#writeTimer(cpu, mode as unknown as TimerMode, masked, vector)
       this.#at(cpu).write(LAPIC.divide, slow ? BY_TWO : BY_ONE)
@@ -140,21 +143,23 @@ export class LapicSession implements Session {
     },
     'driver.readTimer': ({ cpu }) => this.#answerTimer(cpu),
     'device.drive': ({ cpu, pin, level }) => this.#target.setLine!(this.#ids[cpu]!, pin, level),
-    'driver.setLint': ({ cpu, pin, mode, masked, vector }) =>
-      this.#at(cpu).write(
-        LINTS[pin as 0 | 1],
-        vectorOf(vector) | deliveryBits(LINT_MODES[mode as unknown as LintMode]) | (masked ? LVT.masked : 0),
-      ),
-    'driver.readLint': ({ cpu, pin }) => {
-      const masked = (this.#at(cpu).read(LINTS[pin as 0 | 1]) & LVT.masked) !== 0
-      this.#tell('irqchip.answerLint', { cpu, pin, masked })
+    'driver.setLint': ({ cpu, pin, mode, masked, vector }) => {
+      const delivery = deliveryBits(LINT_MODES[mode as unknown as LintMode])
+      this.#at(cpu).write(LINTS[pin as Pin], vectorOf(vector) | delivery | (masked ? LVT.masked : 0))
+      this.#answerLint(cpu, pin as Pin)
     },
+    'driver.readLint': ({ cpu, pin }) => this.#answerLint(cpu, pin as Pin),
     'bus.messageNmi': ({ cpu }) => this.#message(this.#apicIds[cpu]!, 0, 'nmi', false),
     'driver.sendNmi': ({ cpu, to }) => this.#command(cpu, 'nmi', to, 0),
     'cpu.acknowledge': ({ cpu }) => this.#acknowledge(cpu),
+    'cpu.acknowledgeIdly': ({ cpu }) => this.#acknowledge(cpu),
     'cpu.endOfInterrupt': ({ cpu }) => this.#at(cpu).write(LAPIC.endOfInterrupt, 0),
+    'cpu.endIdly': ({ cpu }) => this.#at(cpu).write(LAPIC.endOfInterrupt, 0),
     'driver.suppressEnds': ({ cpu, on }) => this.#changeSpurious(cpu, SPURIOUS.suppressBroadcast, on),
-    'driver.setEnabled': ({ cpu, on }) => this.#changeSpurious(cpu, SPURIOUS.enabled, on),
+    'driver.setEnabled': ({ cpu, on }) => {
+      this.#changeSpurious(cpu, SPURIOUS.enabled, on)
+      for (const pin of [0, 1] as const) this.#answerLint(cpu, pin)
+    },
     'driver.setPriority': ({ cpu, tpr }) => this.#at(cpu).write(LAPIC.taskPriority, priorityOf(tpr)),
     'driver.readPriority': ({ cpu }) =>
       this.#tell('irqchip.answerPriority', {
@@ -180,17 +185,23 @@ export class LapicSession implements Session {
     'driver.restart': () => this.#restart(),
     'driver.sendInit': ({ cpu }) => this.#command(0, 'init', cpu, 0),
     'driver.sendStartup': ({ cpu }) => this.#start(cpu),
-    'driver.sendIllegal': ({ cpu }) => this.#at(cpu).command(ILLEGAL_VECTOR | COMMAND.assert, this.#apicIds[cpu]!),
-    'bus.messageIllegal': ({ cpu }) => this.#message(this.#apicIds[cpu]!, ILLEGAL_VECTOR, 'fixed', false),
-    'driver.touchReserved': ({ cpu }) => this.#at(cpu).write(RESERVED_REGISTER, 0),
-    'driver.writeErrors': ({ cpu }) => this.#at(cpu).write(LAPIC.errorStatus, 0),
-    'driver.readErrors': ({ cpu }) => {
-      const status = this.#at(cpu).read(LAPIC.errorStatus)
-      this.#tell('irqchip.answerErrors', {
-        cpu,
-        bits: Bits.from(ERRORS.flatMap((bit, kind) => ((status & bit) !== 0 ? [kind] : []))),
-      })
+    'driver.sendIllegal': ({ cpu }) => {
+      this.#at(cpu).command(ILLEGAL_VECTOR | COMMAND.assert, this.#apicIds[cpu]!)
+      this.#answerErrors(cpu)
     },
+    'bus.messageIllegal': ({ cpu }) => {
+      this.#message(this.#apicIds[cpu]!, ILLEGAL_VECTOR, 'fixed', false)
+      this.#answerErrors(cpu)
+    },
+    'driver.touchReserved': ({ cpu }) => {
+      this.#at(cpu).write(RESERVED_REGISTER, 0)
+      this.#answerErrors(cpu)
+    },
+    'driver.writeErrors': ({ cpu }) => {
+      this.#at(cpu).write(LAPIC.errorStatus, 0)
+      this.#answerErrors(cpu)
+    },
+    'driver.readErrors': ({ cpu }) => this.#answerErrors(cpu),
   }
 
   collect(): void {
@@ -221,7 +232,8 @@ export class LapicSession implements Session {
   }
 
   #physical(to: number, everybody: number): number {
-    return to === EVERYBODY ? everybody : (this.#apicIds[to] ?? NOWHERE + to)
+    if (to === EVERYBODY) return everybody
+    return to === NOBODY ? NOWHERE : this.#apicIds[to % this.#apicIds.length]!
   }
 
   #message(destination: number, vector: number, delivery: 'fixed' | 'nmi', level: boolean): void {
@@ -242,7 +254,10 @@ export class LapicSession implements Session {
 
   /** Registers of an APIC that is off cannot be read. */
   #answerAccepted(by: string, vector: number): void {
-    if (!this.#off) this.#tell('irqchip.answerAccepted', { by, vector, who: this.#requesting(vector) })
+    if (this.#off) return
+    const who = this.#requesting(vector)
+    const level = Bits.from(who.toArray().filter((cpu) => this.#at(cpu).has(LAPIC.triggerMode, vectorOf(vector))))
+    this.#tell('irqchip.answerAccepted', { by, vector, who, level })
   }
 
   #requesting(vector: number): Bits {
@@ -286,6 +301,16 @@ export class LapicSession implements Session {
               : 'other'
     const note = gives === 'other' ? `vector 0x${given?.toString(16)}` : undefined
     this.#tell('irqchip.answerAcknowledge', { gives, vector: vector ?? 0 }, note)
+  }
+
+  #answerLint(cpu: number, pin: Pin): void {
+    this.#tell('irqchip.answerLint', { cpu, pin, masked: (this.#at(cpu).read(LINTS[pin]) & LVT.masked) !== 0 })
+  }
+
+  #answerErrors(cpu: number): void {
+    const status = this.#at(cpu).read(LAPIC.errorStatus)
+    const bits = Bits.from(ERRORS.flatMap((bit, kind) => ((status & bit) !== 0 ? [kind] : [])))
+    this.#tell('irqchip.answerErrors', { cpu, bits })
   }
 
   #changeSpurious(cpu: number, bit: number, on: boolean): void {
@@ -363,6 +388,7 @@ export class LapicSession implements Session {
   }
 }
 
+type Pin = 0 | 1
 type Shorthand = (typeof SHORTHANDS)[number]
 type TimerMode = (typeof TIMER_MODES)[number]
 type LintMode = keyof typeof LINT_MODES
