@@ -13,7 +13,7 @@ import {
   requestedBy,
   type SeenPair,
   vectorOf,
-} from './pic-pair.ts'
+} from './pic-wire.ts'
 
 const CASCADE_ONLY = noBits.with(CASCADE)
 

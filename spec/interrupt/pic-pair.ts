@@ -1,216 +1,41 @@
 /**
- * The pair of 8259As of a PC: sixteen lines, command words to either chip, and the wire from the slave's INT to the
- * master's input 2. What the pair answers is judged in `pic-answers.ts`.
+ * What is done to a pair of 8259As: sixteen lines rise and fall, and command words come to either chip. What the pair
+ * answers is judged in `pic-answers.ts`.
  */
-import { Bits, noBits, part, type Seen, type StateOf, t } from '../../src/kernel/language/index.ts'
+import { Bits, part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
+import { CASCADE, end, endable, fall, isKnown, levels, levelTriggered, requests, take, takeByPoll } from './pic-chip.ts'
 import {
-  ALL,
-  CASCADE,
-  type Chip,
-  chipFields,
-  end,
-  endable,
-  fall,
-  initialise,
-  isKnown,
-  levels,
-  levelTriggered,
-  type Profile,
-  requested,
-  requests,
-  rise,
-  type SeenChip,
-  take,
-  takeByPoll,
-} from './pic-chip.ts'
-
-/** Kinds of commands that a scope has, as bits of its bound `commands`. */
-export const COMMANDS = {
-  masks: 1,
-  ends: 2,
-  rotation: 4,
-  specialMask: 8,
-  poll: 16,
-  triggers: 32,
-  initialisation: 64,
-  sequences: 128,
-  reads: 256,
-} as const
-
-export interface PicScope extends Profile {
-  /** The lines that are driven, as a mask of 16. */
-  readonly lines: number
-  /** How many vector bases there are; bases are multiples of 8. */
-  readonly bases: number
-  readonly commands: number
-  /** Trigger modes that chips are initialised in: 1 edge, 2 level; and modes: 1 plain, 2 nested, 4 automatic EOI. */
-  readonly triggers: number
-  readonly modes: number
-  /** Whether the INT output is seen. */
-  readonly int: number
-}
-
-export const chips = t.oneOf('master', 'slave')
-type Which = 'master' | 'slave'
-const line = t.id('line', 16)
-/** Of ICW1. */
-const triggerModes = t.oneOf('edge', 'level')
-/** Of ICW4: how interrupts end, and whether a slave in service is let through. */
-const modes = t.oneOf('plain', 'nested', 'autoEoi')
-type Mode = 'plain' | 'nested' | 'autoEoi'
-/** Lines of a PC that the ELCR cannot make level-triggered. */
-const ALWAYS_EDGE = Bits.from([0, 1, 2, 8, 13])
-
-export const pairState = (bases: number) => ({
-  master: t.record(chipFields(bases)),
-  slave: t.record(chipFields(bases)),
-  /** What the master saw of the slave's INT; in doubt after a time in which it could not be told. */
-  cascade: t.oneOf('seen', 'doubtful', 'unknown'),
-  /** An acknowledge, or a poll of a chip, that was not answered yet. */
-  asked: t.oneOf('nothing', 'vector', 'master', 'slave'),
-  /** The INT output, as seen last. */
-  int: t.flag,
-  /** INT of the master may not follow yet; see `promptSpecialMask`. */
-  late: t.flag,
-  /** Chips that were used before they were initialised. */
-  broken: t.set(2),
-})
-export type Pair = StateOf<ReturnType<typeof pairState>>
-export type SeenPair = Seen<Pair>
-
-/** INT, and what an acknowledge finds, can be told. */
-export const isSettled = (s: SeenPair): boolean =>
-  isKnown(s.master) && isKnown(s.slave) && (s.cascade === 'seen' || s.master.levelMode) && s.broken.isEmpty
-
-/** Both chips are set up as an x86 processor needs them. */
-const isInUse = ({ master, slave }: SeenPair): boolean => isSetUp(master) && isSetUp(slave)
-
-const isSetUp = (chip: SeenChip): boolean => chip.phase === 'ready' && chip.mode8086 && !chip.single
-
-/** An acknowledge does what the data sheet says, whichever way that is read. */
-const isPlain = (s: SeenPair): boolean => isSettled(s) && endsAsSaid(s.master) && endsAsSaid(s.slave)
-
-const endsAsSaid = (chip: SeenChip): boolean => !chip.autoEoi || (chip.rotates !== 'unknown' && chip.served.isEmpty)
-
-/** The level that a chip requests. */
-export const requestedBy = (s: SeenPair, which: Which, profile: Profile): number | undefined =>
-  which === 'master' ? requested(s.master, profile, CASCADE) : requested(s.slave, profile)
-
-const endAll = (chip: Chip): void => {
-  chip.served = noBits
-  chip.unsure = false
-  chip.rotates = 'off'
-}
-
-const setMode = (chip: Chip, mode: Mode): void => {
-  chip.mode8086 = true
-  chip.nested = mode === 'nested'
-  chip.autoEoi = mode === 'autoEoi'
-  chip.phase = 'ready'
-}
-
-/** ICW1 to ICW4. */
-const initialiseAll = (s: Pair, which: Which, level: boolean, mode: Mode, base: number, profile: Profile): void => {
-  begin(s, which, { level, single: false, icw4: true }, profile)
-  s[which].base = base
-  setMode(s[which], mode)
-  afterWord(s, which, profile)
-}
-
-const chipOf = (line: number): Which => (line < 8 ? 'master' : 'slave')
-
-/** The master's input 2 is the slave's INT. */
-const follow = (s: Pair, profile: Profile): void => {
-  const { master } = s
-  if (profile.pulses === 2) fall(master, CASCADE, profile)
-  if (!isKnown(s.slave)) {
-    s.cascade = 'unknown'
-    fall(master, CASCADE, profile)
-    return
-  }
-  const up = requested(s.slave, profile) !== undefined
-  if (s.cascade === 'unknown') {
-    s.cascade = 'doubtful'
-    master.high = up ? master.high.with(CASCADE) : master.high.without(CASCADE)
-  } else if (up) {
-    if (!master.high.has(CASCADE)) s.cascade = 'seen'
-    rise(master, CASCADE)
-  } else if (master.high.has(CASCADE)) fall(master, CASCADE, profile)
-  if (s.cascade === 'doubtful' && !up && profile.withdraws === 1) s.cascade = 'seen'
-}
-
-const after = (s: Pair, which: Which, profile: Profile): void => {
-  s.late = false
-  if (which === 'slave' || profile.pulses === 2) follow(s, profile)
-}
-
-/** INT of the slave falls when it is acknowledged. */
-const pulse = (s: Pair, profile: Profile): void => {
-  if (profile.pulses !== 0) fall(s.master, CASCADE, profile)
-  after(s, 'slave', profile)
-}
-
-/** ICW1. A chip that was never set up, or used too early, may be in any state. */
-const begin = (s: Pair, which: Which, words: Parameters<typeof initialise>[1], profile: Profile): void => {
-  const number = which === 'master' ? 0 : 1
-  if (s.broken.has(number) || s[which].phase === 'off') {
-    s[which].served = ALL
-    s[which].rotates = 'unknown'
-  }
-  s.broken = s.broken.without(number)
-  initialise(s[which], words, profile)
-  if (which === 'master' && s.cascade === 'doubtful') s.cascade = 'seen'
-  afterWord(s, which, profile)
-}
-
-const setSpecialMask = (s: Pair, which: Which, on: boolean, profile: Profile): void => {
-  s[which].specialMask = on
-  if (profile.promptSpecialMask === 1) after(s, which, profile)
-  else if (which === 'master') s.late = true
-}
-
-const assert = (s: Pair, line: number, profile: Profile): void => {
-  rise(s[chipOf(line)], line % 8)
-  after(s, chipOf(line), profile)
-}
-
-/** After a word of an initialisation. */
-const afterWord = (s: Pair, which: Which, profile: Profile): void => {
-  if (profile.promptInitialisation === 1) {
-    after(s, which, profile)
-    return
-  }
-  s.late = true
-  if (which === 'slave' && (!isKnown(s.slave) || s.cascade === 'unknown')) follow(s, profile)
-}
-
-/** What an acknowledge does to the pair; the level that each chip takes. */
-export const answering = (s: SeenPair, profile: Profile): { readonly master?: number; readonly slave?: number } => {
-  const master = requestedBy(s, 'master', profile)
-  if (master === undefined) return {}
-  if (master !== CASCADE) return { master }
-  const slave = requestedBy(s, 'slave', profile)
-  return slave === undefined ? { master } : { master, slave }
-}
-
-/** The vector of an acknowledge that finds a request; of one that finds none, level 7 of the chip that answers. */
-export const vectorOf = (s: SeenPair, taken: ReturnType<typeof answering>): number => {
-  if (taken.master === undefined) return 8 * s.master.base + 7
-  if (taken.master !== CASCADE) return 8 * s.master.base + taken.master
-  return 8 * s.slave.base + (taken.slave ?? 7)
-}
-
-/** INT can be judged: it follows what the master requests. */
-export const isPrompt = (s: SeenPair): boolean => isSettled(s) && !s.late
-
-/** What the vector shows to have been taken, if it is not the one that was due. */
-const evident = (s: SeenPair, vector: number): ReturnType<typeof answering> => {
-  const level = vector % 8
-  const base = (vector - level) / 8
-  if (base === s.slave.base && requests(s.slave).has(level)) return { master: CASCADE, slave: level }
-  return base === s.master.base && requests(s.master).has(level) ? { master: level } : {}
-}
+  ALWAYS_EDGE,
+  after,
+  afterWord,
+  answering,
+  assert,
+  begin,
+  COMMANDS,
+  chipOf,
+  chips,
+  endAll,
+  evident,
+  follow,
+  initialiseAll,
+  isInUse,
+  isPlain,
+  isSettled,
+  line,
+  type Mode,
+  modes,
+  type PicScope,
+  pairState,
+  pulse,
+  requestedBy,
+  type SeenPair,
+  setMode,
+  setSpecialMask,
+  triggerModes,
+  vectorOf,
+  type Which,
+} from './pic-wire.ts'
 
 export const pair = (scope: PicScope) => {
   const has = (kind: number): boolean => (scope.commands & kind) !== 0
