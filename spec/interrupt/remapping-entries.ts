@@ -73,9 +73,10 @@ const all: readonly TableEntry[] = [
   { ...plain, format: 'posted', reserved: 'low' },
   { ...requester(2, 2), level: true, destination: 3 },
   { ...plain, delivery: 'nmi' },
-  { ...plain, destination: 2, logical: true, level: true },
-  { ...requester(0), format: 'posted' },
   { ...plain, delivery: 'lowest', logical: true, destination: 3 },
+  { ...requester(0), format: 'posted' },
+  { ...bus(-1, 0), format: 'posted' },
+  { ...plain, destination: 2, logical: true, level: true },
 ]
 
 /** `posting`: those in posted format as well. */

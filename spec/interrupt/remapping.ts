@@ -5,7 +5,7 @@
  * The unit may go on using an entry that was changed until an invalidation of it is complete: what it may use for an index
  * is what memory holds and the set of cacheable entries that it held since. A request is answered before the next one.
  */
-import { type Bits, machine, noBits, scoped, t } from '../../src/kernel/language/index.ts'
+import { type Bits, machine, noBits, type ReadonlyCells, scoped, t } from '../../src/kernel/language/index.ts'
 import { REMAPPING_FAULT } from '../../src/layout/vtd-interrupts.ts'
 import { type ClauseId, clause } from '../clauses/index.ts'
 import { blockedBy, entriesOf, isCacheable, requestersOf } from './remapping-entries.ts'
@@ -16,17 +16,24 @@ export const TABLES = [
   { entries: 65_536, readable: true },
   { entries: 4, readable: false },
 ] as const
+/** The entry that every index has at first. */
+export const PLAIN = 1
 /** Indexes that are followed: two of either table, the first beyond the small one, and one that needs all bits. */
 export const SLOTS = [0, 3, 4, 0x8001] as const
 
 /** How a request names its entry: by handle alone, with data that mean nothing, with a sub-handle. */
 const form = t.oneOf('handle', 'noise', 'subhandle')
-/** Requests that name none: one with a reserved bit, and one in the other format. */
-const oddForm = t.oneOf('compatible', 'reserved')
-/** Which entries are invalidated: all, one, or the aligned group of so many that it belongs to. */
-const span = t.oneOf('all', 'one', 'four', 'half')
+/** Requests that name none: one in the other format, one with a reserved bit, one beyond the table. */
+const oddForm = t.oneOf('compatible', 'reserved', 'beyond')
+const ODD_FAULTS = {
+  compatible: REMAPPING_FAULT.COMPATIBILITY,
+  reserved: REMAPPING_FAULT.RESERVED_REQUEST,
+  beyond: REMAPPING_FAULT.BEYOND_TABLE,
+} as const
+/** Which entries are invalidated: one, or the aligned group of so many that it belongs to. */
+const span = t.oneOf('one', 'four', 'half')
 /** Low bits of the index that an invalidation leaves out of account. */
-export const SPAN_MASKS = { all: 16, one: 0, four: 2, half: 15 } as const
+export const SPAN_MASKS = { one: 0, four: 2, half: 15 } as const
 /** Why a request may not pass. */
 const obstacle = t.oneOf('none', 'answered', 'request', 'entry', 'source', 'bus', 'format')
 /** Reasons of faults count from here. */
@@ -41,6 +48,7 @@ const INDEXED: readonly number[] = [
 
 interface Outcome {
   may: Bits
+  earlier: number
   must: boolean
   obstacle: 'none' | 'answered' | 'request' | 'entry' | 'source' | 'bus' | 'format'
 }
@@ -53,10 +61,17 @@ interface Faults {
   silent: boolean
 }
 
+interface Request extends Outcome, Faults {
+  readonly table: number
+  readonly memory: ReadonlyCells<number>
+  readonly stale: ReadonlyCells<Bits>
+  slot: number
+}
+
 /** Nothing leaves for a request that is blocked, and one request is one interrupt. */
 const against = (id: ClauseId, ...obstacles: readonly Outcome['obstacle'][]) => ({
   clause: clause(id),
-  given: (s: Readonly<Outcome>) => s.may.isEmpty && obstacles.includes(s.obstacle),
+  given: (s: Readonly<Outcome>) => s.earlier === 0 && s.may.isEmpty && obstacles.includes(s.obstacle),
   holds: () => false,
 })
 const unblocked = {
@@ -66,7 +81,13 @@ const unblocked = {
   ofAnAllowedFormat: against('IR-07', 'format'),
   once: against('IR-19', 'none', 'answered'),
 }
+/** What leaves now is of the last request. */
+const isLast = (s: Readonly<Outcome>): boolean => s.earlier === 0
 const answered = (s: Outcome): void => {
+  if (s.earlier > 0) {
+    s.earlier--
+    return
+  }
   s.may = noBits
   s.must = false
   s.obstacle = 'answered'
@@ -99,18 +120,58 @@ export const remapping = scoped(
   'remapping',
   {
     /** One entry, and the fault record. */
-    explored: { tables: 1, slots: 1, entries: 3, posting: 0, modes: 0, requesters: 2, faults: 1, own: 0x0528 },
+    explored: {
+      tables: 1,
+      slots: 1,
+      entries: 3,
+      posting: 0,
+      modes: 0,
+      requesters: 2,
+      faults: 1,
+      outstanding: 1,
+      own: 0x0528,
+    },
     /** One entry, posted or not, in both modes. */
-    posted: { tables: 1, slots: 1, entries: 4, posting: 1, modes: 1, requesters: 1, faults: 0, own: 0x0528 },
+    posted: {
+      tables: 1,
+      slots: 1,
+      entries: 4,
+      posting: 1,
+      modes: 1,
+      requesters: 1,
+      faults: 0,
+      outstanding: 1,
+      own: 0x0528,
+    },
     /** Two entries, two tables. */
-    pair: { tables: 2, slots: 2, entries: 2, posting: 0, modes: 0, requesters: 1, faults: 0, own: 0x0528 },
-    played: { tables: 3, slots: 4, entries: 28, posting: 1, modes: 1, requesters: 11, faults: 1, own: 0x0528 },
+    pair: {
+      tables: 2,
+      slots: 2,
+      entries: 2,
+      posting: 0,
+      modes: 0,
+      requesters: 1,
+      faults: 0,
+      outstanding: 1,
+      own: 0x0528,
+    },
+    played: {
+      tables: 3,
+      slots: 4,
+      entries: 29,
+      posting: 1,
+      modes: 1,
+      requesters: 11,
+      faults: 1,
+      outstanding: 8,
+      own: 0x0528,
+    },
   },
-  ({ tables, slots, entries: wanted, posting, modes, requesters: count, faults, own }) => {
+  ({ tables, slots, entries: wanted, posting, modes, requesters: count, faults, outstanding, own }) => {
     const entries = entriesOf(wanted, posting === 1)
     const requesters = requestersOf(count, own)
     const table = t.below(tables)
-    const slot = t.below(slots)
+    const slot = t.id('slot', slots)
     const entry = t.below(entries.length)
     const requester = t.below(requesters.length)
     const several = t.set(entries.length + 1)
@@ -125,6 +186,42 @@ export const remapping = scoped(
       return entries[one]!.source.check === 'bus' ? 'bus' : 'source'
     }
     const cell = (inTable: number, at: number): number => inTable * slots + at
+
+    /** There is room for another request. */
+    const isFree = (s: { readonly must: boolean; readonly telling: boolean; readonly earlier: number }): boolean =>
+      (!s.must || s.earlier < outstanding - 1) && !s.telling
+    const begin = (s: Request, at: number): void => {
+      if (s.must) s.earlier++
+      s.slot = at
+      s.may = noBits
+    }
+    /** What comes of a request that names an entry inside the table. */
+    const request = (s: Request, from: number, at: number): void => {
+      begin(s, at)
+      const causes: number[] = []
+      let isRecorded = true
+      let passes = true
+      const consider = (one: number): void => {
+        const cause = blockedBy(entries[one]!, requesters[from]!, own)
+        if (cause !== undefined && !entries[one]!.silent) causes.push(cause)
+        else isRecorded = false
+        if (cause === undefined) s.may = s.may.with(one)
+        else passes = false
+        s.silent ||= faults === 1 && cause !== undefined && entries[one]!.silent
+      }
+      for (const one of s.stale.at(at).toArray()) consider(one)
+      const memory = s.memory.at(cell(s.table, at))
+      if (TABLES[s.table]!.readable) {
+        consider(memory)
+        s.obstacle = obstacleOf(memory, from)
+      } else {
+        causes.push(REMAPPING_FAULT.TABLE_UNREADABLE)
+        passes = false
+        s.obstacle = 'request'
+      }
+      s.must = passes
+      if (faults === 1 && causes.length > 0) blame(s, causes, isRecorded, from, at)
+    }
 
     return machine({
       source: 'VT-d 4.1',
@@ -150,6 +247,8 @@ export const remapping = scoped(
         must: t.flag,
         obstacle,
         slot,
+        /** Requests before it that have yet to come out; a unit that works at once has none. */
+        earlier: t.below(outstanding),
         /** A notification is due for a posted request. */
         telling: t.flag,
         /** The fault record: `possible` where it may be there, `lost` where it may be one of several. */
@@ -161,17 +260,22 @@ export const remapping = scoped(
         /** A fault was not to be recorded. */
         silent: t.flag,
       },
-      initial: (s) => void (s.on = true),
+      // Everything passes.
+      initial(s) {
+        s.on = true
+        s.memory.fill(PLAIN)
+      },
       actions: {
         'driver.write': {
-          does: 'Writes a table entry, all of it at once.',
-          args: { table, slot, entry },
-          weight: 8,
-          when: (s, { table, slot, entry }) =>
-            (table === s.table || table === s.written.table) &&
-            holds(table, slot) &&
-            s.memory.at(cell(table, slot)) !== entry,
-          effect(s, { table, slot, entry }) {
+          does: 'Writes an entry, all of it at once: of the table in force, or of the one whose address was written.',
+          args: { slot, entry, inForce: t.flag },
+          weight: 14,
+          when(s, { slot, entry, inForce }) {
+            const table = inForce ? s.table : s.written.table
+            return (inForce || table !== s.table) && holds(table, slot) && s.memory.at(cell(table, slot)) !== entry
+          },
+          effect(s, { slot, entry, inForce }) {
+            const table = inForce ? s.table : s.written.table
             const old = s.memory.at(cell(table, slot))
             s.memory.set(cell(table, slot), entry)
             if (table !== s.table || !isCacheable(entries[old]!)) return
@@ -180,26 +284,27 @@ export const remapping = scoped(
           },
         },
         'driver.setTable': {
-          does: 'Writes the table address register.',
-          args: { table, extended: t.flag },
-          weight: 3,
-          when: (s, { table, extended }) =>
-            TABLES[table]!.readable &&
-            (modes === 1 || !extended) &&
-            (s.written.table !== table || s.written.extended !== extended),
-          effect(s, { table, extended }) {
-            s.written.table = table
-            s.written.extended = extended
-          },
+          does: 'Writes the address of another table.',
+          args: { table },
+          weight: 1.5,
+          when: (s, { table }) => TABLES[table]!.readable && s.written.table !== table,
+          effect: (s, { table }) => void (s.written.table = table),
+        },
+        'driver.setMode': {
+          does: 'Writes the address register with the other mode: 32-bit destinations, and no compatibility format.',
+          weight: 5,
+          when: (s) => modes === 1 && s.written.extended === s.extended,
+          effect: (s) => void (s.written.extended = !s.written.extended),
         },
         'driver.loseTable': {
           does: 'Writes an address at which there is no memory.',
+          weight: 0.5,
           when: (s) => tables === TABLES.length && TABLES[s.written.table]!.readable,
           effect: (s) => void (s.written.table = tables - 1),
         },
         'driver.usePointer': {
           does: 'Commands that the written address be used.',
-          weight: 4,
+          weight: 20,
           when: (s) => !s.waiting && (s.written.table !== s.table || s.written.extended !== s.extended),
           effect(s) {
             for (let at = 0; at < slots; at++) {
@@ -223,11 +328,11 @@ export const remapping = scoped(
         'driver.allowCompatible': {
           does: 'Lets requests in compatibility format pass, or not.',
           args: { on: t.flag },
-          weight: 2,
+          weight: 6,
           when: (s, { on }) => s.on && s.compatible !== on,
           effect: (s, { on }) => void (s.compatible = on),
         },
-        'driver.readStatus': { weight: 2 },
+        'driver.readStatus': {},
         'irqchip.answerStatus': {
           args: { on: t.flag, compatible: t.flag, pointer: t.flag },
           requires: {
@@ -237,10 +342,19 @@ export const remapping = scoped(
             },
           },
         },
-        'driver.invalidate': {
-          does: 'Queues an invalidation of entries, and a wait behind it.',
-          args: { span, slot },
+        'driver.flush': {
+          does: 'Queues an invalidation of all entries, and a wait behind it.',
           weight: 7,
+          when: (s) => !s.waiting,
+          effect(s) {
+            s.waiting = true
+            for (let at = 0; at < slots; at++) s.covered = s.covered.with(at)
+          },
+        },
+        'driver.invalidate': {
+          does: 'Queues an invalidation by index, and a wait behind it.',
+          args: { span, slot },
+          weight: 10,
           when: (s) => !s.waiting,
           effect(s, { span, slot }) {
             const mask = SPAN_MASKS[span]
@@ -265,57 +379,31 @@ export const remapping = scoped(
           eager: (s) => (s.waiting ? {} : undefined),
         },
         'device.send': {
-          does: 'Sends an interrupt request.',
-          args: { requester, slot, form },
-          weight: 14,
-          when: (s) => s.on && !s.must && !s.telling,
-          effect(s, { requester, slot }) {
-            s.slot = slot
-            s.may = noBits
-            s.must = false
-            if (!isInside(s.table, slot)) {
-              s.obstacle = 'request'
-              if (faults === 1) blame(s, [REMAPPING_FAULT.BEYOND_TABLE], true, requester, slot)
-              return
-            }
-            const causes: number[] = []
-            let isRecorded = true
-            let passes = true
-            const consider = (one: number): void => {
-              const cause = blockedBy(entries[one]!, requesters[requester]!, own)
-              if (cause !== undefined && !entries[one]!.silent) causes.push(cause)
-              else isRecorded = false
-              if (cause === undefined) s.may = s.may.with(one)
-              else passes = false
-              s.silent ||= faults === 1 && cause !== undefined && entries[one]!.silent
-            }
-            for (const one of s.stale.at(slot).toArray()) consider(one)
-            const memory = s.memory.at(cell(s.table, slot))
-            if (TABLES[s.table]!.readable) {
-              consider(memory)
-              s.obstacle = obstacleOf(memory, requester)
-            } else {
-              causes.push(REMAPPING_FAULT.TABLE_UNREADABLE)
-              passes = false
-              s.obstacle = 'request'
-            }
-            s.must = passes
-            if (faults === 1 && causes.length > 0) blame(s, causes, isRecorded, requester, slot)
-          },
+          does: 'Sends an interrupt request, as the requester that most entries are meant for.',
+          args: { slot, form },
+          weight: 22,
+          when: (s, { slot }) => s.on && isFree(s) && isInside(s.table, slot),
+          effect: (s, { slot }) => request(s, 0, slot),
+        },
+        'device.sendForeign': {
+          does: 'Sends an interrupt request as another requester.',
+          args: { requester, slot },
+          weight: 8,
+          when: (s, { requester, slot }) => requester > 0 && s.on && isFree(s) && isInside(s.table, slot),
+          effect: (s, { requester, slot }) => request(s, requester, slot),
         },
         'device.sendOdd': {
           does: 'Sends an interrupt request that names no entry.',
-          args: { requester, form: oddForm },
-          weight: 4,
-          when: (s, { form }) => !s.must && !s.telling && (s.on || form === 'compatible'),
-          effect(s, { requester, form }) {
+          args: { form: oddForm, slot },
+          weight: 7,
+          when: (s, { form, slot }) =>
+            isFree(s) && (s.on || form === 'compatible') && (form === 'beyond' ? !isInside(s.table, slot) : slot === 0),
+          effect(s, { form, slot }) {
+            begin(s, slot)
             s.must = !s.on || (form === 'compatible' && s.compatible && !s.extended)
-            s.may = s.must ? noBits.with(ITSELF) : noBits
-            s.slot = 0
+            if (s.must) s.may = noBits.with(ITSELF)
             s.obstacle = s.must ? 'none' : form === 'compatible' ? 'format' : 'request'
-            if (s.must || faults === 0) return
-            const { COMPATIBILITY, RESERVED_REQUEST } = REMAPPING_FAULT
-            blame(s, [form === 'compatible' ? COMPATIBILITY : RESERVED_REQUEST], true, requester, 0)
+            if (!s.must && faults === 1) blame(s, [ODD_FAULTS[form]], true, 0, slot)
           },
         },
         'irqchip.interrupt': {
@@ -323,37 +411,38 @@ export const remapping = scoped(
           args: { as: t.below(entries.length + 2), wide: t.flag },
           requires: {
             ...unblocked,
-            likeAnEntry: { clause: clause('IR-06'), holds: (_s, { as }) => as <= ITSELF },
+            likeAnEntry: { clause: clause('IR-06'), given: isLast, holds: (_s, { as }) => as <= ITSELF },
             byItself: {
               clause: clause('IR-16'),
-              given: (s) => s.may.has(ITSELF),
+              given: (s) => isLast(s) && s.may.has(ITSELF),
               holds: (_s, { as }) => as === ITSELF,
             },
             throughTheTable: {
               clause: clause('IR-06'),
-              given: (s) => !s.may.has(ITSELF),
+              given: (s) => isLast(s) && !s.may.has(ITSELF),
               holds: (_s, { as }) => as !== ITSELF,
             },
             ofTheIndex: {
               clause: clause('IR-02'),
-              given: (s, { as }) => !s.may.has(as),
+              given: (s, { as }) => isLast(s) && !s.may.has(as),
               holds: (s, { as }) => !s.stale.some((_set, at) => at !== s.slot && s.memory.at(cell(s.table, at)) === as),
             },
             ofTheTableInForce: {
               clause: clause('IR-09'),
-              given: (s, { as }) => !s.may.has(as),
+              given: (s, { as }) => isLast(s) && !s.may.has(as),
               holds: (s, { as }) =>
                 !s.memory.some((one, at) => at % slots === s.slot && at !== cell(s.table, s.slot) && one === as),
             },
-            fresh: { clause: clause('IR-08'), holds: (s, { as }) => s.may.has(as) },
+            fresh: { clause: clause('IR-08'), given: isLast, holds: (s, { as }) => s.may.has(as) },
             inTheModeInForce: {
               clause: clause('IR-09'),
-              given: (s, { as }) => as < ITSELF && !s.mixed,
+              given: (s, { as }) => isLast(s) && as < ITSELF && !s.mixed,
               holds: (s, { wide }) => wide === s.extended,
             },
           },
           effect: answered,
           eager(s) {
+            if (s.earlier > 0) return { as: PLAIN, wide: false }
             const as = s.must ? s.may.first : undefined
             return as === undefined || isPosted(as) ? undefined : { as, wide: s.extended && as !== ITSELF }
           },
@@ -365,17 +454,17 @@ export const remapping = scoped(
             ...unblocked,
             stillPosted: {
               clause: clause('IR-21'),
-              given: (s, { entry }) => !s.may.has(entry) && !isPosted(s.memory.at(cell(s.table, s.slot))),
+              given: (s, { entry }) => isLast(s) && !s.may.has(entry) && !isPosted(s.memory.at(cell(s.table, s.slot))),
               holds: () => false,
             },
-            fresh: { clause: clause('PI-01'), holds: (s, { entry }) => s.may.has(entry) },
+            fresh: { clause: clause('PI-01'), given: isLast, holds: (s, { entry }) => s.may.has(entry) },
           },
           effect(s) {
             answered(s)
             s.telling = true
           },
           eager(s) {
-            const one = s.must ? s.may.first : undefined
+            const one = s.must && isLast(s) ? s.may.first : undefined
             return one !== undefined && isPosted(one) ? { entry: one } : undefined
           },
         },
@@ -385,7 +474,7 @@ export const remapping = scoped(
           effect: (s) => void (s.telling = false),
           eager: (s) => (s.telling ? {} : undefined),
         },
-        'driver.readFault': { weight: 7, when: (s) => faults === 1 && !s.must },
+        'driver.readFault': { weight: 5, when: () => faults === 1 },
         'irqchip.answerFault': {
           does: 'What the fault record and the fault status show.',
           args: {
@@ -459,8 +548,8 @@ export const remapping = scoped(
         },
         'driver.clearFault': {
           does: 'Clears the record, then the overflow bit.',
-          weight: 8,
-          when: (s) => !s.must && (s.record !== 'clear' || s.overflow !== 'no'),
+          weight: 10,
+          when: (s) => s.record !== 'clear' || s.overflow !== 'no',
           effect(s) {
             forget(s)
             s.overflow = 'no'
@@ -469,6 +558,7 @@ export const remapping = scoped(
       },
       owes: {
         'irqchip.interrupt': [
+          { clause: clause('IR-19'), when: (s) => s.earlier > 0 },
           { clause: clause('IR-19'), when: (s) => s.must && !s.may.has(ITSELF) && !s.may.toArray().some(isPosted) },
           { clause: clause('IR-16'), when: (s) => s.must && s.may.has(ITSELF) },
         ],
@@ -477,8 +567,8 @@ export const remapping = scoped(
         'irqchip.complete': { clause: clause('IR-18'), when: (s) => s.waiting },
       },
       goals: {
-        aStaleEntry: { on: 'device.send', when: (s, { slot }) => s.on && !s.stale.at(slot).isEmpty },
-        aRequestDuringAnInvalidation: { on: 'device.send', when: (s) => s.on && s.waiting },
+        aStaleEntry: { on: 'device.send', when: (s, { slot }) => !s.stale.at(slot).isEmpty },
+        aRequestDuringAnInvalidation: { on: 'device.send', when: (s) => s.waiting },
         aFlushedEntry: {
           on: 'irqchip.complete',
           when: (s) => s.covered.toArray().some((at) => !s.stale.at(at).isEmpty),

@@ -1,6 +1,6 @@
 /** The remapping machine on a VT-d unit, with requests of any requester as inputs. */
 
-import { remapping, SLOTS, SPAN_MASKS, TABLES } from '../../spec/interrupt/remapping.ts'
+import { PLAIN, remapping, SLOTS, SPAN_MASKS, TABLES } from '../../spec/interrupt/remapping.ts'
 import {
   entriesOf,
   requestersOf,
@@ -49,6 +49,9 @@ class RemappingSession implements Session {
   readonly #own: number
   readonly #start: Gpa
   #waits = 0
+  /** By number: the table in force, and the one whose address was written. */
+  #table = 0
+  #written = 0
   #extended = false
   #waiting = false
 
@@ -74,9 +77,10 @@ class RemappingSession implements Session {
     this.#waiting = false
     for (const [table, { readable, entries }] of TABLES.entries())
       for (const [slot, index] of SLOTS.entries())
-        if (readable && index < entries) this.#writeEntry(table, slot, this.#entries[0]!, 0)
+        if (readable && index < entries) this.#writeEntry(table, slot, this.#entries[PLAIN]!, PLAIN)
     this.#clearDescriptor()
     this.#setTable(0, false)
+    this.#table = 0
     unit.usePointer()
     unit.startQueue()
     unit.enable(true)
@@ -90,10 +94,16 @@ class RemappingSession implements Session {
   }
 
   readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
-    'driver.write': ({ table, slot, entry }) =>
-      this.#writeEntry(table as number, slot as number, this.#entries[entry as number]!, entry as number),
-    'driver.setTable': ({ table, extended }) => this.#setTable(table as number, extended as boolean),
-    'driver.usePointer': () => this.#unit.usePointer(),
+    'driver.write': ({ slot, entry, inForce }) => {
+      const table = inForce ? this.#table : this.#written
+      this.#writeEntry(table, slot as number, this.#entries[entry as number]!, entry as number)
+    },
+    'driver.setTable': ({ table }) => this.#setTable(table as number, this.#extended),
+    'driver.setMode': () => this.#setTable(this.#written, !this.#extended),
+    'driver.usePointer': () => {
+      this.#table = this.#written
+      this.#unit.usePointer()
+    },
     'driver.loseTable': () => this.#setTable(TABLES.length - 1, this.#extended),
     'driver.enable': () => this.#unit.enable(true),
     'driver.disable': () => this.#unit.enable(false),
@@ -101,12 +111,12 @@ class RemappingSession implements Session {
     'driver.readStatus': () => this.#tell('irqchip.answerStatus', this.#unit.status()),
     'driver.invalidate': ({ span, slot }) => {
       const mask = SPAN_MASKS[span as keyof typeof SPAN_MASKS]
-      const entries = span === 'all' ? 'all' : { index: SLOTS[slot as number]!, mask }
-      this.#waiting = true
-      this.#unit.invalidate(entries, this.#start + AREA.status, ++this.#waits)
+      this.#invalidate({ index: SLOTS[slot as number]!, mask })
     },
-    'device.send': ({ requester, slot, form }) => this.#send(requester, SLOTS[slot as number]!, form),
-    'device.sendOdd': ({ requester, form }) => this.#send(requester, SLOTS[0], form),
+    'driver.flush': () => this.#invalidate('all'),
+    'device.send': ({ slot, form }) => this.#send(0, slot, form),
+    'device.sendForeign': ({ requester, slot }) => this.#send(requester, slot, 'handle'),
+    'device.sendOdd': ({ form, slot }) => this.#send(0, slot, form),
     'driver.readFault': () => this.#answerFault(),
     'driver.clearFault': () => this.#unit.clearFaults(),
   }
@@ -126,15 +136,21 @@ class RemappingSession implements Session {
   }
 
   remembers(): string {
-    return notesOf([this.#waits, this.#waiting, this.#extended, this.#unit.notes()])
+    return notesOf([this.#waits, this.#waiting, this.#table, this.#written, this.#extended, this.#unit.notes()])
   }
 
-  #send(requester: unknown, index: number, form: unknown): void {
-    const { address, data } = requestOf(index, form as string)
+  #invalidate(entries: Parameters<VtdInterrupts['invalidate']>[0]): void {
+    this.#waiting = true
+    this.#unit.invalidate(entries, this.#start + AREA.status, ++this.#waits)
+  }
+
+  #send(requester: unknown, slot: unknown, form: unknown): void {
+    const { address, data } = requestOf(SLOTS[slot as number]!, form as string)
     this.#guest.target.message!(this.#requesters[requester as number]!, address, data)
   }
 
   #setTable(table: number, extended: boolean): void {
+    this.#written = table
     this.#extended = extended
     this.#unit.setTable(this.#tableAt(table), TABLES[table]!.entries, extended)
   }

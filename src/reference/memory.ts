@@ -85,6 +85,8 @@ export function createMemory(regions: readonly Region[], emit: (event: TargetEve
 
   const covers = (gpa: Gpa, bytes: number): boolean => {
     if (bytes === 0) return true
+    // Past 2^53 a sum is not exact, and there is no memory.
+    if (!Number.isSafeInteger(gpa + bytes)) return false
     // A range may run over the border of two regions that touch.
     for (let at = gpa; at < gpa + bytes; ) {
       const bank = bankAt(at)
