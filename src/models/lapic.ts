@@ -38,5 +38,7 @@ export const lapicModel: Model = {
     ...(factOf(target, 'deadline') === true ? {} : because('its timer knows no deadlines', ['driver.armDeadline'])),
     ...(factOf(target, 'x2apic') === true ? {} : because('it has no x2APIC mode', ['driver.enterX2'])),
   }),
+  unreachableGoals: (target): Readonly<Record<string, string>> =>
+    factOf(target, 'external') === undefined ? { anExternalBesideAVector: 'nothing of ours drives its pins' } : {},
   open: (target, machine, sink) => new LapicSession(target, machine, sink, lapicsOf(target.describe())),
 }
