@@ -369,8 +369,10 @@ export class LapicSession implements Session {
 
   /** What was requested or in service before may be there still. */
   #drain(cpu: number): void {
-    for (let count = 0; count < DRAIN; count++) if (this.#target.acknowledge!(cpu) === undefined) break
-    for (let count = 0; count < DRAIN; count++) this.#at(cpu).write(LAPIC.endOfInterrupt, 0)
+    const end = (): void => this.#at(cpu).write(LAPIC.endOfInterrupt, 0)
+    for (let count = 0; count < DRAIN; count++) end()
+    // What is in service holds the rest back.
+    for (let count = 0; count < DRAIN && this.#target.acknowledge!(cpu) !== undefined; count++) end()
   }
 
   #start(cpu: number): void {
