@@ -22,6 +22,7 @@ export const clauseFiles = [
   'posted-interrupt.json',
   'safety.json',
   'saved-state.json',
+  'uart.json',
   'vfio-migration.json',
   'virtio-blk.json',
   'virtio-config.json',
@@ -322,6 +323,35 @@ export type ClauseId =
   | 'STATE-06'
   | 'STATE-07'
   | 'STATE-08'
+  | 'UART-01'
+  | 'UART-02'
+  | 'UART-03'
+  | 'UART-04'
+  | 'UART-05'
+  | 'UART-06'
+  | 'UART-07'
+  | 'UART-08'
+  | 'UART-09'
+  | 'UART-10'
+  | 'UART-11'
+  | 'UART-12'
+  | 'UART-13'
+  | 'UART-14'
+  | 'UART-15'
+  | 'UART-16'
+  | 'UART-17'
+  | 'UART-18'
+  | 'UART-19'
+  | 'UART-20'
+  | 'UART-21'
+  | 'UART-22'
+  | 'UART-23'
+  | 'UART-24'
+  | 'UART-25'
+  | 'UART-26'
+  | 'UART-27'
+  | 'UART-28'
+  | 'UART-29'
   | 'MIG-01'
   | 'MIG-02'
   | 'MIG-03'
