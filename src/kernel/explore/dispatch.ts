@@ -42,7 +42,7 @@ const QUESTIONS_MAX = 20_000
 const SPREAD = 2
 /** ... or no more than this part of them on average, as long as the tree is small. */
 const LEFT_PART = 0.5
-const SMALL_TREE = 256
+const SMALL_TREE = 128
 
 /** What a guard says that knows a few cells: an answer, or the cell that it wants to know next. */
 type Outcome = boolean | { readonly wants: number }
