@@ -18,7 +18,7 @@ const report = matching('a report as owner/repository#number', /^[\w.-]+\/[\w.-]
 const required = t.type(
   {
     id: matching('an id such as VIO-NTF-01', /^[A-Z]+(?:-[A-Z]+)*-\d{2}$/),
-    area: oneOf('virtqueue', 'interrupt', 'dma', 'migration'),
+    area: oneOf('virtqueue', 'interrupt', 'emulated', 'dma', 'migration'),
     source: text,
     section: text,
     since: matching('a version such as 1.0', /^\d+\.\d+$/),

@@ -6,6 +6,7 @@
  */
 import {
   type Abilities,
+  type Control,
   type Description,
   type DeviceDescription,
   type Instruction,
@@ -45,6 +46,8 @@ export interface BoardPart {
   schedule?(cpu: number, to: Schedule, host: number): void
   /** Time goes on by `ns` nanoseconds. */
   advance?(ns: number): void
+  /** Asks for something of the back end of the device `id`; false: not of this part. */
+  controlBackend?(id: string, control: Control): boolean
   /** One smallest step of work that is left to do; false: none is. */
   step?(): boolean
   reset(): void
@@ -222,6 +225,12 @@ class Board implements Target {
   step(_device: string): boolean {
     this.#alive()
     return this.#step()
+  }
+
+  control(device: string, control: Control): void {
+    this.#alive()
+    if (!this.#parts.some((part) => part.controlBackend?.(device, control) ?? false))
+      throw new TargetError('refused', `device '${device}' has no back end that knows '${control.do}'`)
   }
 
   setLine(chip: string, pin: number, level: boolean): void {

@@ -11,7 +11,7 @@ export type Confidence = 'checked' | 'source-read' | 'from-knowledge'
 export interface Clause {
   /** Stable name, for example `VIO-NTF-01`. */
   readonly id: string
-  readonly area: 'virtqueue' | 'interrupt' | 'dma' | 'migration'
+  readonly area: 'virtqueue' | 'interrupt' | 'emulated' | 'dma' | 'migration'
   /** Standard and version that was read, for example `VIRTIO 1.4`; `iospec` for what this suite adds. */
   readonly source: string
   /** Section in that version; it may name several. */
