@@ -16,8 +16,17 @@ import type { Subject } from './subject.ts'
 /** The other place of the BAR: past 4 GiB for a 64-bit one, so that its upper half matters. */
 const AWAY = { wide: 2 ** 33, mmio: 0xf800_0000, port: 0xe000 } as const
 
+/** Actions and goals that are about MSI-X. */
+const NEED_MESSAGES = [
+  ...['driver.enableMessages', 'driver.disableMessages', 'driver.maskFunction', 'driver.mask', 'driver.unmask'],
+  ...['driver.rewrite', 'driver.mapEvent', 'driver.mapBeyond', 'driver.readPending', 'driver.readEntry'],
+  ...['aHeldMessage', 'anUnmaskedPendingVector', 'aRewrittenPendingVector', 'anEventUnderTheFunctionMask'],
+  ...['aReleasedFunction', 'anUnmappedEvent'],
+] as const
+
 export class PciFunctionSession implements Session {
   readonly device: string
+  readonly unavailable: Readonly<Record<string, string>>
   readonly #subject: Subject
   readonly #machine: Machine
   readonly #sink: Sink
@@ -44,6 +53,8 @@ export class PciFunctionSession implements Session {
     if (msix !== undefined && msix.vectors < vectors)
       throw new ModelError(`${subject.id}: expected at least ${vectors} MSI-X table entries, found ${msix.vectors}`)
     this.#messages = msix === undefined ? undefined : new Messages(subject, msix, vectors)
+    this.unavailable =
+      this.#messages === undefined ? Object.fromEntries(NEED_MESSAGES.map((name) => [name, 'it has no MSI-X'])) : {}
     this.#capabilities = new Capabilities(subject)
     this.#home = subject.landmark.bar.base
   }
