@@ -71,6 +71,7 @@ export class PcTarget implements Target {
     })
     this.#qtest.ask(`irq_intercept_out ${this.#chips.master}`)
     this.reset('system')
+    this.#events = []
   }
 
   describe(): Description {
@@ -110,10 +111,11 @@ export class PcTarget implements Target {
     this.#qtest.post(`outb ${RESET_PORT} ${FULL_RESET}`)
     this.#qtest.drain()
     this.#agent.awaitStart()
+    this.#stirred = true
     this.#collect()
+    // That INT fell with the reset is an event like any other.
     this.#ownMessages = this.#ownBroadcasts = 0
-    this.#events = []
-    this.#requested = this.#localWritten = false
+    this.#localWritten = false
   }
 
   read(at: Location, width: Width): bigint {
