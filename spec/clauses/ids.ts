@@ -10,6 +10,7 @@ export const clauseFiles = [
   'downtime.json',
   'end-to-end.json',
   'hardening.json',
+  'ide.json',
   'in-flight.json',
   'interrupt-remapping.json',
   'ioapic.json',
@@ -136,6 +137,35 @@ export type ClauseId =
   | 'HRD-35'
   | 'HRD-36'
   | 'HRD-37'
+  | 'IDE-01'
+  | 'IDE-02'
+  | 'IDE-03'
+  | 'IDE-04'
+  | 'IDE-05'
+  | 'IDE-06'
+  | 'IDE-07'
+  | 'IDE-08'
+  | 'IDE-09'
+  | 'IDE-10'
+  | 'IDE-11'
+  | 'IDE-12'
+  | 'IDE-13'
+  | 'IDE-14'
+  | 'IDE-15'
+  | 'IDE-16'
+  | 'IDE-17'
+  | 'IDE-18'
+  | 'IDE-19'
+  | 'IDE-31'
+  | 'IDE-32'
+  | 'IDE-33'
+  | 'IDE-34'
+  | 'IDE-35'
+  | 'IDE-36'
+  | 'IDE-37'
+  | 'IDE-38'
+  | 'IDE-39'
+  | 'IDE-40'
   | 'INFL-01'
   | 'INFL-02'
   | 'INFL-03'
