@@ -108,10 +108,14 @@ export const lapicRequests = (cpus: number, vectors: number) => {
         does: 'Whose IRR has the vector after it was sent; `level`: whose TMR.',
         args: { by: t.oneOf('message', 'command', 'shorthand'), vector, who: t.set(cpus), level: t.set(cpus) },
         requires: {
-          triggerModeIsInPlace: {
-            clause: clause('LAP-06'),
+          notByTheDisabled: {
+            clause: clause('LAP-08'),
+            given: (s) => s.cpus.some(({ enabled }) => !enabled),
             holds: (s, { vector, who, level }) =>
-              who.toArray().every((each) => level.has(each) === s.cpus.at(each).tmr.has(vector)),
+              who.toArray().every((each) => {
+                const { enabled, irr, tmr } = s.cpus.at(each)
+                return enabled || (irr.has(vector) && tmr.has(vector) === level.has(each))
+              }),
           },
           accepted: {
             clause: clause('LAP-01'),
@@ -128,6 +132,20 @@ export const lapicRequests = (cpus: number, vectors: number) => {
             given: (_s, { by }) => by === 'shorthand',
             holds: (s, { vector, who }) => requesting(s, vector).equals(who),
           },
+          triggerModeIsInPlace: {
+            clause: clause('LAP-06'),
+            given: (s, { vector, who }) => requesting(s, vector).equals(who),
+            holds: (s, { vector, who, level }) =>
+              who.toArray().every((each) => level.has(each) === s.cpus.at(each).tmr.has(vector)),
+          },
+        },
+        // No change by right; where the chip departs from its duties it is followed, so that judging can go on.
+        effect(s, { vector, who, level }) {
+          for (let each = 0; each < cpus; each++) {
+            const c = s.cpus.at(each)
+            c.irr = who.has(each) ? c.irr.with(vector) : c.irr.without(vector)
+            if (who.has(each)) c.tmr = level.has(each) ? c.tmr.with(vector) : c.tmr.without(vector)
+          }
         },
       },
       'bus.seek': {
@@ -333,6 +351,13 @@ export const lapicRequests = (cpus: number, vectors: number) => {
               return known.irr.union(known.isr).and(tmr).equals(known.irr.union(known.isr).and(known.tmr))
             },
           },
+        },
+        effect(s, { cpu, irr, isr, tmr }) {
+          const c = s.cpus.at(cpu)
+          const meant = irr.union(isr)
+          c.tmr = c.tmr.minus(meant).union(tmr.and(meant))
+          c.irr = irr
+          c.isr = isr
         },
       },
       'driver.setEnabled': {

@@ -67,6 +67,7 @@ export const lapicLints = (cpus: number, vectors: number) => {
             holds: (s, { cpu, pin, masked }) => masked === s.lints.at(2 * cpu + pin).masked,
           },
         },
+        effect: (s, { cpu, pin, masked }) => void (s.lints.at(2 * cpu + pin).masked = masked),
       },
       'device.drive': {
         does: 'Drives an input.',
