@@ -11,8 +11,8 @@ import { runSeed } from '../kernel/play/random.ts'
 import { Ahead } from './ahead.ts'
 import type { LawInfo, Prepared, RunItem } from './jobs.ts'
 
-/** One run in a hundred draws the costly actions as well, such as a lap of a ring. */
-const RARE_EVERY = 100
+/** Three runs in a hundred draw the costly actions as well, such as a lap of a ring. */
+const RARE_EVERY = 33
 const RARE_AT = 11
 export const isRare = (run: number): boolean => run % RARE_EVERY === RARE_AT
 

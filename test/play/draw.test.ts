@@ -66,6 +66,20 @@ describe('a drawn plan', () => {
     for (const area of ['avail', 'used', 'descriptors', 'readable', 'writable'])
       expect(places.get(area)?.size, area).toBeGreaterThan(4)
   })
+
+  it('gives a device that stands still more to do, moment after moment', () => {
+    const { drawer } = stageOf(splitQueueModel)
+    const times = (seed: number): number => {
+      let [stands, count] = [false, 0]
+      for (const step of drawer.draw(seed).steps) {
+        if (step.do !== 'act') stands = step.do === 'step' && step.seen === true
+        else if (stands && step.action.name === 'driver.publish') count++
+      }
+      return count
+    }
+    // Ten of a hundred plans come in between in that way or another.
+    expect(Array.from({ length: 400 }, (_, seed) => times(seed)).filter((count) => count > 7).length).toBeGreaterThan(5)
+  })
 })
 
 /** What the device last touched, and what we did next before the device went on. */

@@ -1,25 +1,29 @@
 /** Which of our actions comes next, and with which arguments: one that is possible in the state of the walk. */
 import type { Action, Args } from '../language/machine.ts'
-import { type Drawn, drawArgs, type Mood } from './mood.ts'
+import { CARRIES, type Drawn, drawArgs, type Grudge, type Mood } from './mood.ts'
 import type { Random } from './random.ts'
 import { resolve } from './resolve.ts'
+import type { Race } from './stand-in.ts'
 import type { Walk } from './walk.ts'
 
 /** How often arguments are drawn for an action before another one is tried; the first time from habit. */
 const ATTEMPTS = 3
 /** For so many actions after a breach nothing is undone: first it is to be seen what comes of it. */
-const AFTERMATH = 8
+export const AFTERMATH = 8
 /** How often it is one that gives the other side more to do. */
 const MORE = 0.7
 /** How often the arguments of an action are drawn in search of some that race. */
 const RACES = 12
 /** How often a duty is broken after another one. */
 const AGAIN = 0.1
+/** How often the duty that is broken is the one whose turn it is, and after how many that cannot be broken now it is any. */
+const IN_TURN = 0.85
+const GRUDGES = 8
 
 interface Shape {
   /** The arguments without their values: to copy them is cheaper than to add one after the other. */
   readonly blank: Args
-  readonly enums: readonly { readonly name: string; readonly plain: unknown }[]
+  readonly enums: readonly { readonly name: string; readonly plain: unknown; readonly names: readonly string[] }[]
 }
 
 const shapes = new WeakMap<Action, Shape>()
@@ -30,7 +34,9 @@ const shapeOf = (action: Action): Shape => {
     const { args } = action
     shape = {
       blank: Object.fromEntries(args.map(({ name }) => [name, undefined])),
-      enums: args.flatMap(({ name, type }) => (type.kind === 'enum' ? [{ name, plain: type.names![0] }] : [])),
+      enums: args.flatMap(({ name, type }) =>
+        type.kind === 'enum' ? [{ name, plain: type.names![0], names: type.names! }] : [],
+      ),
     }
     shapes.set(action, shape)
   }
@@ -55,7 +61,9 @@ export class Chooser {
 
   /** An action that is possible, now and then one that breaks a duty. `alike`: all that may be done is as likely. */
   next(alike = false): Drawn | undefined {
-    return (this.breaches() ? this.any(true, false) : undefined) ?? this.any(false, alike)
+    if (!this.breaches()) return this.any(false, alike)
+    const inTurn = this.random.chance(IN_TURN) ? this.grudge() : undefined
+    return inTurn ?? this.any(true, false) ?? this.any(false, alike)
   }
 
   /** An action that is possible and breaks no duty. */
@@ -63,25 +71,46 @@ export class Chooser {
     return this.any(false, false)
   }
 
-  /** An action for which it matters whether it comes before or after what the other side is about to do. */
-  racing(): Drawn | undefined {
-    const racing: Record<'more' | 'other', Drawn[]> = { more: [], other: [] }
+  /**
+   * An action for which it matters whether it comes before or after what the other side is about to do; or one that
+   * carries the machine along and makes such an action possible, and that.
+   */
+  racing(): readonly Drawn[] {
+    const phrases: Record<Race, Drawn[][]> = { more: [], other: [] }
+    const now = this.possible()
     for (let i = 0; i < this.ours.length; i++) {
-      if (this.mood.alike[i] === 0) continue
-      const tries = this.ours[i]!.args.length === 0 ? 1 : RACES
-      for (let attempt = 0; attempt < tries; attempt++) {
-        const drawn = this.one(i, false)
-        if (drawn === undefined) break
-        const race = this.walk.races(drawn)
-        if (race === undefined) continue
-        racing[race].push(drawn)
-        break
-      }
+      const found = this.race(i)
+      if (found !== undefined) phrases[found.race].push([found.drawn])
+      const opening = now[i]
+      if (found !== undefined || opening === undefined || opening.action.weight < CARRIES) continue
+      this.walk.after(opening, () => {
+        for (let next = 0; next < this.ours.length; next++) {
+          const enabled = now[next] === undefined ? this.race(next) : undefined
+          if (enabled !== undefined) phrases[enabled.race].push([opening, enabled.drawn])
+        }
+      })
     }
-    const { more, other } = racing
+    const { more, other } = phrases
     // What the other side has to do because of us is lost more easily than what it must not do.
-    const list = other.length === 0 || (more.length > 0 && this.random.chance(MORE)) ? more : other
-    return list.length === 0 ? undefined : this.random.pick(list)
+    return this.byWeight(other.length === 0 || (more.length > 0 && this.random.chance(MORE)) ? more : other)
+  }
+
+  /** One of the phrases, the likelier the more its last action carries the machine along. */
+  private byWeight(phrases: readonly (readonly Drawn[])[]): readonly Drawn[] {
+    const weights = phrases.map((phrase) => phrase.at(-1)!.action.weight)
+    let ticket = this.random.share() * weights.reduce((sum, weight) => sum + weight, 0)
+    return phrases.find((_phrase, i) => (ticket -= weights[i]!) < 0) ?? []
+  }
+
+  private race(index: number): { readonly race: Race; readonly drawn: Drawn } | undefined {
+    if (this.mood.alike[index] === 0) return undefined
+    for (let tries = this.ours[index]!.args.length === 0 ? 1 : RACES; tries > 0; tries--) {
+      const drawn = this.one(index, false)
+      if (drawn === undefined) return undefined
+      const race = this.walk.races(drawn)
+      if (race !== undefined) return { race, drawn }
+    }
+    return undefined
   }
 
   /** By number of the action, one that is possible; undefined where it is not. */
@@ -128,6 +157,44 @@ export class Chooser {
     return this.walk.sinceBreach === 0 || this.random.chance(AGAIN)
   }
 
+  /** Breaks the first duty of the list that can be broken now. */
+  private grudge(): Drawn | undefined {
+    const { grudges } = this.mood
+    for (let i = 0; i < Math.min(GRUDGES, grudges.length); i++) {
+      const drawn = this.breaking(grudges[i]!)
+      if (drawn === undefined) continue
+      grudges.push(...grudges.splice(i, 1))
+      return drawn
+    }
+    return undefined
+  }
+
+  /** The action with arguments that break this duty, and if it can be no other: what breaks two shows what comes of one. */
+  private breaking({ index, duty }: Grudge): Drawn | undefined {
+    const action = this.ours[index]!
+    const { walk, random } = this
+    const { blank, enums } = shapeOf(action)
+    let found: Drawn | undefined
+    let fewest = Number.POSITIVE_INFINITY
+    for (let attempt = 0; attempt < ATTEMPTS && fewest > 1; attempt++) {
+      const drawn: Record<string, unknown> = { ...blank }
+      drawArgs(action, undefined, random, drawn)
+      // As drawn, and with everything plain but one choice.
+      const plain = Object.fromEntries(enums.map((each) => [each.name, each.plain]))
+      const choices = enums.flatMap(({ name, names }) => names.map((value) => ({ ...drawn, ...plain, [name]: value })))
+      for (const args of [drawn, ...choices]) {
+        const resolved = resolve(walk.state, action, args, true)
+        if (resolved === undefined) continue
+        const broken = walk.broken(action, resolved)
+        if (broken.length >= fewest || !broken.includes(duty)) continue
+        fewest = broken.length
+        found = { action, args, resolved, hostile: true }
+      }
+      if (action.args.length === 0) break
+    }
+    return found
+  }
+
   private any(hostile: boolean, alike: boolean): Drawn | undefined {
     return this.pick(hostile ? this.mood.breaks : this.weights(alike), hostile)
   }
@@ -141,7 +208,7 @@ export class Chooser {
       total += weights[i]!
     }
     while (total > 1e-9) {
-      let ticket = (random.bits() / 4_294_967_296) * total
+      let ticket = random.share() * total
       let index = -1
       for (let i = 0; i < weights.length; i++) {
         if (tried[i] === 1 || weights[i] === 0) continue

@@ -3,7 +3,7 @@
  * that fit the state, while a stand-in of the other side moves things along.
  */
 import type { Action, Machine } from '../language/machine.ts'
-import { Chooser } from './choose.ts'
+import { AFTERMATH, Chooser } from './choose.ts'
 import { type Bits, Drawing } from './drawing.ts'
 import { CARRIES, moodOf } from './mood.ts'
 import { burst, type Pen, refrain, stepsOf } from './phrases.ts'
@@ -26,7 +26,7 @@ export interface DrawOptions extends WalkOptions {
   readonly maxSteps?: number
 }
 
-const MAX_STEPS = 100
+const MAX_STEPS = 160
 /** A third of the plans break duties unless something else is asked for. */
 export const HOSTILE = 0.33
 /** Plans that are drawn in search of a goal, and how many of them are to have the costly actions. */
@@ -53,6 +53,7 @@ const MISSES_MAX = 3
 export class Drawer {
   private readonly options: DrawOptions
   private readonly ours: readonly Action[]
+  private readonly hasCostly: boolean
   private readonly walk: Walk
   private drawing: Drawing | undefined
 
@@ -62,6 +63,7 @@ export class Drawer {
     this.ours = machine.actions.filter(({ actor, name }) => played.includes(actor) && !unavailable?.has(name))
     if (this.ours.length === 0)
       throw new RangeError(`${machine.name}: none of its actions can be performed on this target`)
+    this.hasCostly = this.ours.some(({ weight }) => weight === 0)
     this.walk = new Walk(machine, options)
   }
 
@@ -91,7 +93,7 @@ export class Drawer {
   /** Of some plans that reach the goal on the walk, the one that does so most often: on the target much is otherwise. */
   private *led(seed: number, hostile: number, toward: string): Bits<Plan | undefined> {
     const seeds = new Random(seed)
-    const costly = this.ours.some(({ weight }) => weight === 0) ? COSTLY_ATTEMPTS : 0
+    const costly = this.hasCostly ? COSTLY_ATTEMPTS : 0
     let best: Plan | undefined
     let most = 0
     for (let attempt = 0, found = 0; attempt < ATTEMPTS && found < ENOUGH; attempt++) {
@@ -108,7 +110,8 @@ export class Drawer {
     return best
   }
 
-  private *once(seed: number, rare: boolean, hostile: number, toward?: string): Bits<Plan> {
+  private *once(seed: number, costly: boolean, hostile: number, toward?: string): Bits<Plan> {
+    const rare = costly && this.hasCostly
     const { saves = false, steps = false, maxSteps = MAX_STEPS } = this.options
     const { walk } = this
     const random = new Random(seed)
@@ -141,8 +144,10 @@ export class Drawer {
         continue
       }
       misses = idle = 0
+      // Then it is seen what came of a breach, before anything is undone.
+      if (walk.sinceBreach === AFTERMATH) walk.settle()
       const fills = drawn.action.weight >= CARRIES || random.chance(0.2)
-      if (fills && mood.burst > 0 && random.chance(mood.burst)) burst(pen, drawn.action)
+      if (fills && mood.burst > 0 && random.chance(mood.burst)) burst(pen, drawn)
       if (hush > 0) {
         if (--hush > 0) continue
         walk.settle()

@@ -7,7 +7,9 @@ import type { Layout } from '../language/layout.ts'
 export class Home {
   /** Cells by field; those of the elements of an array are one group. */
   private readonly groups: readonly Int32Array[]
+  /** By group, sorted. */
   private marked: readonly Int32Array[]
+  private cells: Int32Array
 
   constructor(layout: Layout) {
     const groups = new Map<string, number[]>()
@@ -17,10 +19,12 @@ export class Home {
     }
     this.groups = [...groups.values()].map((cells) => Int32Array.from(cells))
     this.marked = []
+    this.cells = new Int32Array()
   }
 
   /** Remembers a state. */
   mark(cells: Int32Array): void {
+    this.cells = cells.slice()
     this.marked = this.groups.map((group) => group.map((cell) => cells[cell]!).sort())
   }
 
@@ -29,12 +33,18 @@ export class Home {
     let away = 0
     for (let g = 0; g < this.groups.length; g++) {
       const group = this.groups[g]!
+      if (this.isAsItWas(group, cells)) continue
       const then = this.marked[g]!
-      if (group.length === 1) {
-        if (cells[group[0]!] !== then[0]) away++
-      } else away += group.length - common(group.map((cell) => cells[cell]!).sort(), then)
+      if (group.length === 1) away++
+      else away += group.length - common(group.map((cell) => cells[cell]!).sort(), then)
     }
     return away
+  }
+
+  /** Sorting is dear, and most fields are as they were. */
+  private isAsItWas(group: Int32Array, cells: Int32Array): boolean {
+    for (let i = 0; i < group.length; i++) if (cells[group[i]!] !== this.cells[group[i]!]) return false
+    return true
   }
 }
 

@@ -21,6 +21,13 @@ export interface MoodOptions {
   readonly wanted?: Action | undefined
 }
 
+/** A duty that is to be broken. */
+export interface Grudge {
+  /** Number of the action among those that we play. */
+  readonly index: number
+  readonly duty: Action['duties'][number]
+}
+
 /** The chances are those of each step. */
 export interface Mood {
   readonly length: number
@@ -28,6 +35,8 @@ export interface Mood {
   readonly breach: number
   /** By number of the action, how often its duties are broken: more often where there are more, and not those of every action. */
   readonly breaks: Float64Array
+  /** In a plan that breaks duties, all of them in the order in which they have their turn; what was broken comes last. */
+  readonly grudges: Grudge[]
   /** That everything rests before we go on. */
   readonly settle: number
   /** That the device takes a few of its smallest steps. */
@@ -58,14 +67,19 @@ export interface Mood {
 }
 
 const LENGTHS = [10, 30, 100, 100, 100] as const
+/** A sweep is to come to all moments of an answer. */
+const SWEEP = 160
 /** What an action of weight 0 weighs in a plan that is to have it. */
 const RARE_WEIGHT = 30
 /** Actions of this weight and more carry a machine along: no plan goes without them. */
 export const CARRIES = 5
 /** An actor with so many actions at most is there as a whole, or not at all. */
 const FEW = 6
-/** How often it is there in a plan that is led to a goal: what the goal needs of it, only the target may know. */
-const PRESENT_WHEN_LED = 0.9
+/**
+ * How often it is there in a plan that is led to a goal: what the goal needs of it, only the target may know. Or in one
+ * that saves: the more goes on, the more can be lost.
+ */
+const PRESENT_WHEN_NEEDED = 0.9
 /** Share of the plans that are made of rounds. */
 const ROUNDS = 0.3
 /** Share of the plans that come in between of single accesses, where the device can be stepped. */
@@ -75,7 +89,7 @@ const SWEEPS = 0.7
 /** Share of the duties that a hostile plan spares. */
 const SPARED = 0.6
 /** Where nothing is promised any more, what is seldom done since it undoes much is done that much more often. */
-const UNDO = 8
+const UNDO = 16
 
 export const moodOf = (ours: readonly Action[], random: Random, options: MoodOptions): Mood => {
   const { saves, steps, maxSteps, rare, led, wanted } = options
@@ -86,14 +100,15 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
   const longest = rounds || watchful ? LENGTHS.at(-1)! : Math.max(random.pick(LENGTHS), hostile ? 30 : 0)
   // A costly action deserves that something follows.
   const drawn =
-    rare || (rounds && watchful) ? LENGTHS.at(-1)! : 1 + (longest >> 2) + random.below(longest - (longest >> 2))
+    rounds && watchful ? SWEEP : rare ? LENGTHS.at(-1)! : 1 + (longest >> 2) + random.below(longest - (longest >> 2))
   const weights = new Float64Array(ours.length)
+  const saving = saves && random.chance(0.25)
   // Who has few actions does them all or none: they mean little one without the other.
   const whole = new Map<Actor, number>()
   const counts = new Map<Actor, number>()
   for (const { actor } of ours) counts.set(actor, (counts.get(actor) ?? 0) + 1)
   for (const [actor, count] of counts)
-    if (count <= FEW) whole.set(actor, Number(random.chance(led ? PRESENT_WHEN_LED : 0.5)))
+    if (count <= FEW) whole.set(actor, Number(random.chance(led || saving ? PRESENT_WHEN_NEEDED : 0.5)))
   for (let i = 0; i < ours.length; i++) {
     const present = whole.get(ours[i]!.actor)
     weights[i] = weightOf(ours[i]!, random, hostile, rare, present)
@@ -111,6 +126,7 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
     length: Math.min(maxSteps, drawn),
     breach: hostile ? random.pick([0.1, 0.2, 0.4]) : 0,
     breaks,
+    grudges: hostile ? shuffled(grudgesOf(ours, wanted), random) : [],
     settle: random.pick(watchful ? [0.03, 0.1] : [0.03, 0.15, 0.5]),
     stepwise: watchful ? random.pick([0.6, 0.9]) : steps ? random.pick([0, 0, 0.3, 0.6, 0.9]) : 0,
     watchful,
@@ -118,7 +134,7 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
     refrain: random.pick([0, 0, 0.1, 0.3]),
     rounds,
     hush: random.pick([0, 0.5, 0.9]),
-    save: saves && random.chance(0.25) ? 0.08 : 0,
+    save: saving ? 0.08 : 0,
     weights,
     ruined,
     calm: weights.map((weight, i) => (ours[i]!.weight < 1 ? 0 : weight)),
@@ -126,6 +142,20 @@ export const moodOf = (ours: readonly Action[], random: Random, options: MoodOpt
     settings: alike.map((weight, i) => (ours[i]!.weight < CARRIES ? weight : 0)),
     habits: ours.map((action) => habitsOf(action, random)),
   }
+}
+
+/** Where a plan is led to the breach of an action, none but those of that action. */
+const grudgesOf = (ours: readonly Action[], wanted: Action | undefined): Grudge[] => {
+  const grudges = ours.flatMap(({ duties }, index) => duties.map((duty) => ({ index, duty })))
+  return wanted?.hostile ? grudges.filter(({ index }) => ours[index] === wanted) : grudges
+}
+
+const shuffled = <T>(list: T[], random: Random): T[] => {
+  for (let i = list.length - 1; i > 0; i--) {
+    const j = random.below(i + 1)
+    ;[list[i], list[j]] = [list[j]!, list[i]!]
+  }
+  return list
 }
 
 const weightOf = (

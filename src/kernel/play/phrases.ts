@@ -1,7 +1,6 @@
 /** What a plan says in one breath: one action over and over, or the last few steps again. */
-import type { Action } from '../language/machine.ts'
 import type { Chooser } from './choose.ts'
-import type { Mood } from './mood.ts'
+import type { Drawn, Mood } from './mood.ts'
 import type { Random } from './random.ts'
 import type { Steps, Walk } from './walk.ts'
 
@@ -28,10 +27,14 @@ export const stepsOf = ({ mood, random }: Pen): Steps => {
   return { count: 1 + random.below(most), seen }
 }
 
+/** How often a burst is the same over and over, and not the action alone. */
+const SAME = 0.4
+
 /** One action until it is not possible any more or changes nothing, with nothing in between. */
-export const burst = ({ walk, choose, mood }: Pen, action: Action): void => {
+export const burst = ({ walk, choose, mood, random }: Pen, first: Drawn): void => {
+  const same = random.chance(SAME)
   for (let left = BURST_MAX; left > 0 && walk.length < mood.length; left--) {
-    const drawn = choose.again(action, false)
+    const drawn = same ? choose.same({ ...first, hostile: false }) : choose.again(first.action, false)
     if (drawn === undefined || !walk.take(drawn)) return
   }
 }

@@ -30,9 +30,13 @@ export class Random {
     this.c = ((this.c << 21) | (this.c >>> 11)) + t
     return t >>> 0
   }
+  /** From 0 up to, and without, 1. */
+  share(): number {
+    return this.bits() / 4_294_967_296
+  }
   /** A whole number from 0 up to, and without, `n`. */
   below(n: number): number {
-    return Math.floor((this.bits() / 4_294_967_296) * n)
+    return Math.floor(this.share() * n)
   }
   /** True with this probability. */
   chance(p: number): boolean {

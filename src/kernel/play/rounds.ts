@@ -39,10 +39,11 @@ const tidy = ({ walk, choose }: Pen): void => {
 }
 
 /** A round as far as it is possible; next time the device gets a step more. How many of its actions happened. */
-export const perform = ({ walk, choose }: Pen, round: Round, anew: boolean): number => {
+export const perform = ({ walk, choose, mood, random }: Pen, round: Round, anew: boolean): number => {
   let acts = 0
   for (let i = 0; i < round.length; i++) {
     const item = round[i]!
+    if (mood.save > 0 && random.chance(mood.save)) walk.save()
     if ('count' in item) {
       if (item.seen) walk.moment(item.count)
       else walk.step(item)

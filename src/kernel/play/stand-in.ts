@@ -5,6 +5,9 @@ import type { Drawn } from './mood.ts'
 /** It stops here: a machine whose eager choices never end would otherwise never be drawn from. */
 export const EAGER_MAX = 256
 
+/** What comes of it when an action comes before what the stand-in is about to do, and not after: `more` is done, or `other` things. */
+export type Race = 'more' | 'other'
+
 /** Told before and after each of its actions. */
 export interface Witness {
   before(action: Action, args: Args): void
@@ -55,10 +58,9 @@ export class StandIn {
   }
 
   /**
-   * Whether it matters if an action of ours comes before or after what is about to be done here, up to rest: `more` where
-   * more is done if the action comes first, `other` where it is less, or the state is another in the end. Changes nothing.
+   * Whether it matters that an action of ours comes before what is about to be done here, up to rest. Changes nothing.
    */
-  races({ action, resolved }: Drawn): 'more' | 'other' | undefined {
+  races({ action, resolved }: Drawn): Race | undefined {
     const { cells, state } = this
     const start = cells.slice()
     action.effect?.(state, resolved)

@@ -8,10 +8,12 @@ import type { Pen } from './phrases.ts'
 import { perform, ROUND_MAX, type Round } from './rounds.ts'
 
 /** A sweep begins at one of so many accesses, and does at most so many things there. */
-const SWEEP_FROM = 14
+const SWEEP_FROM = 10
 const SWEEP_ACTS = [1, 1, 2, 3] as const
+/** What means nothing there is drawn anew. */
+const SWEEP_TRIES = 3
 /** How often something is done there whose order matters, and then what that has made possible. */
-const RACING = 0.5
+const RACING = 0.6
 const NEWS = 0.8
 /** How often a device that has something to do is given no more of it. */
 const ENOUGH = 0.7
@@ -64,7 +66,9 @@ const sweepRound = (pen: Pen): Round => {
   const count = 1 + random.below(SWEEP_FROM)
   walk.moment(count)
   round.push({ count: count + 1, seen: true })
-  between(pen, random.pick(SWEEP_ACTS), round)
+  const before = round.length
+  for (let tries = SWEEP_TRIES; tries > 0 && round.length === before; tries--)
+    between(pen, random.pick(SWEEP_ACTS), round)
   return round
 }
 
@@ -78,15 +82,17 @@ const between = ({ walk, choose, random }: Pen, acts: number, round: Round): voi
   for (let left = acts, tries = ROUND_MAX; tries > 0; tries--) {
     const now = choose.possible()
     const news = now.filter((drawn, i) => drawn && possible && !possible[i] && !walk.leadsTo(drawn, was))
-    let next = news.length > 0 && random.chance(NEWS) ? random.pick(news) : undefined
-    if (next === undefined) {
-      if (left-- === 0) return
-      next = (random.chance(RACING) ? choose.racing() : undefined) ?? choose.next(random.chance(0.5))
-    }
-    if (next === undefined) return
+    let next: readonly (Drawn | undefined)[] = []
+    if (news.length > 0 && random.chance(NEWS)) next = [random.pick(news)]
+    else if (left-- === 0) return
+    else if (random.chance(RACING)) next = choose.racing()
+    if (next.length === 0) next = [choose.next(random.chance(0.5))]
     possible = now
-    was = walk.snapshot()
-    if (walk.take(next)) round.push(next)
-    else walk.drop()
+    for (const drawn of next) {
+      if (drawn === undefined) return
+      was = walk.snapshot()
+      if (walk.take(drawn)) round.push(drawn)
+      else walk.drop()
+    }
   }
 }

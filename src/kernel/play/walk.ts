@@ -8,7 +8,7 @@ import { Home } from './home.ts'
 import type { Drawn } from './mood.ts'
 import type { PlanStep } from './plan.ts'
 import { Search } from './search.ts'
-import { EAGER_MAX, StandIn, type Witness } from './stand-in.ts'
+import { EAGER_MAX, type Race, StandIn, type Witness } from './stand-in.ts'
 
 /** Device steps that the stand-in takes for one action, and how many of them show something. */
 const STEPS_PER_ACTION = 6
@@ -33,7 +33,7 @@ export class Walk {
   readonly state: Erased
   /** The plan so far. */
   plan: PlanStep[] = []
-  /** Actions since behaviour became unspecified; 0 where it is not. */
+  /** Actions since the last breach, and the breach, while behaviour is unspecified; 0 where it is not. */
   sinceBreach = 0
   /** So many actions are still to make use of a costly one. */
   afterCostly = 0
@@ -92,12 +92,14 @@ export class Walk {
   take({ action, args, resolved, hostile }: Drawn): boolean {
     this.plan.push({ do: 'act', action, args, hostile })
     this.before.set(this.cells)
-    const broken = hostile ? this.broken(action, resolved) : undefined
+    const broken = hostile ? this.broken(action, resolved)[0] : undefined
     const met = this.search?.meets(action, resolved, this.plan.length) === true
     action.effect?.(this.state, resolved)
     if (broken !== undefined) this.machine.breach?.(this.state, broken.clause)
     this.search?.look(this.plan.length)
-    this.sinceBreach = this.machine.unspecified?.(this.state) === true ? this.sinceBreach + 1 : 0
+    const spoilt = this.machine.unspecified?.(this.state) === true
+    // Each breach is given its time.
+    this.sinceBreach = !spoilt ? 0 : broken === undefined ? this.sinceBreach + 1 : 1
     this.afterCostly = action.weight === 0 ? USE_OF_COSTLY : Math.max(0, this.afterCostly - 1)
     const counts = met || hostile || action.effect === undefined || this.differs()
     if (this.synchronous) this.eager(EAGER_MAX)
@@ -165,14 +167,28 @@ export class Walk {
     return away
   }
 
-  /** Whether it matters if an action comes before or after what the stand-in is about to do. */
-  races(next: Drawn): 'more' | 'other' | undefined {
+  /** Whether it matters that an action comes before what the stand-in is about to do. */
+  races(next: Drawn): Race | undefined {
     return this.standIn.races(next)
+  }
+
+  /** What `look` answers in the state after an action; the state itself stays as it is. */
+  after<T>({ action, resolved }: Drawn, look: () => T): T {
+    const now = this.cells.slice()
+    action.effect?.(this.state, resolved)
+    const answer = look()
+    this.cells.set(now)
+    return answer
+  }
+
+  /** The duties that would be broken. */
+  broken(action: Action, args: Args): Action['duties'] {
+    return action.duties.filter((duty) => (duty.given?.(this.state, args) ?? true) && !duty.holds(this.state, args))
   }
 
   /** No duty of the action would be broken. */
   keeps(action: Action, args: Args): boolean {
-    return this.broken(action, args) === undefined
+    return this.broken(action, args).length === 0
   }
 
   /** The stand-in has something to do. */
@@ -183,11 +199,6 @@ export class Walk {
   private differs(): boolean {
     for (let i = 0; i < this.cells.length; i++) if (this.cells[i] !== this.before[i]) return true
     return false
-  }
-
-  /** The first duty that would be broken. */
-  private broken(action: Action, args: Args) {
-    return action.duties.find((duty) => (duty.given?.(this.state, args) ?? true) && !duty.holds(this.state, args))
   }
 
   private eager(bound: number): void {
