@@ -156,7 +156,7 @@ export const answers = (scope: PicScope) => {
       'driver.readMask': {
         does: 'Reads the data port.',
         args: { chip: chips },
-        weight: 2,
+        weight: 3,
         when: (s, { chip }) => hasReads && s.asked === 'nothing' && s[chip].phase === 'ready',
       },
       'irqchip.answerMask': {

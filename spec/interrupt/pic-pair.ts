@@ -105,7 +105,7 @@ export const pair = (scope: PicScope) => {
       'driver.mask': {
         does: 'Sets a bit of the mask register, by OCW1.',
         args: { line },
-        weight: 3,
+        weight: 4,
         when: (s, { line }) =>
           has(masks) && isUsed(line) && isReady(s, chipOf(line)) && !s[chipOf(line)].masked.has(line % 8),
         effect(s, { line }) {
@@ -123,16 +123,18 @@ export const pair = (scope: PicScope) => {
         },
       },
       'driver.endOfInterrupt': {
-        does: 'A non-specific EOI, with or without rotation.',
-        args: { chip: chips, rotate: t.flag },
+        does: 'A non-specific EOI, with or without rotation. `look`: then reads what is in service in both chips.',
+        args: { chip: chips, rotate: t.flag, look: t.flag },
         weight: 6,
         // Which level becomes the lowest is said only where one is ended.
-        when: (s, { chip, rotate }) =>
+        when: (s, { chip, rotate, look }) =>
           has(ends) &&
           isReady(s, chip) &&
           isKnown(s[chip]) &&
-          (!rotate || (has(rotation) && endable(s[chip], scope) !== undefined)),
-        effect(s, { chip, rotate }) {
+          (!rotate || (has(rotation) && endable(s[chip], scope) !== undefined)) &&
+          (!look || (has(reads) && isReady(s, 'master') && isReady(s, 'slave'))),
+        effect(s, { chip, rotate, look }) {
+          if (look) s.master.selected = s.slave.selected = 'service'
           const level = endable(s[chip], scope)
           if (level === undefined) return
           end(s[chip], level, rotate)
@@ -163,7 +165,7 @@ export const pair = (scope: PicScope) => {
       'driver.setPriority': {
         does: 'Names the level of the lowest priority of its chip.',
         args: { line },
-        weight: 2,
+        weight: 5,
         when: (s, { line }) => has(rotation) && isReady(s, chipOf(line)) && s[chipOf(line)].lowest !== line % 8,
         effect(s, { line }) {
           s[chipOf(line)].lowest = line % 8
@@ -191,7 +193,7 @@ export const pair = (scope: PicScope) => {
       'driver.letLowerThrough': {
         does: 'Reads what is in service, masks it, and enters special mask mode: a handler lets lower levels interrupt.',
         args: { chip: chips },
-        weight: 3,
+        weight: 5,
         when: (s, { chip }) => has(specialMask) && isReady(s, chip) && isKnown(s[chip]) && !s[chip].served.isEmpty,
         effect(s, { chip }) {
           s[chip].selected = 'service'
@@ -203,7 +205,7 @@ export const pair = (scope: PicScope) => {
       'driver.setTrigger': {
         does: 'Changes a bit of the ELCR while its line is low and requests nothing; bits of edge-only lines may be written, too.',
         args: { line, level: t.flag, others: t.flag },
-        weight: 3,
+        weight: 4,
         when: (s, { line, level }) =>
           has(triggers) &&
           s.asked === 'nothing' &&
@@ -226,7 +228,7 @@ export const pair = (scope: PicScope) => {
       'driver.initialiseMaster': {
         does: 'ICW1 to ICW4, as an x86 processor needs them.',
         args: { trigger: triggerModes, mode: modes, base, low },
-        weight: 1.5,
+        weight: 2,
         when: (s, { trigger, mode, low }) =>
           has(initialisation) && s.asked === 'nothing' && isChosen(trigger, mode) && (low === 0 || scope.bases > 2),
         effect: (s, { trigger, mode, base }) => initialiseAll(s, 'master', trigger === 'level', mode, base, scope),
@@ -433,7 +435,7 @@ export const pair = (scope: PicScope) => {
       anInitialisationInService: { on: 'driver.initialiseMaster', when: (s) => !s.master.served.isEmpty },
       anInitialisationOfADirtyChip: {
         on: 'driver.initialiseMaster',
-        when: ({ master }) => !master.masked.isEmpty && master.lowest !== 7 && !master.high.isEmpty,
+        when: ({ master }, { trigger }) => master.lowest !== 7 && trigger === 'level' && master.high.size > 2,
       },
       aMaskedLevelPassedOver: {
         on: 'driver.endOfInterrupt',
@@ -441,12 +443,19 @@ export const pair = (scope: PicScope) => {
       },
       aLevelEndedBelowAMaskedOne: {
         on: 'driver.endOfInterrupt',
-        when: (s, { chip }) =>
-          !s[chip].masked.has(endable(s[chip], scope) ?? CASCADE) && s[chip].specialMask && s[chip].served.size > 1,
+        when: (s, { chip, look }) => {
+          const level = endable(s[chip], scope)
+          return look && s[chip].specialMask && s[chip].served.meets(s[chip].masked) && level !== undefined
+        },
+      },
+      anEndOfTheSlaveAlone: {
+        on: 'driver.endOfInterrupt',
+        when: (s, { chip, look }) => look && chip === 'slave' && s.master.served.has(CASCADE),
       },
       anEndInRotatedOrder: {
         on: 'driver.endOfInterrupt',
-        when: (s, { chip }) => s[chip].served.size > 1 && s[chip].served.first !== endable(s[chip], scope),
+        when: (s, { chip, look }) =>
+          look && !s[chip].specialMask && s[chip].served.size > 1 && s[chip].served.first !== endable(s[chip], scope),
       },
     },
     breach: (s) => void (s.broken = Bits.of(3)),

@@ -88,7 +88,10 @@ class PicSession implements Session {
     'driver.setUp': ({ mode }) => this.#setUp(mode),
     'driver.mask': ({ line }) => this.#setMask(line, true),
     'driver.unmask': ({ line }) => this.#setMask(line, false),
-    'driver.endOfInterrupt': ({ chip, rotate }) => this.#command(chip as Which, rotate ? OCW2.ROTATE_ON_EOI : OCW2.EOI),
+    'driver.endOfInterrupt': ({ chip, rotate, look }) => {
+      this.#command(chip as Which, rotate ? OCW2.ROTATE_ON_EOI : OCW2.EOI)
+      if (look) for (const each of BOTH) this.#lookAtService(each)
+    },
     'driver.endLevel': ({ line, rotate }) =>
       this.#commandFor(line, rotate ? OCW2.ROTATE_ON_SPECIFIC_EOI : OCW2.SPECIFIC_EOI),
     'driver.endAll': ({ chip }) => this.#endAll(chip as Which),
@@ -99,8 +102,7 @@ class PicSession implements Session {
     'driver.setSpecialMask': ({ chip, on }) =>
       this.#command(chip as Which, IS_OCW3 | (on ? OCW3.SPECIAL_MASK_ON : OCW3.SPECIAL_MASK_OFF)),
     'driver.letLowerThrough': ({ chip }) => {
-      this.#command(chip as Which, IS_OCW3 | OCW3.READ_IN_SERVICE)
-      this.#masks[chip as Which] |= this.#answer('irqchip.answerRegister', chip as Which, 'command')
+      this.#masks[chip as Which] |= this.#lookAtService(chip as Which)
       this.#write(chip as Which, 'data', this.#masks[chip as Which])
       this.#command(chip as Which, IS_OCW3 | OCW3.SPECIAL_MASK_ON)
     },
@@ -171,6 +173,11 @@ class PicSession implements Session {
   #begin(chip: Which, words: number): void {
     this.#masks[chip] = 0
     this.#command(chip, IS_ICW1 | words)
+  }
+
+  #lookAtService(chip: Which): number {
+    this.#command(chip, IS_OCW3 | OCW3.READ_IN_SERVICE)
+    return this.#answer('irqchip.answerRegister', chip, 'command')
   }
 
   #acknowledge(): void {
