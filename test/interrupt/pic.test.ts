@@ -1,6 +1,9 @@
 /** The pair of 8259s: the reference against the data sheet, and the machine against the reference. */
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Target } from '../../src/contract/target.ts'
+import { Ledger } from '../../src/kernel/judge/ledger.ts'
+import { Drawer } from '../../src/kernel/play/draw.ts'
+import { Runner } from '../../src/kernel/play/run.ts'
 import { picModel } from '../../src/models/pic.ts'
 import { picFaults } from '../../src/reference/faults/pic.ts'
 import { picBoard } from '../../src/reference/irqchip/pic-board.ts'
@@ -164,9 +167,17 @@ describe('the machine', () => {
     }
   })
 
-  it('reaches all of its goals', () => {
-    const { goals } = campaign(picModel, openReference({ board: picBoard }), { runs: 300, seed: 3, hostile: 0 })
-    expect(Object.keys(goals).filter((name) => goals[name] === 0)).toEqual([])
+  it('has goals that plans can be led to, each of them', () => {
+    const machine = picModel.machine.at('played')
+    const ledger = new Ledger(machine)
+    const runner = new Runner(picModel, machine, openReference({ board: picBoard }), { ledger })
+    const drawer = new Drawer(machine, { played: picModel.played, synchronous: true, hostile: 0 })
+    const names = [...machine.goals, ...machine.stepGoals].map(({ name }) => name)
+    const missed = names.filter((name, goal) => {
+      for (let seed = 1; seed <= 20 && ledger.goals[goal] === 0; seed++) runner.run(drawer.draw(seed, false, name))
+      return ledger.goals[goal] === 0
+    })
+    expect(missed).toEqual([])
   })
 
   it.each(picFaults.map((fault) => [fault.id, fault] as const))('finds %s', (_id, fault) => {
