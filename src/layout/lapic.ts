@@ -34,6 +34,8 @@ export const LAPIC = {
   selfIpi: 0x3f0,
 } as const
 
+export const DEFAULT_BASE = 0xfee0_0000
+
 export const MSR = { timeStamp: 0x10, apicBase: 0x1b, deadline: 0x6e0, x2apic: 0x800 } as const
 
 /** Bits of IA32_APIC_BASE. */
