@@ -156,6 +156,7 @@ export type ClauseId =
   | 'IDE-17'
   | 'IDE-18'
   | 'IDE-19'
+  | 'IDE-20'
   | 'IDE-31'
   | 'IDE-32'
   | 'IDE-33'
