@@ -1,7 +1,7 @@
 /** The registers of a local APIC: what reading and writing each of them does. */
 import { CAN_SUPPRESS, COMMAND, ERROR, FORMAT, LAPIC, LVT, SHORTHANDS, SPURIOUS } from '../../layout/lapic.ts'
-import { type Lapics, modeOf } from './lapic.ts'
-import { type EntryName, isEnabled, type LapicState } from './lapic-state.ts'
+import type { Lapics } from './lapic.ts'
+import { type EntryName, isEnabled, type LapicState, modeOf } from './lapic-state.ts'
 
 /** An integrated APIC with six entries in its local vector table. */
 const VERSION = 0x14 | (5 << 16) | CAN_SUPPRESS

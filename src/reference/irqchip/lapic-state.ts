@@ -1,5 +1,5 @@
 /** What a local APIC remembers, and the decisions of it that a seeded fault can replace. */
-import { FORMAT, LVT, SPURIOUS } from '../../layout/lapic.ts'
+import { FORMAT, LVT, SPURIOUS, TIMER_MODES } from '../../layout/lapic.ts'
 import { addVector, classOf, hasVector, highestVector, noVectors, removeVector, type Vectors } from './vectors.ts'
 
 export interface LapicState {
@@ -152,3 +152,7 @@ export const honestLapic = (): LapicParts => ({
   shownErrors: ({ errorStatus }) => errorStatus,
   initialised: (apic) => ({ ...freshLapic(true), mode: apic.mode, lines: apic.lines }),
 })
+
+/** How its timer counts. */
+export const modeOf = ({ timer }: LapicState): (typeof TIMER_MODES)[number] | undefined =>
+  TIMER_MODES[(timer >>> LVT.timerMode) & 3]

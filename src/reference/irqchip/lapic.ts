@@ -15,11 +15,10 @@ import {
   MESSAGE_DATA,
   MSR,
   SHORTHANDS,
-  TIMER_MODES,
 } from '../../layout/lapic.ts'
 import type { BoardPart } from '../board.ts'
 import { readRegister, writeRegister } from './lapic-registers.ts'
-import { type EntryName, freshLapic, isEnabled, type LapicParts, type LapicState } from './lapic-state.ts'
+import { type EntryName, freshLapic, isEnabled, type LapicParts, type LapicState, modeOf } from './lapic-state.ts'
 import { addVector, highestVector, removeVector } from './vectors.ts'
 
 export interface LapicOptions {
@@ -353,9 +352,6 @@ export class Lapics implements BoardPart {
 /** The register that a model-specific one is in x2APIC mode. */
 const x2Offset = ({ mode }: LapicState, register: number): number | undefined =>
   mode === 'x2apic' && register >= MSR.x2apic && register < MSR.x2apic + 0x40 ? (register - MSR.x2apic) * 16 : undefined
-
-export const modeOf = ({ timer }: LapicState): (typeof TIMER_MODES)[number] | undefined =>
-  TIMER_MODES[(timer >>> LVT.timerMode) & 3]
 
 const baseBits = ({ mode }: LapicState, cpu: number): number =>
   (cpu === 0 ? APIC_BASE.bootstrap : 0) |
