@@ -1,5 +1,8 @@
 /** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
+import { ide } from './emulated/ide.ts'
+import { ideDma } from './emulated/ide-dma.ts'
+import { serial } from './emulated/serial.ts'
 import { cpuDelivery } from './interrupt/cpu-delivery.ts'
 import { endToEnd } from './interrupt/end-to-end.ts'
 import { eventUpcall } from './interrupt/event-upcall.ts'
@@ -51,4 +54,7 @@ export const machines: readonly ScopedMachine[] = [
   endToEnd,
   ioapic,
   lapic,
+  serial,
+  ide,
+  ideDma,
 ]

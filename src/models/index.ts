@@ -3,6 +3,9 @@ import type { Model } from '../kernel/model.ts'
 import { configSpaceModel } from './config-space.ts'
 import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
+import { ideModel } from './emulated/ide.ts'
+import { ideDmaModel } from './emulated/ide-dma.ts'
+import { serialModel } from './emulated/serial.ts'
 import { endToEndModel } from './end-to-end.ts'
 import { eventUpcallModel } from './event-upcall.ts'
 import { ioapicModel } from './ioapic.ts'
@@ -31,4 +34,7 @@ export const models: readonly Model[] = [
   endToEndModel,
   ioapicModel,
   lapicModel,
+  serialModel,
+  ideModel,
+  ideDmaModel,
 ]

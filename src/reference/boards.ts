@@ -1,6 +1,8 @@
 /** Boards that can be opened by name: bare chips with their lines as inputs, simple devices, and a whole PC. */
 import type { Target } from '../contract/index.ts'
 import { type BoardOptions, openBoard } from './board.ts'
+import { ideBoard } from './emulated/ide-board.ts'
+import { serialBoard } from './emulated/serial-board.ts'
 import { ioapicBoard } from './irqchip/ioapic-board.ts'
 import { lapicBoard } from './irqchip/lapic-board.ts'
 import { picBoard } from './irqchip/pic-board.ts'
@@ -47,4 +49,6 @@ export const boards: readonly AnyBoard[] = [
   wiredBoard,
   remappingBoard,
   msiBoard,
+  serialBoard,
+  ideBoard,
 ]

@@ -11,6 +11,7 @@ import { picFaults } from './pic.ts'
 import { postedFaults } from './posted.ts'
 import { remappingFaults } from './remapping.ts'
 import { returningFaults } from './returning.ts'
+import { serialFaults } from './serial.ts'
 import { upcallFaults } from './upcall.ts'
 import { vcpuFaults } from './vcpu.ts'
 import { wiredFaults } from './wired.ts'
@@ -34,4 +35,5 @@ export const faults: readonly Fault[] = [
   ...wiredFaults,
   ...ioapicFaults,
   ...lapicFaults,
+  ...serialFaults,
 ]

@@ -1,0 +1,133 @@
+/** Devices of the ISA bus: the reference against the data sheets, and the machines against the reference. */
+import { describe, expect, it } from 'vitest'
+import type { Target } from '../../src/contract/target.ts'
+import type { Model } from '../../src/kernel/model.ts'
+import { serialModel } from '../../src/models/emulated/serial.ts'
+import { serialFaults } from '../../src/reference/faults/serial.ts'
+import { boards } from '../../src/reference/index.ts'
+import { openReference } from '../../src/targets/reference.ts'
+import { campaign } from '../models/campaign.ts'
+
+const boardOf = (name: string): Target => openReference({ board: boards.find((board) => board.name === name)! })
+
+/** Bytes at ports from `base` on. */
+const portsOf = (target: Target, base: number) => ({
+  out: (offset: number, ...values: number[]): void => {
+    for (const value of values) target.write({ space: 'port', address: base + offset }, 1, BigInt(value))
+  },
+  in: (offset: number): number => Number(target.read({ space: 'port', address: base + offset }, 1)),
+})
+
+/** The level of a line after all that happened; undefined: it did not change. */
+const lineOf = (target: Target, device: string): boolean | undefined =>
+  target
+    .events()
+    .reduce<boolean | undefined>(
+      (level, event) => (event.kind === 'line' && event.device === device ? event.level : level),
+      undefined,
+    )
+
+describe('a 16550', () => {
+  const COM = 0x3f8
+  const opened = () => {
+    const target = boardOf('serial')
+    return { target, ...portsOf(target, COM), line: () => lineOf(target, 'serial') }
+  }
+
+  it('comes out of a reset with nothing enabled, nothing pending and an empty transmitter', () => {
+    const com = opened()
+    for (const [offset, value] of [3, 0x0f, 0xc1, 0x1b, 0x1f].entries()) com.out(offset, value)
+    com.target.reset('system')
+    expect([1, 2, 3, 4, 5].map((offset) => com.in(offset))).toEqual([0, 1, 0, 0, 0x60])
+    expect(com.in(6) & 0x0f).toBe(0)
+  })
+
+  it('tells once that its transmitter is empty, and again when that interrupt is enabled anew', () => {
+    const com = opened()
+    com.out(4, 0x08)
+    com.out(1, 0x02)
+    expect([com.line(), com.in(2), com.line(), com.in(2)]).toEqual([true, 2, false, 1])
+    com.out(1, 0)
+    com.out(1, 2)
+    expect([com.line(), com.in(2)]).toEqual([true, 2])
+    com.out(0, 0x41)
+    expect(com.in(2)).toBe(2)
+  })
+
+  it('names causes by priority, and ends only the one that it names', () => {
+    const com = opened()
+    com.out(3, 0x03)
+    com.out(4, 0x18)
+    com.out(1, 0x0f)
+    com.out(4, 0x1a)
+    com.out(0, 1, 2)
+    expect([com.in(2), com.in(5), com.in(2), com.in(0), com.in(2), com.in(2), com.in(6) & 0xf, com.in(2)]).toEqual([
+      ...[6, 0x63, 4, 2],
+      ...[2, 0, 3, 1],
+    ])
+  })
+
+  it('interrupts at the trigger level of its FIFO, below it after four characters, and loses what is too much', () => {
+    const com = opened()
+    com.out(3, 0x83)
+    com.out(0, 1)
+    com.out(1, 0)
+    com.out(3, 0x03)
+    com.out(4, 0x10)
+    com.out(1, 0x01)
+    com.out(2, 0x41)
+    com.out(0, 1, 2, 3)
+    // A character is 86.8 microseconds.
+    com.target.advance!(340_000)
+    expect(com.in(2)).toBe(0xc1)
+    com.target.advance!(10_000)
+    expect([com.in(2), com.in(0), com.in(2)]).toEqual([0xcc, 1, 0xc1])
+    com.out(0, 4, 5)
+    expect(com.in(2)).toBe(0xc4)
+    com.out(0, ...Array.from({ length: 13 }, (_, i) => 6 + i))
+    expect([com.in(5), com.in(5), com.in(0)]).toEqual([0x63, 0x61, 2])
+    com.out(2, 0x43)
+    expect([com.in(5), com.in(2)]).toEqual([0x60, 0xc1])
+  })
+
+  it('has a divisor behind the latch bit, a gate in OUT2, and takes any byte at any width', () => {
+    const com = opened()
+    com.out(1, 0x02)
+    expect(com.line()).toBeUndefined()
+    com.out(4, 0x08)
+    expect(com.line()).toBe(true)
+    com.out(3, 0x80)
+    com.out(0, 0x0c)
+    com.out(1, 0x34)
+    expect([com.in(0), com.in(1)]).toEqual([0x0c, 0x34])
+    com.out(3, 0x03)
+    expect(com.in(1)).toBe(0x02)
+    for (let value = 0; value < 256; value++) for (let offset = 0; offset < 8; offset++) com.out(offset, value)
+    com.target.write({ space: 'port', address: COM + 6 }, 4, 0xffff_ffffn)
+    expect(com.target.read({ space: 'port', address: COM + 7 }, 4)).toBe(0xffff_ffffn)
+  })
+})
+
+const JUDGED: readonly (readonly [string, Model])[] = [['serial', serialModel]]
+
+describe.each(JUDGED)('the machine %s', (board, model) => {
+  it('finds nothing wrong with the reference, whatever is drawn', () => {
+    const fresh = Date.now() & 0x7fff_ffff
+    for (const seed of [1, fresh]) {
+      const { found, first } = campaign(model, boardOf(board), { runs: 100, seed })
+      expect(found, `seed ${seed}: ${first}`).toEqual({})
+    }
+  })
+
+  it('reaches all of its goals', () => {
+    const { goals } = campaign(model, boardOf(board), { runs: 400, seed: 3, hostile: 0 })
+    expect(Object.keys(goals).filter((name) => goals[name] === 0)).toEqual([])
+  })
+})
+
+describe('seeded faults are found', () => {
+  it.each(serialFaults.map((fault) => [fault.id, fault, serialModel] as const))('%s', (_id, fault, model) => {
+    const { found } = campaign(model, openReference({ fault }), { runs: 500, hostile: 0, untilFound: true })
+    expect(Object.keys(found)).not.toEqual([])
+  })
+})
