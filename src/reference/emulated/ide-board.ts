@@ -132,7 +132,7 @@ export const ideBoard: BoardDesign<IdeParts> = {
   summary: 'an IDE channel with one drive, and its bus master',
   parts: correctIde,
   wire: (parts) => ({
-    memory: [{ start: 0, end: 0x4_0000 }],
+    memory: [{ start: 0, end: 0x6_0000 }],
     can: { controls: CONTROLS },
     build: (board) => [new IdeChannel(board, parts)],
   }),

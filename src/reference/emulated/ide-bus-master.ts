@@ -103,7 +103,7 @@ function writeCommand({ master }: IdeState, value: number): void {
 export function stepTransfer(channel: Channel, memory: GuestMemory, device: string): boolean {
   const { state, parts } = channel
   const { master } = state
-  if (state.stage !== 'dma' || (master.command & BUS_MASTER_COMMAND.START) === 0 || !parts.mayMove(state)) return false
+  if (state.stage !== 'dma' || !parts.mayMove(state)) return false
   const toMemory = state.command === ATA_COMMAND.READ_DMA
   if (toMemory !== ((master.command & BUS_MASTER_COMMAND.TO_MEMORY) !== 0)) return false
   const left = state.buffer.length - state.at
@@ -140,7 +140,10 @@ function move(channel: Channel, memory: GuestMemory, device: string, toMemory: b
   const { master } = state
   const left = state.buffer.length - state.at
   const bytes = Math.min(BYTES_AT_ONCE, parts.share(master.count, left))
-  if (toMemory && left <= bytes && !parts.interruptWaits()) interrupt(channel)
+  if (toMemory && left <= bytes && !state.interrupt && !parts.interruptWaits()) {
+    interrupt(channel)
+    return
+  }
   if (toMemory) {
     if (!memory.write(device, master.address, state.buffer.slice(state.at, state.at + bytes))) abort(state)
   } else {

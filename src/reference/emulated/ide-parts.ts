@@ -36,7 +36,7 @@ export interface IdeParts {
   staysActive(tableDone: boolean): boolean
   /** Does a transfer end in success when its table is used up too early? */
   completesShort(): boolean
-  /** May data move: the start bit is still set. */
+  /** May data move: the bus master was started, and not stopped since. */
   mayMove(state: IdeState): boolean
   /** Does the interrupt of a transfer wait for its last bytes? */
   interruptWaits(): boolean

@@ -2,6 +2,7 @@ import { pciFaults } from '../pci/faults.ts'
 import { chainFaults } from './chain.ts'
 import { deviceFaults } from './device.ts'
 import type { Fault } from './fault.ts'
+import { ideFaults } from './ide.ts'
 import { ioapicFaults } from './ioapic.ts'
 import { lapicFaults } from './lapic.ts'
 import { migrationFaults } from './migration.ts'
@@ -36,4 +37,5 @@ export const faults: readonly Fault[] = [
   ...ioapicFaults,
   ...lapicFaults,
   ...serialFaults,
+  ...ideFaults,
 ]
