@@ -218,7 +218,9 @@ export const causes = (scope: SerialScope) => {
         on: 'driver.readIdentification',
         when: (s) => mustOf(s) === 'empty' && s.emptied === 'enabled',
       },
-      aChangeThatInterrupts: { on: 'driver.readIdentification', when: (s) => mustOf(s) === 'modem' },
+      ...(scope.deltas === 1
+        ? { aChangeThatInterrupts: { on: 'driver.readIdentification', when: (s: SeenSerial) => mustOf(s) === 'modem' } }
+        : {}),
       aShownOverrun: { on: 'driver.readLineStatus', when: (s) => s.overrun === 'yes' },
     },
   })
