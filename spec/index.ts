@@ -2,6 +2,7 @@
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
 import { ide } from './emulated/ide.ts'
 import { ideDma } from './emulated/ide-dma.ts'
+import { parallel } from './emulated/parallel.ts'
 import { serial } from './emulated/serial.ts'
 import { cpuDelivery } from './interrupt/cpu-delivery.ts'
 import { endToEnd } from './interrupt/end-to-end.ts'
@@ -55,6 +56,7 @@ export const machines: readonly ScopedMachine[] = [
   ioapic,
   lapic,
   serial,
+  parallel,
   ide,
   ideDma,
 ]

@@ -17,6 +17,8 @@ export const clauseFiles = [
   'lapic.json',
   'memory-order.json',
   'msi.json',
+  'ne2000.json',
+  'parallel.json',
   'pci-config.json',
   'pci-reset.json',
   'pic.json',
@@ -264,6 +266,27 @@ export type ClauseId =
   | 'PCI-MSIX-12'
   | 'PCI-INTX-01'
   | 'PCI-INTX-02'
+  | 'NE-01'
+  | 'NE-02'
+  | 'NE-03'
+  | 'NE-04'
+  | 'NE-05'
+  | 'NE-06'
+  | 'NE-07'
+  | 'NE-08'
+  | 'NE-09'
+  | 'NE-10'
+  | 'NE-11'
+  | 'NE-12'
+  | 'NE-13'
+  | 'NE-14'
+  | 'PAR-01'
+  | 'PAR-02'
+  | 'PAR-03'
+  | 'PAR-04'
+  | 'PAR-05'
+  | 'PAR-06'
+  | 'PAR-07'
   | 'PCI-CFG-01'
   | 'PCI-CFG-02'
   | 'PCI-CFG-03'

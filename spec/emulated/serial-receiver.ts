@@ -43,7 +43,7 @@ export const receiver = (scope: SerialScope) => {
       'driver.sendMany': {
         does: 'Sends as many bytes as interrupt, or as the FIFO holds: one, then the next, and so on.',
         args: { first: byte, as: t.oneOf('level', 'full') },
-        weight: 6,
+        weight: 8,
         when: (s) => maySend(s) && loops(s) && s.fifos,
         effect(s, { first, as }) {
           const many = as === 'full' ? depth : levelOf(s)
@@ -88,7 +88,7 @@ export const receiver = (scope: SerialScope) => {
       },
       'driver.readData': {
         does: 'Reads the receiver buffer.',
-        weight: 6,
+        weight: 8,
         when: (s) => mayWrite(s),
         effect: (s) => void (s.asked = 'data'),
       },

@@ -110,7 +110,7 @@ export const registers = (scope: SerialScope) => {
       'driver.setModem': {
         does: 'Writes the modem control register; `ones`: with ones in the bits that mean nothing.',
         args: { bits: t.set(5), ones: t.flag },
-        weight: 2,
+        weight: 3,
         when: (s, { bits }) => isFree(s) && (bits.mask & ~scope.outputs) === 0,
         effect(s, { bits }) {
           s.fresh = false
@@ -118,8 +118,8 @@ export const registers = (scope: SerialScope) => {
         },
       },
       'driver.turn': {
-        does: 'Turns one modem output over.',
-        args: { output: t.below(5) },
+        does: 'Turns one modem output over; `ones`: with ones in the bits that mean nothing.',
+        args: { output: t.below(5), ones: t.flag },
         weight: 4,
         when: (s, { output }) => isFree(s) && ((scope.outputs >>> output) & 1) === 1,
         effect(s, { output }) {
@@ -149,7 +149,7 @@ export const registers = (scope: SerialScope) => {
       },
       'driver.setScratch': {
         args: { byte },
-        weight: 1.5,
+        weight: 2,
         when: (s) => isFree(s) && isPlayed,
         effect(s, { byte }) {
           s.scratch = byte
@@ -157,7 +157,7 @@ export const registers = (scope: SerialScope) => {
       },
       'driver.readRegister': {
         args: { register },
-        weight: 4,
+        weight: 6,
         when: (s, { register }) => isFree(s) && isPlayed && isOf(register, s.latch),
         effect: (s, { register }) => void (s.asked = register),
       },
@@ -189,7 +189,7 @@ export const registers = (scope: SerialScope) => {
       },
       'bus.reset': {
         does: 'Resets the machine that it is in.',
-        weight: 1,
+        weight: 2,
         when: (s) => isFree(s) && isPlayed,
         effect(s) {
           removeAll(s)

@@ -5,6 +5,7 @@ import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
 import { ideModel } from './emulated/ide.ts'
 import { ideDmaModel } from './emulated/ide-dma.ts'
+import { parallelModel } from './emulated/parallel.ts'
 import { serialModel } from './emulated/serial.ts'
 import { endToEndModel } from './end-to-end.ts'
 import { eventUpcallModel } from './event-upcall.ts'
@@ -35,6 +36,7 @@ export const models: readonly Model[] = [
   ioapicModel,
   lapicModel,
   serialModel,
+  parallelModel,
   ideModel,
   ideDmaModel,
 ]

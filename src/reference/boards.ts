@@ -2,6 +2,7 @@
 import type { Target } from '../contract/index.ts'
 import { type BoardOptions, openBoard } from './board.ts'
 import { ideBoard } from './emulated/ide-board.ts'
+import { parallelBoard } from './emulated/parallel-board.ts'
 import { serialBoard } from './emulated/serial-board.ts'
 import { ioapicBoard } from './irqchip/ioapic-board.ts'
 import { lapicBoard } from './irqchip/lapic-board.ts'
@@ -50,5 +51,6 @@ export const boards: readonly AnyBoard[] = [
   remappingBoard,
   msiBoard,
   serialBoard,
+  parallelBoard,
   ideBoard,
 ]

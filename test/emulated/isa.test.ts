@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Target } from '../../src/contract/target.ts'
 import type { Model } from '../../src/kernel/model.ts'
+import { parallelModel } from '../../src/models/emulated/parallel.ts'
 import { serialModel } from '../../src/models/emulated/serial.ts'
+import { parallelFaults } from '../../src/reference/faults/parallel.ts'
 import { serialFaults } from '../../src/reference/faults/serial.ts'
 import { boards } from '../../src/reference/index.ts'
 import { openReference } from '../../src/targets/reference.ts'
@@ -108,7 +110,30 @@ describe('a 16550', () => {
   })
 })
 
-const JUDGED: readonly (readonly [string, Model])[] = [['serial', serialModel]]
+describe('a printer port', () => {
+  it('is busy with a byte, acknowledges it with a pulse, and is told to begin anew', () => {
+    const target = boardOf('parallel')
+    const port = portsOf(target, 0x378)
+    const pulses = () => target.events().map((event) => event.kind === 'line' && event.level)
+    port.out(0, 0x5a)
+    port.out(2, 0x1c)
+    port.out(2, 0x1d, 0x1c)
+    expect([port.in(0), port.in(1) & 0xc0, port.in(2) & 0x1f, pulses()]).toEqual([0x5a, 0xc0, 0x1c, [true, false]])
+    target.control!('parallel', { do: 'hold' })
+    port.out(2, 0x1d, 0x1c)
+    expect([port.in(1) & 0xc0, pulses()]).toEqual([0x40, []])
+    target.control!('parallel', { do: 'release', order: 'fifo' })
+    expect([port.in(1) & 0xc0, pulses()]).toEqual([0xc0, [true, false]])
+    target.control!('parallel', { do: 'hold' })
+    port.out(2, 0x0d, 0x0c, 0x08)
+    expect([port.in(1) & 0xc0, pulses()]).toEqual([0xc0, []])
+  })
+})
+
+const JUDGED: readonly (readonly [string, Model])[] = [
+  ['serial', serialModel],
+  ['parallel', parallelModel],
+]
 
 describe.each(JUDGED)('the machine %s', (board, model) => {
   it('finds nothing wrong with the reference, whatever is drawn', () => {
@@ -126,7 +151,10 @@ describe.each(JUDGED)('the machine %s', (board, model) => {
 })
 
 describe('seeded faults are found', () => {
-  it.each(serialFaults.map((fault) => [fault.id, fault, serialModel] as const))('%s', (_id, fault, model) => {
+  it.each([
+    ...serialFaults.map((fault) => [fault.id, fault, serialModel] as const),
+    ...parallelFaults.map((fault) => [fault.id, fault, parallelModel] as const),
+  ])('%s', (_id, fault, model) => {
     const { found } = campaign(model, openReference({ fault }), { runs: 500, hostile: 0, untilFound: true })
     expect(Object.keys(found)).not.toEqual([])
   })

@@ -117,7 +117,7 @@ class SerialSession implements Session {
     },
     'driver.setEnable': ({ bits, ones }) => this.#write('enable', (bits as Bits).mask | (ones ? ONES.enable : 0)),
     'driver.setModem': ({ bits, ones }) => this.#setModem((bits as Bits).mask, ones ? ONES.modem : 0),
-    'driver.turn': ({ output }) => this.#setModem(this.#modem ^ (1 << (output as number))),
+    'driver.turn': ({ output, ones }) => this.#setModem(this.#modem ^ (1 << (output as number)), ones ? ONES.modem : 0),
     'driver.setLine': ({ format, latch }) =>
       this.#write('line', FORMATS[format as number]! | (latch ? LINE.divisorLatch : 0)),
     'driver.setDivisor': ({ low, high }) => {

@@ -8,6 +8,7 @@ import { lapicFaults } from './lapic.ts'
 import { migrationFaults } from './migration.ts'
 import { msiDeviceFaults } from './msi-device.ts'
 import { notificationFaults } from './notification.ts'
+import { parallelFaults } from './parallel.ts'
 import { picFaults } from './pic.ts'
 import { postedFaults } from './posted.ts'
 import { remappingFaults } from './remapping.ts'
@@ -37,5 +38,6 @@ export const faults: readonly Fault[] = [
   ...ioapicFaults,
   ...lapicFaults,
   ...serialFaults,
+  ...parallelFaults,
   ...ideFaults,
 ]
