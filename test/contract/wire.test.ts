@@ -7,7 +7,7 @@ import { failure, lineOf, protocolSchema, replies, request, requests, unsupporte
 
 const seed = Number(process.env.IOSPEC_TEST_SEED ?? Date.now() % 2 ** 31)
 console.log(`seed ${seed} (IOSPEC_TEST_SEED=${seed} repeats it)`)
-const parameters = { seed, numRuns: 200 }
+const parameters = { seed, numRuns: 100 }
 
 /** Every message with its codec and its place in the published schema. */
 const messages: readonly (readonly [name: string, codec: AnyCodec, pointer: string])[] = [

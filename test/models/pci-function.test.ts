@@ -20,13 +20,13 @@ describe('pci-function, explored', () => {
 
 describe('pci-function, played', () => {
   it('raises no false alarm on the reference and reaches every goal', () => {
-    const result = play({}, 2500)
+    const result = play({}, 1200)
     expect(result.first).toBeUndefined()
     expect(Object.entries(result.goals).filter(([, count]) => count === 0)).toEqual([])
   })
 
   it.each([{ resetSteps: 3 }, { ioBars: true }, { transitional: true }])('nor on a reference with %o', (options) => {
-    expect(play(options, 400).first).toBeUndefined()
+    expect(play(options, 150).first).toBeUndefined()
   })
 
   it('lets a device that could not reach its queue ask for a reset on the vector of the event, at any time', () => {
