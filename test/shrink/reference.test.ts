@@ -37,7 +37,7 @@ describe('shrink, on seeded faults of the reference', () => {
     // By two clauses.
     ['vq-interrupt-before-used-index', 1],
     // After whatever breach.
-    ['vq-needs-reset-without-notification', 2],
+    ['vq-needs-reset-without-notification', 1],
     // By three laws, the used ring being what it was, and on a second queue.
     ['vq-used-index-before-element', 2],
   ])('brings %s to a proved minimum in %i forms or fewer, from whatever seed', (fault, forms) => {

@@ -3,7 +3,7 @@
  * plan and the position alone, so that fast-check can replay a shrink from seed and path.
  */
 import type { Plan } from '../play/plan.ts'
-import { reaimed, retimed, substituted, summed } from './exchanges.ts'
+import { reaimed, rebroken, retimed, substituted, summed } from './exchanges.ts'
 import { moves, swaps } from './order.ts'
 import { type Means, NO_MEANS, type Pass, type Place } from './pass.ts'
 import { blocks, isCostly, patience, prefix, wholesale } from './removals.ts'
@@ -26,6 +26,7 @@ const PASSES: readonly Pass[] = [
   retimed,
   reaimed,
   substituted,
+  rebroken,
 ]
 /** From here on passes are dear: when one of them made the plan shorter, the cheap ones come first again. */
 const DEAR = PASSES.indexOf(patience)

@@ -3,10 +3,11 @@
  * of the length, so they come last, on short plans only, and not where a single action takes a second.
  */
 import type { Action } from '../language/machine.ts'
+import { CARRIES } from '../play/mood.ts'
 import type { PlanStep } from '../play/plan.ts'
 import type { Means, Pass } from './pass.ts'
 import { isCostly } from './removals.ts'
-import { type Act, compareSteps, rawOf, replaced, type Steps, without, withRaw } from './steps.ts'
+import { type Act, compareLists, compareSteps, rawOf, replaced, type Steps, without, withRaw } from './steps.ts'
 
 const REAIMED_MAX = 32
 const SUBSTITUTED_MAX = 12
@@ -107,6 +108,34 @@ export const substituted: Pass = function* (steps, [many = 3, next = 0], means) 
       for (const step of go === 3 ? rests : go === 2 ? [...acts, ...rests] : acts)
         if (compareSteps(step, steps[i]!) < 0 || go > 1)
           yield [{ steps: [...steps.slice(0, i), step, ...without(steps, 0, i + go)] }, [go, i]]
+}
+
+/** The action with a duty broken, if it breaks one by such arguments: the first values, or one choice of another name. */
+const breachesOf = (action: Action): Act[] => {
+  if (action.duties.length === 0 && !action.hostile) return []
+  const form = { ...plain(action), hostile: true }
+  const choices = action.args.flatMap(({ type }, arg) =>
+    type.kind === 'enum' ? Array.from({ length: type.cells - 1 }, (_, raw) => withRaw(form, arg, raw + 1)) : [],
+  )
+  return [form, ...choices]
+}
+
+/**
+ * One breach is often as good as another: a simpler one goes for it and for all that comes after, alone or with one more
+ * action that carries the machine along. Place: the breach.
+ */
+export const rebroken: Pass = function* (steps, [next = 0], means) {
+  if (!isShort(steps, SUBSTITUTED_MAX)) return
+  const usual = means.actions.filter(({ weight, hostile }) => weight >= CARRIES && !hostile).map(plain)
+  for (let i = next; i < steps.length; i++) {
+    const step = steps[i]!
+    if (step.do !== 'act' || !step.hostile) continue
+    for (const breach of means.actions.filter(({ weight }) => weight > 0).flatMap(breachesOf)) {
+      const broken = [...steps.slice(0, i), breach]
+      for (const plan of [broken, ...usual.map((act) => [...broken, act])])
+        if (compareLists(plan, steps) < 0) yield [{ steps: plan }, [i]]
+    }
+  }
 }
 
 /**
