@@ -111,6 +111,7 @@ const newRunner = (model: Model, machine: Machine, target: Target, pulse: Pulse,
   new Runner(model, machine, target, {
     tolerated: options.tolerated,
     heartbeat: pulse.step,
+    alive: pulse.beat,
     ...(options.ledger === undefined ? {} : { ledger: options.ledger }),
     ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
     ...(options.fingerprint === undefined ? {} : { fingerprint: options.fingerprint }),

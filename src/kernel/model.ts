@@ -25,8 +25,11 @@ export interface Model {
   unavailable?(target: Description): Readonly<Record<string, string>>
   /** Goals of the machine that cannot be reached on this target, each with the reason. */
   unreachableGoals?(target: Description): Readonly<Record<string, string>>
-  /** Finds the device; throws a ModelError when the target is not what its description says. */
-  open(target: Target, machine: Machine, sink: Sink): Session
+  /**
+   * Finds the device; throws a ModelError when the target is not what its description says. `alive` is called in the
+   * middle of actions that take long, lest they be taken for a hang.
+   */
+  open(target: Target, machine: Machine, sink: Sink, alive?: () => void): Session
 }
 
 /** One target, driven. The same session serves many runs. */

@@ -57,9 +57,9 @@ export const splitQueueModel: Model = {
       ? 'it has no virtio device that this suite can send a request to'
       : undefined,
   unreachableGoals: (target) => unreachableOf(target, found(target, isDrivable)),
-  open(target, machine, sink) {
+  open(target, machine, sink, alive) {
     const device = found(target.describe(), isDrivable)
-    return new QueueSession(target, device, machine, plainKind(device.kind), sink)
+    return new QueueSession(target, device, machine, plainKind(device.kind), sink, alive)
   },
 }
 
@@ -75,7 +75,7 @@ export const virtioBlkModel: Model = {
     const device = found(target, isBlk)
     return { ...unreachableOf(target, device), ...(isReadOnly(device) && unwritten) }
   },
-  open(target, machine, sink) {
-    return new QueueSession(target, found(target.describe(), isBlk), machine, blkKind(machine), sink)
+  open(target, machine, sink, alive) {
+    return new QueueSession(target, found(target.describe(), isBlk), machine, blkKind(machine), sink, alive)
   },
 }

@@ -53,6 +53,8 @@ export interface RunOptions extends JudgeOptions {
   readonly graceMs?: number
   /** Told once a step, for the watchdog. */
   readonly heartbeat?: () => void
+  /** Told in the middle of a step that takes long, for the watchdog. */
+  readonly alive?: () => void
   /** Tells where each run led to; for targets with a fingerprint. */
   readonly fingerprint?: boolean
 }
@@ -93,7 +95,7 @@ export class Runner {
     const { can } = target.describe()
     this.canStep = can.step
     this.synchronous = can.synchronous
-    this.session = model.open(target, machine, this.sink)
+    this.session = model.open(target, machine, this.sink, options.alive)
     this.unperformable = { ...model.unavailable?.(target.describe()), ...this.session.unavailable }
   }
 

@@ -36,6 +36,7 @@ export const runLap = (rig: Rig): void => {
   const canJam = can.synchronous && controls.includes('hold') && controls.includes('release')
   let exactly = true
   for (let round = 1; driver.availIdx < end && exactly; round++) {
+    rig.alive()
     const count = Math.min(chains, end - driver.availIdx)
     driver.setAvailIdx(driver.availIdx + count)
     const jams = round <= JAMS && canJam

@@ -35,6 +35,8 @@ export interface Rig {
   readonly machine: Machine
   readonly kind: DeviceKind
   readonly sink: Sink
+  /** A sign of life, for the watchdog. */
+  readonly alive: () => void
   readonly can: { readonly step: boolean; readonly synchronous: boolean }
   readonly transport: VirtioTransport
   readonly interrupts: Interrupts
@@ -57,6 +59,7 @@ export const rigUp = (
   machine: Machine,
   kind: DeviceKind,
   sink: Sink,
+  alive: () => void,
 ): Rig => {
   const description = target.describe()
   const transport = openTransport(target, device)
@@ -72,6 +75,7 @@ export const rigUp = (
     machine,
     kind,
     sink,
+    alive,
     can: description.can,
     transport,
     interrupts: new Interrupts(target, device.id, transport),

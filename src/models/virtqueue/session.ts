@@ -38,9 +38,16 @@ export class QueueSession implements Session {
   /** A configuration-change notification that came before its reason was seen in the status. */
   private earlyConfig = false
 
-  constructor(target: Target, device: DeviceDescription, machine: Machine, kind: DeviceKind, sink: Sink) {
+  constructor(
+    target: Target,
+    device: DeviceDescription,
+    machine: Machine,
+    kind: DeviceKind,
+    sink: Sink,
+    alive: () => void = () => {},
+  ) {
     this.device = device.id
-    this.rig = rigUp(target, device, machine, kind, sink)
+    this.rig = rigUp(target, device, machine, kind, sink, alive)
     this.unavailable = whatCannotBe(this.rig)
   }
 
