@@ -2,6 +2,7 @@
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
 import { ide } from './emulated/ide.ts'
 import { ideDma } from './emulated/ide-dma.ts'
+import { ne2000 } from './emulated/ne2000.ts'
 import { parallel } from './emulated/parallel.ts'
 import { serial } from './emulated/serial.ts'
 import { cpuDelivery } from './interrupt/cpu-delivery.ts'
@@ -59,4 +60,5 @@ export const machines: readonly ScopedMachine[] = [
   parallel,
   ide,
   ideDma,
+  ne2000,
 ]

@@ -202,8 +202,8 @@ export const ideDma = scoped(
         'driver.clearBits': {
           does: 'Writes the status of the bus master, with a one or a zero for the interrupt bit.',
           args: { interrupt: t.flag },
-          weight: 4,
-          when: isFree,
+          weight: 8,
+          when: (s) => isFree(s) && s.bit,
           effect(s, { interrupt }) {
             if (interrupt) s.bit = false
           },

@@ -44,7 +44,7 @@ const endBlock = (s: Ide): void => {
 export const ide = scoped(
   'ide',
   {
-    explored: { sectors: 1, counts: 2, values: 1, lines: 1, gates: 1, holdsReset: 1 },
+    explored: { sectors: 2, counts: 2, values: 1, lines: 1, gates: 1, holdsReset: 1 },
     played: { sectors: 3, counts: 3, values: 3, lines: 1, gates: 1, holdsReset: 1 },
   },
   (scope: IdeScope) => {
@@ -101,7 +101,7 @@ export const ide = scoped(
         'driver.select': {
           does: 'Selects drive 0 or drive 1, which is not there.',
           args: { absent: t.flag },
-          weight: 2,
+          weight: 3,
           when: (s, { absent }) =>
             isFree(s) && s.phase === 'idle' && absent !== s.absent && !s.pending && !s.level && !s.unsure,
           effect: (s, { absent }) => void (s.absent = absent),

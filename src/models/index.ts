@@ -5,6 +5,7 @@ import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
 import { ideModel } from './emulated/ide.ts'
 import { ideDmaModel } from './emulated/ide-dma.ts'
+import { ne2000Model } from './emulated/ne2000.ts'
 import { parallelModel } from './emulated/parallel.ts'
 import { serialModel } from './emulated/serial.ts'
 import { endToEndModel } from './end-to-end.ts'
@@ -39,4 +40,5 @@ export const models: readonly Model[] = [
   parallelModel,
   ideModel,
   ideDmaModel,
+  ne2000Model,
 ]

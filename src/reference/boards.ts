@@ -2,6 +2,7 @@
 import type { Target } from '../contract/index.ts'
 import { type BoardOptions, openBoard } from './board.ts'
 import { ideBoard } from './emulated/ide-board.ts'
+import { ne2000Board } from './emulated/ne2000-board.ts'
 import { parallelBoard } from './emulated/parallel-board.ts'
 import { serialBoard } from './emulated/serial-board.ts'
 import { ioapicBoard } from './irqchip/ioapic-board.ts'
@@ -53,4 +54,5 @@ export const boards: readonly AnyBoard[] = [
   serialBoard,
   parallelBoard,
   ideBoard,
+  ne2000Board,
 ]

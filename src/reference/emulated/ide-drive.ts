@@ -222,7 +222,10 @@ export function stepDrive(channel: Channel): boolean {
       return true
     case ATA_COMMAND.READ_DMA: {
       const sectors = Array.from({ length: state.left }, (_, i) => [...sectorOf(state, state.lba + i)])
-      beginDma(channel, Uint8Array.from(sectors.flat()))
+      beginDma(
+        channel,
+        state.backend.doomed ? new Uint8Array(state.left * SECTOR_BYTES) : Uint8Array.from(sectors.flat()),
+      )
       return true
     }
     case ATA_COMMAND.WRITE_DMA:

@@ -3,6 +3,7 @@ import { chainFaults } from './chain.ts'
 import { deviceFaults } from './device.ts'
 import type { Fault } from './fault.ts'
 import { ideFaults } from './ide.ts'
+import { ne2000Faults } from './ne2000.ts'
 import { ioapicFaults } from './ioapic.ts'
 import { lapicFaults } from './lapic.ts'
 import { migrationFaults } from './migration.ts'
@@ -40,4 +41,5 @@ export const faults: readonly Fault[] = [
   ...serialFaults,
   ...parallelFaults,
   ...ideFaults,
+  ...ne2000Faults,
 ]
