@@ -9,6 +9,7 @@ import type { RunResult } from '../kernel/play/run.ts'
 import { openTarget } from '../targets/index.ts'
 import type { Counterexample } from './counterexample.ts'
 import { describeFailure, escapeLines, traceToJson } from './describe-failure.ts'
+import { followedBy } from './deviations.ts'
 import { type ExamineOptions, examine } from './examine.ts'
 import { UsageError } from './exit.ts'
 import { failuresOf } from './failures.ts'
@@ -27,7 +28,7 @@ import type {
   RunItem,
 } from './jobs.ts'
 import { chooseMachines, loadModels } from './models.ts'
-import { behavioursOf, boundsOf, equalTo } from './profiles.ts'
+import { behavioursOf, boundsOf, equalTo, expectProfile } from './profiles.ts'
 import { Interrupted, Pulse } from './pulse.ts'
 import { compare, machineOf, plansOf, type ReplayResult } from './replay.ts'
 import { type Opener, type Slot, type SlotOptions, Slots } from './slots.ts'
@@ -108,9 +109,12 @@ export class Bench implements Executor {
     if (known !== undefined) return known
     const description = await this.described()
     const model = await this.modelOf(name)
-    const machine = machineFor(model, description, boundsOf(model, this.options.profile))
-    const made = (unavailable: Readonly<Record<string, string>>): Prepared =>
-      preparedOf(model, machine, description, unavailable, this.slots.cheap)
+    const profile = this.profileOf(model, description)
+    const machine = machineFor(model, description, boundsOf(model, profile))
+    const made = (unavailable: Readonly<Record<string, string>>): Prepared => ({
+      ...preparedOf(model, machine, description, unavailable, this.slots.cheap),
+      ...(profile === undefined ? {} : { profile }),
+    })
     let prepared: Prepared
     try {
       prepared = made(await this.unavailable(model, machine))
@@ -121,6 +125,16 @@ export class Bench implements Executor {
     }
     this.prepared.set(name, prepared)
     return prepared
+  }
+
+  /** The behaviour in use to judge by: the one that is asked for, or the one that the target is known to follow. */
+  private profileOf(model: Model, target: Description): string | undefined {
+    const { profile, followed = [] } = this.options
+    const { name } = model.machine
+    if (profile !== undefined) return model.profiles?.some((each) => each.name === profile) ? profile : undefined
+    const known = followedBy(followed, target, name)
+    if (known !== undefined) expectProfile([model], [name], known)
+    return known
   }
 
   /** What cannot be done on the target: known only when the machine has found its device there. */

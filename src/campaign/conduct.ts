@@ -5,7 +5,7 @@ import { ModelError } from '../kernel/model.ts'
 import { mergeRows } from './clauses.ts'
 import { keepInCorpus, readCorpus } from './corpus.ts'
 import { Crew } from './crew.ts'
-import { KnownDeviations, readDeviations, shippedDeviations } from './deviations.ts'
+import { KnownDeviations, knownLists } from './deviations.ts'
 import { EXIT, exitOf } from './exit.ts'
 import { writeJsonFile } from './files.ts'
 import type { Executor, Prepared } from './jobs.ts'
@@ -43,7 +43,7 @@ export const conduct = async (
     if (event.kind === 'warning') warnings.push(event.message)
     listener(event)
   }
-  const lists = [...(options.known ? shippedDeviations() : []), ...options.deviations.map(readDeviations)]
+  const lists = knownLists(options)
   const [first] = executors
   let names: readonly string[] = []
   let target = { name: '', version: '', address: options.target }

@@ -2,8 +2,8 @@
  * Known deviations: laws that a target is known to break, so that anything new stands out.
  *
  * An entry names one law and its clause, never a whole clause; judging goes on as if that behaviour were allowed. With
- * bug ids it covers those bugs alone, and the law stays in force for others. A target can also follow a profile: then each
- * counterexample that equals it is known. Lists for the targets that the project is
+ * bug ids it covers those bugs alone, and the law stays in force for others. A target can also follow a profile: then it is
+ * judged by that, so that runs go on where it departs from the data sheet only. Lists for the targets that the project is
  * tested with lie beside this file and are used by the name and version of the target.
  */
 import { readdirSync } from 'node:fs'
@@ -30,7 +30,7 @@ const deviation = fields(
   { bugIds: listOf(text, 1), since: day, expires: day, reference: text },
 )
 
-/** A target that follows a profile of a machine: what equals the profile is known. */
+/** A target that follows a profile of a machine, and is judged by it. */
 const followed = fields(
   {
     target: text,
@@ -57,14 +57,17 @@ export type Followed = (typeof followed)['_A']
 /** Decided so often without a deviation, its clause speaks against it. */
 export const STALE_AFTER = 1000
 
+interface Identified {
+  readonly name: string
+  readonly version: string
+}
+
 const matches = (pattern: string, found: string, end = ''): boolean =>
   new RegExp(`^${pattern.split('*').map(literal).join('.*')}${end}$`).test(found)
 const literal = (part: string): string => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
 
-const appliesTo = (
-  { target, version }: Deviation | Followed,
-  found: { readonly name: string; readonly version: string },
-): boolean => matches(target, found.name) && matches(version, found.version, '(?:[ +-].*)?')
+const appliesTo = ({ target, version }: Deviation | Followed, found: Identified): boolean =>
+  matches(target, found.name) && matches(version, found.version, '(?:[ +-].*)?')
 
 /** What one file says. */
 export interface KnownList {
@@ -92,6 +95,19 @@ export const shippedDeviations = (): readonly KnownList[] =>
     .sort()
     .map((name) => readDeviations(`${shippedFolder}${name}`))
 
+/** The lists that count in a campaign. */
+export const knownLists = (options: {
+  readonly known: boolean
+  readonly deviations: readonly string[]
+}): readonly KnownList[] => [
+  ...(options.known ? shippedDeviations() : []),
+  ...options.deviations.map((file) => readDeviations(file)),
+]
+
+/** The profile of a machine that a target is known to follow. */
+export const followedBy = (followed: readonly Followed[], target: Identified, machine: string): string | undefined =>
+  followed.find((entry) => entry.machine === machine && appliesTo(entry, target))?.profile
+
 export const lawKey = (law: string, clause: string): string => `${law}@${clause}`
 
 /** The known deviations of one target. */
@@ -99,11 +115,9 @@ export class KnownDeviations {
   /** Entries that are past their day, each as a warning. */
   readonly expired: readonly string[]
   private readonly entries: readonly Deviation[]
-  private readonly followed: readonly Followed[]
 
-  constructor(all: readonly KnownList[], target: { readonly name: string; readonly version: string }, today: string) {
+  constructor(all: readonly KnownList[], target: Identified, today: string) {
     this.entries = all.flatMap(({ deviations }) => deviations.filter((entry) => appliesTo(entry, target)))
-    this.followed = all.flatMap(({ profiles }) => profiles.filter((entry) => appliesTo(entry, target)))
     this.expired = this.entries
       .filter(({ expires }) => expires !== undefined && expires < today)
       .map(
@@ -123,15 +137,11 @@ export class KnownDeviations {
       .map(({ law, clause }) => lawKey(law, clause))
   }
 
-  /** Whether a bug is one of those that are known. `equal`: profiles that it equals. */
-  knows(machine: string, law: string, clause: string, bugId: string, equal: readonly string[] = []): boolean {
-    const follows = this.followed.some((entry) => entry.machine === machine && equal.includes(entry.profile))
-    return (
-      follows ||
-      this.of(machine).some(
-        (entry) =>
-          entry.law === law && entry.clause === clause && (entry.bugIds === undefined || entry.bugIds.includes(bugId)),
-      )
+  /** Whether a bug is one of those that are known. */
+  knows(machine: string, law: string, clause: string, bugId: string): boolean {
+    return this.of(machine).some(
+      (entry) =>
+        entry.law === law && entry.clause === clause && (entry.bugIds === undefined || entry.bugIds.includes(bugId)),
     )
   }
 }

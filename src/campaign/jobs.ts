@@ -5,6 +5,7 @@ import type { Basis, Strength } from '../kernel/language/clause.ts'
 import type { PlanStepJson } from '../kernel/play/plan.ts'
 import type { Failing } from '../kernel/shrink/index.ts'
 import type { Counterexample, TraceStepJson } from './counterexample.ts'
+import type { Followed } from './deviations.ts'
 import type { ReplayResult } from './replay.ts'
 import type { Tally } from './tally.ts'
 import type { Reproduced } from './types.ts'
@@ -22,6 +23,8 @@ export interface BenchOptions {
   readonly minimality: boolean
   readonly modelsFrom?: string
   readonly profile?: string
+  /** Profiles that targets are known to follow; `profile` goes before. */
+  readonly followed?: readonly Followed[]
 }
 
 /** A law as the ledger counts it. */
@@ -35,6 +38,8 @@ export interface LawInfo {
 export interface Prepared {
   readonly machine: string
   readonly scope: { readonly name: string; readonly bounds: Readonly<Record<string, number>> }
+  /** The behaviour in use that it is judged by; absent for the data sheet. */
+  readonly profile?: string
   /** Why the target cannot be asked. */
   readonly notApplicable: string | undefined
   readonly laws: readonly LawInfo[]

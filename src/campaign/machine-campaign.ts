@@ -257,7 +257,7 @@ export class MachineCampaign {
 
   private isKnown(found: Counterexample): boolean {
     const { law, clause } = lawOf(found)
-    return this.options.known.knows(this.prepared.machine, law, clause, found.bugId, found.profiles)
+    return this.options.known.knows(this.prepared.machine, law, clause, found.bugId)
   }
 
   private recordOf(law: Law): LawRecord {
@@ -363,6 +363,7 @@ export class MachineCampaign {
     return {
       machine: prepared.machine,
       scope: prepared.scope,
+      ...(prepared.profile === undefined ? {} : { profile: prepared.profile }),
       runs: this.runs,
       steps: tally.steps,
       commands: tally.commands,

@@ -5,11 +5,12 @@ import { parseAddress } from '../targets/index.ts'
 import { Bench, type BenchParts } from './bench.ts'
 import { conduct } from './conduct.ts'
 import { type Counterexample, counterexample } from './counterexample.ts'
+import { type Followed, knownLists } from './deviations.ts'
 import { UsageError } from './exit.ts'
 import { expectWritableFolder, readJsonFile, withFolder } from './files.ts'
 import { loadModels } from './models.ts'
 import { judgeLog } from './observe.ts'
-import { benchOptions, checkOptions } from './options.ts'
+import { benchOptions, checkOptions, type FullOptions } from './options.ts'
 import { expectProfile } from './profiles.ts'
 import { RemoteBench } from './remote.ts'
 import type { ReplayResult } from './replay.ts'
@@ -20,6 +21,9 @@ export interface CampaignHooks {
   /** Stops the campaign within a second; what there is up to then is returned. */
   readonly signal?: AbortSignal
 }
+
+const followedIn = (options: FullOptions): readonly Followed[] =>
+  knownLists(options).flatMap(({ profiles }) => profiles)
 
 /** Runs a campaign in workers. A `log:` is judged at once. */
 export const runCampaign = async (given: CampaignOptions, hooks: CampaignHooks = {}): Promise<CampaignResult> => {
@@ -32,7 +36,7 @@ export const runCampaign = async (given: CampaignOptions, hooks: CampaignHooks =
   if (options.corpus) expectWritableFolder(path.join(options.directory, 'corpus'))
   return withFolder(async (directory) => {
     const { listener, signal } = hooks
-    const bench = benchOptions(options, directory)
+    const bench = benchOptions(options, directory, followedIn(options))
     const output = (text: string): void => listener?.({ kind: 'output', text })
     const crew = Array.from({ length: options.workers }, () => new RemoteBench(bench, output))
     const stop = (): void => {
@@ -55,7 +59,8 @@ export const runCampaign = async (given: CampaignOptions, hooks: CampaignHooks =
 /** Runs a campaign in this thread, without a watchdog: for targets and models that are at hand as values. */
 export const runHere = (given: CampaignOptions, parts: BenchParts, listener?: Listener): Promise<CampaignResult> =>
   withFolder(async (directory) => {
-    const bench = new Bench(benchOptions(checkOptions(given), directory), parts)
+    const options = checkOptions(given)
+    const bench = new Bench(benchOptions(options, directory, followedIn(options)), parts)
     try {
       return await conduct(given, [bench], listener === undefined ? {} : { listener })
     } finally {

@@ -1,5 +1,6 @@
 /** Options of a campaign, checked and complete. */
 import { preview } from '../contract/explain.ts'
+import type { Followed } from './deviations.ts'
 import { UsageError } from './exit.ts'
 import type { BenchOptions } from './jobs.ts'
 import type { CampaignOptions } from './types.ts'
@@ -56,8 +57,15 @@ export const checkOptions = (given: CampaignOptions): FullOptions => {
   return options
 }
 
-/** What a bench needs of them. `directory` is for files of targets and lasts as long as the campaign. */
-export const benchOptions = (options: FullOptions, directory: string): BenchOptions => {
+/**
+ * What a bench needs of them. `directory` is for files of targets and lasts as long as the campaign. `followed`: profiles
+ * that targets are known to follow, where they count.
+ */
+export const benchOptions = (
+  options: FullOptions,
+  directory: string,
+  followed: readonly Followed[] = [],
+): BenchOptions => {
   const { target, seed, timeoutMs, shrinkExecutions, minimality, graceMs, hostile, maxSteps } = options
   const { modelsFrom, profile } = options
   return {
@@ -72,5 +80,6 @@ export const benchOptions = (options: FullOptions, directory: string): BenchOpti
     ...(maxSteps === undefined ? {} : { maxSteps }),
     ...(modelsFrom === undefined ? {} : { modelsFrom }),
     ...(profile === undefined ? {} : { profile }),
+    followed,
   }
 }

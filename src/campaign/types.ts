@@ -150,6 +150,8 @@ export interface MachineResult {
   readonly machine: string
   /** Name of the scope and its bounds. */
   readonly scope: { readonly name: string; readonly bounds: Readonly<Record<string, number>> }
+  /** The behaviour in use that it was judged by: asked for, or known to be followed. Absent: the data sheet. */
+  readonly profile?: string
   readonly runs: number
   /** Steps of plans that were performed. */
   readonly steps: number

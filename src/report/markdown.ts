@@ -20,9 +20,10 @@ import { sequenceDiagram } from './sequence.ts'
 import { grouped, lasting } from './style.ts'
 
 const machineRow = (result: MachineResult): string => {
-  const { machine, verdict, runs, steps, missed, reason, seconds } = result
+  const { machine, verdict, profile, runs, steps, missed, reason, seconds } = result
   const { reached, of } = goalCounts(result)
-  const why = missed.length > 0 ? `never reached: ${missed.join(', ')}` : (reason ?? '')
+  const note = missed.length > 0 ? `never reached: ${missed.join(', ')}` : (reason ?? '')
+  const why = [note, profile === undefined ? '' : `by profile ${profile}`].filter((text) => text !== '').join('; ')
   const cells = [machine, verdict, grouped(runs), grouped(steps), `${reached}/${of}`, lasting(seconds), plain(why)]
   return `| ${cells.join(' | ')} |`
 }

@@ -26,11 +26,12 @@ const painted = (style: Style, tone: ReturnType<typeof toneOf>): ((text: string)
 
 /** One line for a machine, as it is printed when the machine is done. */
 export const machineLine = (result: MachineResult, style: Style, width = 0): string => {
-  const { machine, verdict, runs, steps, seconds, reason } = result
+  const { machine, verdict, profile, runs, steps, seconds, reason } = result
   const { reached, of } = goalCounts(result)
   const name = style.bold(machine.padEnd(width))
   if (verdict === 'not-applicable') return `${name}  ${style.dim(`not applicable: ${escapeText(reason ?? '')}`)}`
-  const facts = `${counted(runs, 'run')}, ${counted(steps, 'step')}, goals ${reached}/${of}, ${lasting(seconds)}`
+  const by = profile === undefined ? '' : `, by profile ${escapeText(profile)}`
+  const facts = `${counted(runs, 'run')}, ${counted(steps, 'step')}, goals ${reached}/${of}, ${lasting(seconds)}${by}`
   return `${name}  ${painted(style, toneOf(verdict))(verdict.padEnd(12))}  ${facts}`
 }
 

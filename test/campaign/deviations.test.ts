@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Deviation, KnownDeviations, readDeviations, shippedDeviations } from '../../src/campaign/deviations.ts'
+import { styleOf, summaryLines } from '../../src/report/index.ts'
 import { campaignOn, freshFolder } from './toy.ts'
 
 const entry: Deviation = {
@@ -51,7 +52,7 @@ describe('known deviations', () => {
     expect(few.machine.deviations[0]!.stale).toBe(false)
   })
 
-  it('may say that a target follows a profile, and then what equals it is known', async () => {
+  it('may say that a target follows a profile, and then it is judged by that', async () => {
     const file = path.join(freshFolder(), 'profiles.json')
     const follows = {
       target: 'toy',
@@ -63,11 +64,21 @@ describe('known deviations', () => {
     writeFileSync(file, JSON.stringify({ schemaVersion: 1, kind: 'deviations', deviations: [], profiles: [follows] }))
     const { result, machine } = await campaignOn('wrong-echo', { deviations: [file] })
     expect([result.exit, machine.verdict]).toEqual([0, 'conforms'])
-    expect(machine.counterexamples).toMatchObject([{ known: true, profiles: ['one off'] }])
+    expect([machine.profile, machine.scope.bounds.slack, machine.counterexamples]).toEqual(['one off', 1, []])
+    expect(summaryLines(result, () => undefined, styleOf(false)).join('\n')).toContain(', by profile one off')
+    const asked = await campaignOn('wrong-echo', { deviations: [file], profile: 'strict' })
+    expect([asked.result.exit, asked.machine.profile]).toEqual([1, 'strict'])
     const other = await campaignOn('two-bugs', { deviations: [file] })
     expect(other.machine.counterexamples.filter(({ known }) => !known).map(({ clause }) => clause)).toContain(
       'TOY-OWES-01',
     )
+  })
+
+  it('name profiles that there are', async () => {
+    const file = path.join(freshFolder(), 'unknown.json')
+    const follows = { target: 'toy', version: '1.2', machine: 'toy', profile: 'one of', reason: 'gone' }
+    writeFileSync(file, JSON.stringify({ schemaVersion: 1, kind: 'deviations', deviations: [], profiles: [follows] }))
+    await expect(campaignOn('honest', { deviations: [file] })).rejects.toThrow('did you mean one off?')
   })
 
   it('warn when their day is over', async () => {
