@@ -5,6 +5,7 @@ import { ideDma } from './emulated/ide-dma.ts'
 import { ne2000 } from './emulated/ne2000.ts'
 import { parallel } from './emulated/parallel.ts'
 import { serial } from './emulated/serial.ts'
+import { vgaText } from './emulated/vga-text.ts'
 import { cpuDelivery } from './interrupt/cpu-delivery.ts'
 import { endToEnd } from './interrupt/end-to-end.ts'
 import { eventUpcall } from './interrupt/event-upcall.ts'
@@ -58,6 +59,7 @@ export const machines: readonly ScopedMachine[] = [
   lapic,
   serial,
   parallel,
+  vgaText,
   ide,
   ideDma,
   ne2000,

@@ -27,6 +27,7 @@ export const clauseFiles = [
   'saved-state.json',
   'uart.json',
   'vfio-migration.json',
+  'vga.json',
   'virtio-blk.json',
   'virtio-config.json',
   'virtio-console.json',
@@ -420,6 +421,13 @@ export type ClauseId =
   | 'MIG-12'
   | 'MIG-13'
   | 'MIG-14'
+  | 'VGA-01'
+  | 'VGA-02'
+  | 'VGA-03'
+  | 'VGA-04'
+  | 'VGA-05'
+  | 'VGA-06'
+  | 'VGA-07'
   | 'VIO-BLK-01'
   | 'VIO-BLK-02'
   | 'VIO-BLK-03'

@@ -39,7 +39,7 @@ export const causes = (scope: SerialScope) => {
     state: serialState(scope),
     actions: {
       'driver.readIdentification': {
-        weight: 10,
+        weight: 16,
         when: (s) => s.asked === 'nothing',
         effect: (s) => void (s.asked = 'identification'),
       },

@@ -36,7 +36,7 @@ export const receiver = (scope: SerialScope) => {
       'driver.send': {
         does: 'Writes a byte to the holding register, and waits until it has left.',
         args: { byte },
-        weight: 10,
+        weight: 12,
         when: (s) => maySend(s),
         effect: (s, { byte }) => send(s, byte),
       },
@@ -53,7 +53,7 @@ export const receiver = (scope: SerialScope) => {
       'driver.setFifo': {
         does: 'Writes the FIFO control register with the FIFOs on.',
         args: { trigger: t.below(4), clear: t.flag },
-        weight: 3,
+        weight: 4,
         // What becomes of a byte in the receiver buffer when the FIFOs are switched on, nobody says.
         when: (s, { trigger }) =>
           s.asked === 'nothing' && scope.fifos === 1 && (s.fifos || s.count === 0) && (trigger < 2 || depth > 4),
@@ -66,7 +66,7 @@ export const receiver = (scope: SerialScope) => {
       },
       'driver.stopFifo': {
         does: 'Switches the FIFOs off; `clear`: with the bits that clear them, which then have no meaning.',
-        weight: 1,
+        weight: 2,
         args: { clear: t.flag },
         when: (s) => s.asked === 'nothing' && (s.fifos || s.count === 0),
         effect(s) {
@@ -78,7 +78,7 @@ export const receiver = (scope: SerialScope) => {
       },
       'driver.wait': {
         does: 'Lets more time go by than four characters take at any speed.',
-        weight: 8,
+        weight: 14,
         when: (s) => s.asked === 'nothing' && s.fifos && s.count > 0,
         effect(s) {
           const isSpeedKnown = s.low !== undefined && s.high !== undefined

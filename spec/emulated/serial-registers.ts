@@ -73,15 +73,16 @@ export const registers = (scope: SerialScope) => {
     },
     actions: {
       'driver.setUp': {
-        does: 'Eight bits, FIFOs on and empty, loop mode with OUT2, both status registers read, and these interrupts, enabled last.',
+        does: 'A known speed, eight bits, FIFOs on and empty, loop mode with OUT2, both status registers read, and these interrupts, enabled last.',
         args: { bits: t.set(4), trigger: t.below(4) },
-        weight: 6,
+        weight: 7,
         when: (s, { bits, trigger }) =>
           isFree(s) && scope.fifos === 1 && (bits.mask & ~scope.enables) === 0 && (trigger < 2 || scope.depth > 4),
         effect(s, { bits, trigger }) {
           s.fresh = false
           s.format = EIGHT_BITS
           s.latch = false
+          s.low = s.high = 0
           removeAll(s)
           s.overrun = 'no'
           s.fifos = true
@@ -130,7 +131,7 @@ export const registers = (scope: SerialScope) => {
       'driver.setLine': {
         does: 'Writes the line control register.',
         args: { format: t.below(scope.formats), latch: t.flag },
-        weight: 1.5,
+        weight: 2,
         when: (s) => isFree(s) && isPlayed,
         effect(s, { format, latch }) {
           s.fresh = false
@@ -140,7 +141,7 @@ export const registers = (scope: SerialScope) => {
       },
       'driver.setDivisor': {
         args: { low: byte, high: byte },
-        weight: 3,
+        weight: 4,
         when: (s) => isFree(s) && s.latch,
         effect(s, { low, high }) {
           s.low = low
@@ -157,7 +158,7 @@ export const registers = (scope: SerialScope) => {
       },
       'driver.readRegister': {
         args: { register },
-        weight: 6,
+        weight: 5,
         when: (s, { register }) => isFree(s) && isPlayed && isOf(register, s.latch),
         effect: (s, { register }) => void (s.asked = register),
       },

@@ -8,6 +8,7 @@ import { ideDmaModel } from './emulated/ide-dma.ts'
 import { ne2000Model } from './emulated/ne2000.ts'
 import { parallelModel } from './emulated/parallel.ts'
 import { serialModel } from './emulated/serial.ts'
+import { vgaTextModel } from './emulated/vga-text.ts'
 import { endToEndModel } from './end-to-end.ts'
 import { eventUpcallModel } from './event-upcall.ts'
 import { ioapicModel } from './ioapic.ts'
@@ -38,6 +39,7 @@ export const models: readonly Model[] = [
   lapicModel,
   serialModel,
   parallelModel,
+  vgaTextModel,
   ideModel,
   ideDmaModel,
   ne2000Model,

@@ -5,6 +5,7 @@ import { ideBoard } from './emulated/ide-board.ts'
 import { ne2000Board } from './emulated/ne2000-board.ts'
 import { parallelBoard } from './emulated/parallel-board.ts'
 import { serialBoard } from './emulated/serial-board.ts'
+import { vgaBoard } from './emulated/vga-board.ts'
 import { ioapicBoard } from './irqchip/ioapic-board.ts'
 import { lapicBoard } from './irqchip/lapic-board.ts'
 import { picBoard } from './irqchip/pic-board.ts'
@@ -53,6 +54,7 @@ export const boards: readonly AnyBoard[] = [
   msiBoard,
   serialBoard,
   parallelBoard,
+  vgaBoard,
   ideBoard,
   ne2000Board,
 ]

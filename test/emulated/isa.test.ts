@@ -4,8 +4,10 @@ import type { Target } from '../../src/contract/target.ts'
 import type { Model } from '../../src/kernel/model.ts'
 import { parallelModel } from '../../src/models/emulated/parallel.ts'
 import { serialModel } from '../../src/models/emulated/serial.ts'
+import { vgaTextModel } from '../../src/models/emulated/vga-text.ts'
 import { parallelFaults } from '../../src/reference/faults/parallel.ts'
 import { serialFaults } from '../../src/reference/faults/serial.ts'
+import { vgaFaults } from '../../src/reference/faults/vga.ts'
 import { boards } from '../../src/reference/index.ts'
 import { openReference } from '../../src/targets/reference.ts'
 import { campaign } from '../models/campaign.ts'
@@ -130,9 +132,53 @@ describe('a printer port', () => {
   })
 })
 
+describe('a text adapter', () => {
+  it('takes index and data in turn at its attribute port, and an index after a read of the status', () => {
+    const { out, in: read } = portsOf(boardOf('vga'), 0x3c0)
+    out(0x02, 0x63)
+    read(0x1a)
+    out(0, 0x05, 0x2a)
+    out(0, 0x03)
+    read(0x1a)
+    out(0, 0x04, 0x15)
+    expect([read(1), read(0)]).toEqual([0x15, 0x04])
+    read(0x1a)
+    out(0, 0x05)
+    expect(read(1)).toBe(0x2a)
+  })
+
+  it('protects the first eight registers, moves with bit 0, and has 32 KiB of text', () => {
+    const target = boardOf('vga')
+    const { out, in: read } = portsOf(target, 0x3b0)
+    out(0x12, 0x63)
+    for (const [index, value] of [
+      [0, 0x5f],
+      [0x11, 0x80],
+      [0, 0],
+      [7, 0xff],
+      [0x0e, 0x12],
+    ] as const) {
+      out(0x24, index)
+      out(0x25, value)
+    }
+    const values = [0, 7, 0x0e].map((index) => {
+      out(0x24, index)
+      return read(0x25)
+    })
+    expect(values).toEqual([0x5f, 0x10, 0x12])
+    out(0x12, 0x62)
+    expect([read(0x25), read(0x05)]).toEqual([0xff, 0x12])
+    const at = (address: number) => ({ space: 'mmio', address }) as const
+    target.write(at(0xb8000), 2, 0x0741n)
+    target.write(at(0xbffff), 1, 0x5an)
+    expect([target.read(at(0xb8000), 2), target.read(at(0xbffff), 1)]).toEqual([0x0741n, 0x5an])
+  })
+})
+
 const JUDGED: readonly (readonly [string, Model])[] = [
   ['serial', serialModel],
   ['parallel', parallelModel],
+  ['vga', vgaTextModel],
 ]
 
 describe.each(JUDGED)('the machine %s', (board, model) => {
@@ -145,7 +191,7 @@ describe.each(JUDGED)('the machine %s', (board, model) => {
   })
 
   it('reaches all of its goals', () => {
-    const { goals } = campaign(model, boardOf(board), { runs: 400, seed: 3, hostile: 0 })
+    const { goals } = campaign(model, boardOf(board), { runs: 700, seed: 3, hostile: 0 })
     expect(Object.keys(goals).filter((name) => goals[name] === 0)).toEqual([])
   })
 })
@@ -154,8 +200,9 @@ describe('seeded faults are found', () => {
   it.each([
     ...serialFaults.map((fault) => [fault.id, fault, serialModel] as const),
     ...parallelFaults.map((fault) => [fault.id, fault, parallelModel] as const),
+    ...vgaFaults.map((fault) => [fault.id, fault, vgaTextModel] as const),
   ])('%s', (_id, fault, model) => {
-    const { found } = campaign(model, openReference({ fault }), { runs: 500, hostile: 0, untilFound: true })
+    const { found } = campaign(model, openReference({ fault }), { runs: 800, hostile: 0, untilFound: true })
     expect(Object.keys(found)).not.toEqual([])
   })
 })

@@ -82,6 +82,7 @@ class SerialSession implements Session {
       for (let i = 0; i < many; i++) this.#write('data', BYTES[((first as number) + i) % bytes!])
     },
     'driver.setUp': ({ bits, trigger }) => {
+      this.#setDivisor(0, 0)
       this.#write('line', LINE.eightBits)
       // What becomes of a byte when the FIFOs are switched on, nobody says.
       this.#read('data')

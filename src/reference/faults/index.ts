@@ -3,11 +3,11 @@ import { chainFaults } from './chain.ts'
 import { deviceFaults } from './device.ts'
 import type { Fault } from './fault.ts'
 import { ideFaults } from './ide.ts'
-import { ne2000Faults } from './ne2000.ts'
 import { ioapicFaults } from './ioapic.ts'
 import { lapicFaults } from './lapic.ts'
 import { migrationFaults } from './migration.ts'
 import { msiDeviceFaults } from './msi-device.ts'
+import { ne2000Faults } from './ne2000.ts'
 import { notificationFaults } from './notification.ts'
 import { parallelFaults } from './parallel.ts'
 import { picFaults } from './pic.ts'
@@ -17,6 +17,7 @@ import { returningFaults } from './returning.ts'
 import { serialFaults } from './serial.ts'
 import { upcallFaults } from './upcall.ts'
 import { vcpuFaults } from './vcpu.ts'
+import { vgaFaults } from './vga.ts'
 import { wiredFaults } from './wired.ts'
 
 export type { Fault } from './fault.ts'
@@ -40,6 +41,7 @@ export const faults: readonly Fault[] = [
   ...lapicFaults,
   ...serialFaults,
   ...parallelFaults,
+  ...vgaFaults,
   ...ideFaults,
   ...ne2000Faults,
 ]
