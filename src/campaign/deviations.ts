@@ -27,7 +27,16 @@ const deviation = fields(
     clause: matching('a clause such as "VIO-NTF-01"', /^[A-Z]+(?:-[A-Z]+)*-\d{2}$/),
     reason: text,
   },
-  { bugIds: listOf(text, 1), since: day, expires: day, reference: text },
+  {
+    bugIds: listOf(text, 1),
+    /** What is observed when it shows; `*` stands for any characters. For crashes and hangs, which have many forms. */
+    observed: text,
+    /** What the target says last. */
+    lastWords: text,
+    since: day,
+    expires: day,
+    reference: text,
+  },
 )
 
 /** A target that follows a profile of a machine, and is judged by it. */
@@ -52,6 +61,11 @@ const deviations = fields(
 )
 
 export type Deviation = (typeof deviation)['_A']
+
+/** It covers some bugs of its law, and the law stays in force for others. */
+const isNarrow = ({ bugIds, observed, lastWords }: Deviation): boolean =>
+  [bugIds, observed, lastWords].some((narrows) => narrows !== undefined)
+
 export type Followed = (typeof followed)['_A']
 
 /** Decided so often without a deviation, its clause speaks against it. */
@@ -63,7 +77,7 @@ interface Identified {
 }
 
 const matches = (pattern: string, found: string, end = ''): boolean =>
-  new RegExp(`^${pattern.split('*').map(literal).join('.*')}${end}$`).test(found)
+  new RegExp(`^${pattern.split('*').map(literal).join('.*')}${end}$`, 's').test(found)
 const literal = (part: string): string => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
 
 const appliesTo = ({ target, version }: Deviation | Followed, found: Identified): boolean =>
@@ -80,10 +94,10 @@ const shippedFolder = fileURLToPath(new URL('deviations/', import.meta.url))
 /** Reads one list; throws a `UsageError` of one line. */
 export const readDeviations = (file: string): KnownList => {
   const { deviations: list, profiles = [] } = readJsonFile(file, deviations, 'a list of known deviations')
-  const vague = list.findIndex(({ law, bugIds }) => law in TROUBLE_CLAUSES && bugIds === undefined)
+  const vague = list.findIndex((entry) => entry.law in TROUBLE_CLAUSES && !isNarrow(entry))
   if (vague >= 0)
     throw new UsageError(
-      `${JSON.stringify(file)}: field \`deviations.${vague}.bugIds\`: expected the bugs that are known, found nothing`,
+      `${JSON.stringify(file)}: field \`deviations.${vague}.bugIds\`: expected the bugs that are known, or \`observed\`, found nothing`,
     )
   return { deviations: list, profiles }
 }
@@ -110,6 +124,14 @@ export const followedBy = (followed: readonly Followed[], target: Identified, ma
 
 export const lawKey = (law: string, clause: string): string => `${law}@${clause}`
 
+interface Found {
+  readonly law: string
+  readonly clause: string
+  readonly bugId: string
+  readonly observed: string
+  readonly lastWords: string
+}
+
 /** The known deviations of one target. */
 export class KnownDeviations {
   /** Entries that are past their day, each as a warning. */
@@ -133,15 +155,19 @@ export class KnownDeviations {
   /** Laws to overlook from the start, as `law@clause`. */
   tolerated(machine: string): readonly string[] {
     return this.of(machine)
-      .filter(({ bugIds }) => bugIds === undefined)
+      .filter((entry) => !isNarrow(entry))
       .map(({ law, clause }) => lawKey(law, clause))
   }
 
   /** Whether a bug is one of those that are known. */
-  knows(machine: string, law: string, clause: string, bugId: string): boolean {
+  knows(machine: string, found: Found): boolean {
     return this.of(machine).some(
-      (entry) =>
-        entry.law === law && entry.clause === clause && (entry.bugIds === undefined || entry.bugIds.includes(bugId)),
+      ({ law, clause, bugIds, observed, lastWords }) =>
+        law === found.law &&
+        clause === found.clause &&
+        (bugIds === undefined || bugIds.includes(found.bugId)) &&
+        (observed === undefined || matches(observed, found.observed)) &&
+        (lastWords === undefined || matches(lastWords, found.lastWords)),
     )
   }
 }

@@ -257,7 +257,14 @@ export class MachineCampaign {
 
   private isKnown(found: Counterexample): boolean {
     const { law, clause } = lawOf(found)
-    return this.options.known.knows(this.prepared.machine, law, clause, found.bugId)
+    const { bugId, finding, lastWords = '' } = found
+    return this.options.known.knows(this.prepared.machine, {
+      law,
+      clause,
+      bugId,
+      observed: finding.observed,
+      lastWords,
+    })
   }
 
   private recordOf(law: Law): LawRecord {

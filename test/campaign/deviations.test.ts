@@ -44,6 +44,17 @@ describe('known deviations', () => {
     expect([other.result.exit, other.machine.counterexamples[0]?.known]).toEqual([1, false])
   })
 
+  it('may name what is seen of a crash, in whatever form it comes', async () => {
+    const crash = { ...entry, law: 'crashes', clause: 'SAF-03' }
+    const told = async (narrow: object) => {
+      const { result, machine } = await campaignOn('throws', { deviations: [listOf([{ ...crash, ...narrow }])] })
+      return [result.exit, machine.counterexamples.map(({ known }) => known)]
+    }
+    expect(await told({ lastWords: '*boom*' })).toEqual([0, [true]])
+    expect(await told({ observed: '*boom*' })).toEqual([0, [true]])
+    expect(await told({ lastWords: '*boom*', observed: 'nothing of the kind' })).toEqual([1, [false]])
+  })
+
   it('are stale when their clause was decided a thousand times without them', async () => {
     const { result, machine } = await campaignOn('honest', { deviations: [listOf([entry])] })
     expect([result.exit, machine.deviations[0]!.stale]).toEqual([0, true])
