@@ -6,8 +6,8 @@ import { type Model, ModelError, type Session, type Sink } from '../kernel/model
 import { DEFAULT_BASE, LAPIC } from '../layout/lapic.ts'
 import { DESCRIPTOR, POSTING, REMAPPABLE, URGENT_HANDLE } from '../layout/posted-interrupt.ts'
 
-/** Of three priority classes, and in three words of the request bitmap. */
-const VECTORS = [0x31, 0x52, 0x93] as const
+/** Of three priority classes: two in one word of the request bitmap, and one in the last. */
+const VECTORS = [0x45, 0x52, 0xe3] as const
 const CPU = 0
 
 const posterOf = (target: Description): DeviceDescription | undefined =>

@@ -19,6 +19,8 @@ export interface Message {
 /** The MSI-X table of one function. Entries start unmasked; `messageBase` is memory set aside for messages, if any. */
 export class Msix {
   readonly vectors: number
+  /** Messages are writes to memory that was set aside for them. */
+  readonly inMemory: boolean
   readonly #config: ConfigSpace
   readonly #control: number
   readonly #table: number
@@ -37,6 +39,7 @@ export class Msix {
         )
       return bar.base + (register & ~BAR_INDEX)
     }
+    this.inMemory = messageBase !== undefined
     this.#config = config
     this.#control = capability.at + MSIX.control
     this.vectors = (config.read16(this.#control) & MSIX_CONTROL.TABLE_SIZE) + 1

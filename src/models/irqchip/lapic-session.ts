@@ -20,9 +20,10 @@ import {
 } from '../../layout/lapic.ts'
 import { LapicDriver } from '../guest/lapic.ts'
 
-/** Vectors in pairs of one priority class, from 0x31 and 0x39 on; task priorities likewise. */
-const vectorOf = (index: number): number => 0x31 + 0x10 * (index >> 1) + 8 * (index & 1)
-const priorityOf = (tpr: number): number => (tpr < 2 ? 0 : 0x20 + 0x10 * (tpr >> 1)) + 0xf * (tpr & 1)
+/** Vectors come in pairs of one priority class, far from each other; task priorities likewise. */
+const CLASSES = [0, 0x30, 0x80, 0xe0] as const
+const vectorOf = (index: number): number => CLASSES[(index >> 1) + 1]! + 1 + 8 * (index & 1)
+const priorityOf = (tpr: number): number => CLASSES[tpr >> 1]! + 0xf * (tpr & 1)
 const SPURIOUS_VECTOR = 0xff
 const ILLEGAL_VECTOR = 0x0c
 /** A physical destination that no CPU has, and those of everybody. */

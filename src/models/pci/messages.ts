@@ -4,6 +4,10 @@ import { NO_VECTOR } from '../../layout/virtio.ts'
 import type { Message, Msix } from '../guest/msix.ts'
 import type { Subject } from './subject.ts'
 
+/** All 64 bits of the address and all 32 of the data are sent. */
+const ABOVE_4_GIB = 0x21_0000_0008
+const DATA_HIGH = 0x8001_0100
+
 export class Messages {
   readonly msix: Msix
   readonly #subject: Subject
@@ -27,7 +31,7 @@ export class Messages {
       const address = msix.placeOf(v)
       return [
         { address, data: v + 1 },
-        { address: address + 8, data: 0x100 + v + 1 },
+        { address: address + (msix.inMemory ? 8 : ABOVE_4_GIB), data: DATA_HIGH + v + 1 },
       ]
     })
     this.#editions = this.#messages.map(() => 0)

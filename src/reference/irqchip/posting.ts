@@ -9,7 +9,14 @@ import { DEFAULT_BASE, FIRST_VECTOR, LAPIC } from '../../layout/lapic.ts'
 import { DESCRIPTOR, POSTING, REMAPPABLE, URGENT_HANDLE } from '../../layout/posted-interrupt.ts'
 import type { BoardPart, BoardServices } from '../board.ts'
 import { encode } from '../plain.ts'
-import { type Control, freshPosting, NOTIFY, type PostingParts, type PostingState } from './posting-parts.ts'
+import {
+  type Control,
+  freshPosting,
+  NOTIFY,
+  type Notice,
+  type PostingParts,
+  type PostingState,
+} from './posting-parts.ts'
 import { classOf, highestVector, removeVector, type Vectors } from './vectors.ts'
 
 const POSTER = 'posted'
@@ -99,7 +106,7 @@ export class PostedCpu implements BoardPart {
     // The entry runs with interrupts off, and so does the CPU while it takes requests over.
     const open = state.at === '' || state.at.startsWith('load') || state.at.startsWith('block')
     if (open && state.notices.length > 0) {
-      this.#notified(state.notices.shift()!.vector)
+      this.#notified(state.notices.shift()!)
       return true
     }
     if (state.at === '') return false
@@ -107,9 +114,10 @@ export class PostedCpu implements BoardPart {
     return true
   }
 
-  #notified(vector: number): void {
+  /** Another host CPU finds nothing of this descriptor to do. */
+  #notified({ vector, destination }: Notice): void {
     const { state } = this
-    if (state.at !== '') return
+    if (state.at !== '' || destination !== state.host) return
     if (state.where === 'guest' && vector === NOTIFY.ACTIVE) state.at = 'guest.on'
     else if (state.where === 'asleep' && vector === NOTIFY.WAKE)
       state.at = this.parts.mergesAtWake(state) ? 'wake.on' : 'wake.decide'
