@@ -8,6 +8,7 @@ import { serialBoard } from './emulated/serial-board.ts'
 import { vgaBoard } from './emulated/vga-board.ts'
 import { ioapicBoard } from './irqchip/ioapic-board.ts'
 import { lapicBoard } from './irqchip/lapic-board.ts'
+import { pcBoard } from './irqchip/pc-board.ts'
 import { picBoard } from './irqchip/pic-board.ts'
 import { postedBoard } from './irqchip/posting-board.ts'
 import { remappingBoard } from './irqchip/remapping-board.ts'
@@ -55,6 +56,7 @@ export const boards: readonly AnyBoard[] = [
   serialBoard,
   parallelBoard,
   vgaBoard,
+  pcBoard,
   ideBoard,
   ne2000Board,
 ]
