@@ -160,6 +160,7 @@ export type ClauseId =
   | 'IDE-18'
   | 'IDE-19'
   | 'IDE-20'
+  | 'IDE-21'
   | 'IDE-31'
   | 'IDE-32'
   | 'IDE-33'

@@ -135,12 +135,12 @@ export const ideDma = scoped(
           effect: (s) => void (s.pending = false),
         },
         'driver.reset': {
-          does: 'Resets the drive by SRST.',
+          does: 'Resets the drive by SRST, reads its Status, and clears the interrupt bit.',
           weight: 12,
           when: (s) => isFree(s) && s.phase === 'stuck' && !s.started && !s.stalled,
           effect(s) {
             s.phase = 'idle'
-            s.pending = false
+            s.pending = s.bit = false
             s.failed = true
           },
         },
@@ -211,7 +211,7 @@ export const ideDma = scoped(
         'device.raise': {
           args: { failed: t.flag },
           requires: {
-            forATransfer: { clause: clause('IDE-38'), holds: (s) => s.phase === 'running' || s.phase === 'stuck' },
+            forATransfer: { clause: clause('IDE-21'), holds: (s) => s.phase === 'running' || s.phase === 'stuck' },
             afterTheStart: {
               clause: clause('IDE-32'),
               given: (s, { failed }) => s.phase === 'running' && !failed,
@@ -244,19 +244,20 @@ export const ideDma = scoped(
         'device.land': {
           does: 'Memory, as it is when the interrupt comes.',
           args: { first: seen, second: seen },
-          when: (s) => s.landed,
           requires: {
             inTheRegionsInOrder: {
               clause: clause('IDE-33'),
-              given: (s, { first, second }) => first !== untouched && (s.count < 2 || second !== untouched),
+              given: (s, { first, second }) => s.landed && first !== untouched && (s.count < 2 || second !== untouched),
               holds: (s, { first, second }) => isAt(s, 0, first) && isAt(s, 1, second),
             },
             beforeTheInterrupt: {
               clause: clause('IDE-37'),
+              given: (s) => s.landed,
               holds: (s, { first, second }) => first !== untouched && (s.count < 2 || second !== untouched),
             },
           },
           effect(s, { first, second }) {
+            if (!s.landed) return
             s.landed = false
             s.medium.set(s.lba, first < values ? first : undefined)
             if (s.count > 1) s.medium.set(s.lba + 1, second < values ? second : undefined)

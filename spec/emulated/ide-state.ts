@@ -4,7 +4,8 @@ import { type Seen, type StateOf, t } from '../../src/kernel/language/index.ts'
 /**
  * Sectors are the last ones of the medium, so that a transfer can run over its end. `lines`: the line is seen. `gates`:
  * nIEN gates the line and nothing else; without it, an interrupt of that time may be lost, and a line that is up may stay
- * up. `holdsReset`: BSY stays set as long as SRST does.
+ * up. `holdsReset`: BSY stays set as long as SRST does. `quietReset`: a software
+ * reset clears the interrupt and makes none.
  */
 export interface IdeScope {
   readonly sectors: number
@@ -13,6 +14,7 @@ export interface IdeScope {
   readonly lines: number
   readonly gates: number
   readonly holdsReset: number
+  readonly quietReset: number
 }
 
 export const ideState = ({ sectors, counts, values }: IdeScope) => ({

@@ -44,8 +44,8 @@ const endBlock = (s: Ide): void => {
 export const ide = scoped(
   'ide',
   {
-    explored: { sectors: 2, counts: 2, values: 1, lines: 1, gates: 1, holdsReset: 1 },
-    played: { sectors: 3, counts: 3, values: 3, lines: 1, gates: 1, holdsReset: 1 },
+    explored: { sectors: 2, counts: 2, values: 1, lines: 1, gates: 1, holdsReset: 1, quietReset: 1 },
+    played: { sectors: 3, counts: 3, values: 3, lines: 1, gates: 1, holdsReset: 1, quietReset: 1 },
   },
   (scope: IdeScope) => {
     const { sectors, counts, values } = scope
@@ -189,7 +189,8 @@ export const ide = scoped(
             s.command = 'none'
             s.lba = s.left = 0
             s.ended = 'unknown'
-            s.half = s.due = s.pending = s.unsure = s.absent = s.signature = false
+            s.half = s.due = s.pending = s.absent = s.signature = false
+            s.unsure = scope.quietReset === 0
           },
         },
         'driver.clearReset': {
@@ -358,7 +359,7 @@ export const ide = scoped(
         'device.raise': {
           requires: {
             hasACause: {
-              clause: clause('IDE-05'),
+              clause: clause('IDE-21'),
               holds: (s) => s.pending || s.unsure || mayInterrupt(s),
             },
             notForAFirstBlock: {
@@ -417,8 +418,11 @@ export const ide = scoped(
           },
         ],
         'device.lower': [
-          { clause: clause('IDE-01'), when: (s) => s.level && !s.pending && s.phase !== 'held' && s.phase !== 'busy' },
-          { clause: clause('IDE-13'), when: (s) => s.level && s.phase === 'held' },
+          {
+            clause: clause('IDE-01'),
+            when: (s) => s.level && !s.pending && !s.unsure && s.phase !== 'held' && s.phase !== 'busy',
+          },
+          { clause: clause('IDE-13'), when: (s) => s.level && !s.pending && !s.unsure && s.phase === 'held' },
           {
             clause: clause('IDE-20'),
             when: (s) => s.level && !s.pending && s.phase === 'busy' && (!s.due || s.stalled),

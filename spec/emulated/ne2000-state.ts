@@ -3,13 +3,15 @@ import { type Seen, type StateOf, t } from '../../src/kernel/language/index.ts'
 
 /**
  * `ring`: pages of the ring. `sizes`: packets of one page, of two, of three. `tags`: what tells packets apart. `wire`:
- * packets that the peer holds at most; none: there is no peer that sends anything. `clearsMask`: a reset clears the mask.
+ * packets that the peer holds at most; none: there is no peer that sends anything. `filters`: there are packets for others
+ * and for all. `clearsMask`: a reset clears the mask.
  */
 export interface NeScope {
   readonly ring: number
   readonly sizes: number
   readonly tags: number
   readonly wire: number
+  readonly filters: number
   readonly clearsMask: number
 }
 

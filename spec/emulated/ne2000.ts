@@ -30,12 +30,13 @@ const LOAD = 5
 export const ne2000 = scoped(
   'ne2000',
   {
-    explored: { ring: 3, sizes: 1, tags: 1, wire: 1, clearsMask: 1 },
-    played: { ring: 6, sizes: 3, tags: 3, wire: 2, clearsMask: 1 },
+    explored: { ring: 3, sizes: 1, tags: 1, wire: 1, filters: 0, clearsMask: 1 },
+    played: { ring: 6, sizes: 3, tags: 3, wire: 2, filters: 1, clearsMask: 1 },
   },
   (scope: NeScope) => {
     const { ring, sizes, tags, wire } = scope
     const page = t.below(ring)
+    const filters = scope.filters === 1
     const at = (from: number, pages: number): number => (from + pages) % ring
     const fits = (s: SeenNe): boolean => isWanted(s) && needed(s) < room(s, ring)
     const overflows = (s: SeenNe): boolean => isWanted(s) && needed(s) > room(s, ring)
@@ -55,7 +56,8 @@ export const ne2000 = scoped(
           does: 'Initialises the controller, with an empty ring whose first page is the boundary, and starts it.',
           args: { promiscuous: t.flag, broadcasts: t.flag },
           weight: 8,
-          when: (s) => isFree(s) && (s.phase === 'reset' || s.overflowed),
+          when: (s, a) =>
+            isFree(s) && (s.phase === 'reset' || s.overflowed) && (filters || (!a.promiscuous && !a.broadcasts)),
           effect(s, { promiscuous, broadcasts }) {
             s.phase = 'running'
             s.promiscuous = promiscuous
@@ -102,7 +104,7 @@ export const ne2000 = scoped(
           does: 'Writes a packet into the transmit buffer by remote DMA.',
           args: { size: t.below(sizes), tag: t.below(tags), to: t.oneOf('me', 'other', 'all') },
           weight: LOAD,
-          when: (s) => isUp(s) && s.buffer === 'empty',
+          when: (s, { to }) => isUp(s) && s.buffer === 'empty' && (filters || to === 'me'),
           effect(s, a) {
             s.loaded.size = a.size
             s.loaded.tag = a.tag

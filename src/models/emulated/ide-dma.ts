@@ -109,7 +109,11 @@ class IdeDmaSession implements Session {
       this.#setTable([first, second, third].filter((each) => each !== undefined) as number[]),
     'driver.setRegion': ({ size }) => this.#setTable([size as number]),
     'driver.issue': (args) => this.#issue(args as unknown as Issue),
-    'driver.start': () => this.#writeCommand(this.#command | BUS_MASTER_COMMAND.START),
+    'driver.start': () => {
+      this.#writeCommand(this.#command | BUS_MASTER_COMMAND.START)
+      // What a target did by itself could be before or behind our next action.
+      if (!this.#target.describe().can.synchronous) this.#driver.awaitTransfer()
+    },
     'driver.stop': () => this.#stop(),
     'driver.giveUp': () => this.#stop(),
     'driver.acknowledge': () => void this.#driver.readStatus(),
@@ -118,6 +122,9 @@ class IdeDmaSession implements Session {
       this.#target.settle(0)
       this.#driver.holdReset(false)
       this.#driver.awaitReady()
+      this.#driver.readStatus()
+      this.#guest.write8(this.#at('status'), BUS_MASTER_STATUS.INTERRUPT)
+      this.#afterReset()
     },
     'driver.readStatus': () => this.#answerStatus(),
     'driver.readAtRest': () => {
@@ -146,6 +153,15 @@ class IdeDmaSession implements Session {
       else if (event.kind === 'dma') this.#watch(event.gpa, event.data.length)
       else if (event.kind === 'fault') this.#tell('device.stray', { stopped: this.#stopped })
     }
+  }
+
+  /** Whether a reset interrupts is no question of transfers: a line that was raised and released by it is not told. */
+  #afterReset(): void {
+    const levels = this.#target
+      .events()
+      .flatMap((event) => (event.kind === 'line' && event.device === this.device ? [event.level] : []))
+    if (levels[0] === false) this.#tellLevel(false)
+    if (levels.at(-1) === true) this.#tellLevel(true)
   }
 
   move(target: Target): void {

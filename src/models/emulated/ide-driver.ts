@@ -9,6 +9,7 @@ type Register = keyof typeof IDE
 /** Turns that a command may take; milliseconds of each. */
 const TURNS = 200
 const TURN_MS = 1
+const TRANSFER_TURNS = 30
 const HALF_BYTES = SECTOR_BYTES / 2
 
 export class IdeDriver {
@@ -18,6 +19,7 @@ export class IdeDriver {
   /** Sectors of the medium. */
   readonly sectors: number
   #disabled = false
+  #resetting = false
 
   constructor(guest: Guest, device: DeviceDescription) {
     const { transport, facts = {} } = device
@@ -37,7 +39,7 @@ export class IdeDriver {
   restart(): void {
     const { target } = this.guest
     target.reset('system')
-    this.#disabled = false
+    this.#disabled = this.#resetting = false
     this.#writeControl(0)
     this.#write('device', ATA_DEVICE.OBSOLETE)
     this.awaitReady()
@@ -74,7 +76,12 @@ export class IdeDriver {
     return this.#disabled
   }
   holdReset(held: boolean): void {
+    this.#resetting = held
     this.#writeControl(held ? ATA_CONTROL.SRST : 0)
+  }
+
+  get isResetting(): boolean {
+    return this.#resetting
   }
 
   readStatus(): number {
@@ -97,6 +104,14 @@ export class IdeDriver {
     const { target } = this.guest
     target.settle(0)
     for (let turn = 0; turn < TURNS && (this.readAlternate() & ATA_STATUS.BSY) !== 0; turn++) target.settle(TURN_MS)
+  }
+
+  /** The same for a transfer by DMA, which may also never end. */
+  awaitTransfer(): void {
+    const { target } = this.guest
+    const moves = (): boolean => (this.readAlternate() & (ATA_STATUS.BSY | ATA_STATUS.DRQ)) !== 0
+    for (let turn = 0; turn < TRANSFER_TURNS && moves(); turn++) target.settle(TURN_MS)
+    target.settle(0)
   }
 
   /** From byte `from` on to the end of the first half or of the block. Drivers use both widths. */

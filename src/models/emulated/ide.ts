@@ -21,6 +21,7 @@ const NOT_ATA = 0x8000
 class IdeSession implements Session {
   readonly device: string
   readonly #driver: IdeDriver
+  readonly #synchronous: boolean
   readonly #machine: Machine
   readonly #sink: Sink
   readonly #contents: readonly (readonly DataView[])[]
@@ -32,9 +33,11 @@ class IdeSession implements Session {
   #lba = 0
 
   constructor(target: Target, machine: Machine, sink: Sink) {
-    const device = deviceOf(target.describe())
+    const description = target.describe()
+    const device = deviceOf(description)
     if (device === undefined) throw new ModelError('expected an IDE channel, found none')
     this.device = device.id
+    this.#synchronous = description.can.synchronous
     this.#driver = new IdeDriver(new Guest(target), device)
     this.#machine = machine
     this.#sink = sink
@@ -54,7 +57,13 @@ class IdeSession implements Session {
     const perform = this.#performers[action.name]
     if (perform === undefined) throw new TypeError(`${action.name}: not an action of driver or backend`)
     perform(args)
+    this.#comeToRest()
     this.collect()
+  }
+
+  /** Where the target works by itself, nothing is left under way: what it then did could be before or behind our next action. */
+  #comeToRest(): void {
+    if (!this.#synchronous && !this.#driver.isResetting) this.#driver.awaitReady()
   }
 
   readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
@@ -213,7 +222,7 @@ export const ideModel: Model = {
   played: ['driver', 'backend'],
   notApplicable: (target) => (deviceOf(target) === undefined ? 'it has no IDE channel' : undefined),
   scope: ({ observes }) => ({ scope: 'played', ...(observes.line === 'exact' ? {} : { bounds: { lines: 0 } }) }),
-  profiles: [{ name: 'QEMU 7.2', bounds: { gates: 0, holdsReset: 0 } }],
+  profiles: [{ name: 'QEMU 7.2', bounds: { gates: 0, holdsReset: 0, quietReset: 0 } }],
   unavailable: steering,
   unreachableGoals: (target): Readonly<Record<string, string>> => ({
     ...('backend.fail' in steering(target) ? { aFailureOfTheMedium: steering(target)['backend.fail']! } : {}),
