@@ -344,6 +344,8 @@ export const pair = (scope: PicScope) => {
         effect(s, { chip, level }) {
           s.asked = 'nothing'
           if (level !== undefined) takeByPoll(s[chip], level, scope)
+          // What finds nothing changes nothing, so that INT need not follow either.
+          else if (scope.promptSpecialMask === 0) return
           if (chip === 'master' || level === undefined) {
             // Where every change makes an edge, that poll of the cascade itself is none.
             if (chip === 'slave' || level !== CASCADE) after(s, chip, scope)

@@ -41,6 +41,8 @@ export class IoapicSession implements Session {
   readonly #pins: readonly number[]
   readonly #exact: boolean
   #entries: Programmed[] = []
+  /** What an entry held between the writes of its halves, until what came meanwhile was told. */
+  #halfway: { readonly index: number; readonly halves: Halves } | undefined
 
   constructor(target: Target, machine: Machine, sink: Sink, device: DeviceDescription) {
     const { transport } = device
@@ -105,6 +107,7 @@ export class IoapicSession implements Session {
   collect(): void {
     for (const event of this.#guest.target.events())
       if (event.kind === 'interrupt' && event.device === this.device) this.#tellMessage(event)
+    this.#halfway = undefined
   }
 
   move(target: Target): void {
@@ -139,8 +142,11 @@ export class IoapicSession implements Session {
   }
 
   #program(index: number, programmed: Programmed, ones = 0): void {
+    const { low: before } = this.#halvesOf(index)
     this.#entries[index] = programmed
     const { low, high } = this.#halvesOf(index)
+    // The upper half is written first: what was still to be sent may leave with it.
+    this.#halfway = { index, halves: { low: before, high } }
     this.#driver.program(this.#pins[index]!, { low: low | ones, high })
   }
 
@@ -232,8 +238,14 @@ export class IoapicSession implements Session {
     this.#tell('irqchip.message', { pins: Bits.from(held), level: message.level }, held.length === 0 ? note : undefined)
   }
 
-  #holds(index: number, { vector, destination, logical, delivery }: Message): boolean {
-    const halves = this.#halvesOf(index)
+  #holds(index: number, message: Message): boolean {
+    return (
+      this.#says(this.#halvesOf(index), message) ||
+      (this.#halfway?.index === index && this.#says(this.#halfway.halves, message))
+    )
+  }
+
+  #says(halves: Halves, { vector, destination, logical, delivery }: Message): boolean {
     if ((halves.low & ENTRY.vector) !== vector) return false
     if (!this.#exact) return true
     return (
