@@ -42,7 +42,6 @@ export const LINE = { eightBits: 0x03, twoStopBits: 0x04, parity: 0x08, divisorL
 
 /** Bit numbers of the modem control register. */
 export const MODEM = { terminalReady: 0, requestToSend: 1, out1: 2, out2: 3, loop: 4 } as const
-export const MODEM_BITS = 5
 
 /** Bits of the line status register. */
 export const LINE_STATUS = {
