@@ -39,6 +39,7 @@ const endBlock = (s: Ide): void => {
   s.half = false
   s.phase = 'busy'
   s.due = s.command === 'write' || s.left > 0
+  if (s.disabled && s.due) s.unsure = true
 }
 
 export const ide = scoped(
@@ -467,7 +468,9 @@ const answersStatus = (s: SeenIde, scope: IdeScope) => {
   if (s.absent) return { ...NOTHING, blank: true }
   const busy = s.phase === 'held' || (s.phase === 'busy' && s.stalled) || (s.phase === 'busy' && s.due && !s.disabled)
   if (busy && s.asked !== 'poll') return { ...NOTHING, busy: true }
-  const failed = s.phase === 'idle' ? s.ended !== 'success' && s.ended !== 'unknown' : canFail(s, scope)
+  // A transfer over the end goes on as far as it can.
+  const fails = canFail(s, scope) && (s.failing || !canOffer(s, scope))
+  const failed = s.phase === 'idle' ? s.ended !== 'success' && s.ended !== 'unknown' : fails
   return { ...NOTHING, ready: true, failed, drq: !failed && canOffer(s, scope) }
 }
 
