@@ -122,6 +122,11 @@ export const causes = (scope: SerialScope) => {
         args: { bits: t.set(8) },
         when: (s) => s.asked === 'lineStatus',
         requires: {
+          emptyOnceCleared: {
+            clause: clause('UART-18'),
+            given: (s) => s.cleared,
+            holds: (_s, { bits }) => !bits.has(READY),
+          },
           readyWithData: { clause: clause('UART-12'), holds: (s, { bits }) => bits.has(READY) === s.count > 0 },
           showsAnOverrun: {
             clause: clause('UART-13'),
@@ -140,6 +145,7 @@ export const causes = (scope: SerialScope) => {
           s.asked = 'nothing'
           s.overrun = 'no'
           if (!bits.has(READY)) removeAll(s)
+          s.cleared = false
         },
         eager(s) {
           if (s.asked !== 'lineStatus') return undefined
@@ -221,6 +227,7 @@ export const causes = (scope: SerialScope) => {
       ...(scope.deltas === 1
         ? { aChangeThatInterrupts: { on: 'driver.readIdentification', when: (s: SeenSerial) => mustOf(s) === 'modem' } }
         : {}),
+      aLookIntoAClearedFifo: { on: 'driver.readLineStatus', when: (s) => s.cleared && s.fifos },
       aShownOverrun: { on: 'driver.readLineStatus', when: (s) => s.overrun === 'yes' },
     },
   })

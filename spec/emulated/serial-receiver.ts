@@ -110,6 +110,7 @@ export const receiver = (scope: SerialScope) => {
         effect(s) {
           s.asked = 'nothing'
           removeAll(s)
+          s.cleared = false
         },
         eager: (s) => (s.asked === 'full' ? { value: BYTES[s.received.at(depth - 1)]! } : undefined),
       },

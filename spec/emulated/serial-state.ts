@@ -44,6 +44,8 @@ export const serialState = ({ depth, bytes, formats }: SerialScope) => ({
   /** Bytes that were not read, oldest first. */
   received: t.array(depth, t.below(bytes)),
   count: t.below(depth + 1),
+  /** Bytes were removed unread, and none has come since. */
+  cleared: t.flag,
   overrun: doubt,
   /**
    * The holding register became empty and nobody was told: because a byte left, `passed` another cause that was told
@@ -160,6 +162,7 @@ export const ALL_CHANGES = noBits.with(CHANGE.cts).with(CHANGE.dsr).with(CHANGE.
 
 /** A byte arrives. */
 export const receive = (s: Serial, byte: number, { timed }: SerialScope): void => {
+  s.cleared = false
   if (s.fifos && timed === 0 && s.timeout === 'no') s.timeout = 'may'
   if (isFull(s)) s.overrun = 'yes'
   if (!isFull(s)) s.received.set(s.count++, byte)
@@ -176,6 +179,7 @@ export const take = (s: Serial, { timed }: SerialScope): void => {
 
 export const removeAll = (s: Serial): void => {
   s.received.fill(0)
+  s.cleared = s.count > 0
   s.count = 0
   s.timeout = 'no'
 }

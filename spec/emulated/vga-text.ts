@@ -5,14 +5,14 @@ import { clause } from '../clauses/index.ts'
 /** Registers that are played; none of them changes what memory is. `value`: what one of the four bits of a value stands for. */
 export const REGISTERS = [
   { file: 'crtc', index: 0x0e, value: 0x11 },
-  { file: 'crtc', index: 0x0f, value: 0x11 },
+  { file: 'crtc', index: 0x06, value: 0x11 },
   { file: 'crtc', index: 0x00, value: 0x11 },
   { file: 'graphics', index: 0x02, value: 1 },
   { file: 'sequencer', index: 0x03, value: 1 },
   { file: 'attribute', index: 0x00, value: 1 },
   { file: 'attribute', index: 0x05, value: 1 },
 ] as const
-const PROTECTED = 2
+const isProtected = (register: number): boolean => register === 1 || register === 2
 const ATTRIBUTES = 5
 /** Values of registers and of characters. */
 export const VALUES = [0x0, 0xf, 0x5, 0xa] as const
@@ -64,7 +64,7 @@ export const vgaText = scoped(
           weight: 8,
           when: (s, { register }) => isFree(s) && !isAttribute(register) && isPlayed(register),
           effect(s, { register, value }) {
-            if (register === PROTECTED && s.locked) s.refused = true
+            if (isProtected(register) && s.locked) s.refused = true
             else s.registers.set(register, value)
           },
         },
@@ -169,12 +169,12 @@ export const vgaText = scoped(
           requires: {
             registerAsWritten: {
               clause: clause('VGA-01'),
-              given: (s) => s.asked === 'register' && !isAttribute(s.of) && s.of !== PROTECTED,
+              given: (s) => s.asked === 'register' && !isAttribute(s.of) && !isProtected(s.of),
               holds: isAsWritten,
             },
             protectedAsAllowed: {
               clause: clause('VGA-02'),
-              given: (s) => s.asked === 'register' && s.of === PROTECTED,
+              given: (s) => s.asked === 'register' && isProtected(s.of),
               holds: isAsWritten,
             },
             attributeAsWritten: {
@@ -222,14 +222,14 @@ export const vgaText = scoped(
           on: 'driver.write',
           when: (s, { register, value }) =>
             s.locked &&
-            register === PROTECTED &&
-            s.registers.at(PROTECTED) !== undefined &&
-            s.registers.at(PROTECTED) !== value,
+            isProtected(register) &&
+            s.registers.at(register) !== undefined &&
+            s.registers.at(register) !== value,
         },
         aProtectedRegisterReadBack: {
           on: 'driver.readRegister',
           when: (s, { register }) =>
-            s.refused && s.locked && register === PROTECTED && s.registers.at(PROTECTED) !== undefined,
+            s.refused && s.locked && isProtected(register) && s.registers.at(register) !== undefined,
         },
         aMonochromeAdapter: { on: 'driver.readRegister', when: (s) => !s.colour },
         aWriteWhereItIsNot: {
