@@ -13,6 +13,7 @@ const SMALL = { depth: 2, bytes: 1, formats: 2, timed: 1, ...DATA_SHEET }
 /** Texts about one state: each acts on all of it. */
 const together = (first: ErasedBody, ...others: readonly ErasedBody[]): ErasedBody => ({
   ...first,
+  source: [...new Set([first, ...others].flatMap(({ source }) => source.split('; ')))].join('; '),
   actions: Object.assign({}, first.actions, ...others.map(({ actions }) => actions)),
   owes: Object.assign({}, first.owes, ...others.map(({ owes }) => owes)),
   goals: Object.assign({}, first.goals, ...others.map(({ goals }) => goals)),
