@@ -22,7 +22,10 @@ export const answers = (scope: PicScope) => {
   const due = (s: SeenPair) => answering(s, scope)
   const isRequesting = (s: SeenPair): boolean => requestedBy(s, 'master', scope) !== undefined
   /** INT had not followed yet, so that no cycle took place. */
-  const isUnasked = (s: SeenPair, vector: number | undefined): boolean => s.late && vector === undefined
+  const isUnasked = (s: SeenPair, vector: number | undefined): boolean => vector === undefined && (s.late || isVoid(s))
+  /** The slave is asked, finds nothing, and says nothing. */
+  const isVoid = (s: SeenPair): boolean =>
+    scope.spuriousSlave === 0 && due(s).master === CASCADE && due(s).slave === undefined
   const givesWhatIsDue = (s: SeenPair, { vector }: { readonly vector: number | undefined }): boolean =>
     isUnasked(s, vector) || (vector !== undefined && vector % 8 === vectorOf(s, due(s)) % 8)
   /** A request is answered, and this is what the order of priority depends on. */
@@ -49,7 +52,7 @@ export const answers = (scope: PicScope) => {
         requires: {
           answersARequest: {
             clause: clause('PIC-21'),
-            given: (s) => isRequesting(s) && !s.late,
+            given: (s) => isRequesting(s) && !s.late && !isVoid(s),
             holds: (_s, { vector }) => vector !== undefined,
           },
           defaultIsLevelSeven: {
@@ -92,6 +95,7 @@ export const answers = (scope: PicScope) => {
         requires: {
           acknowledgesTheHighest: {
             clause: clause('PIC-17'),
+            given: () => scope.pollServes !== 2,
             holds: (s, { chip, level }) => level === requestedBy(s, chip, scope),
           },
         },

@@ -19,21 +19,44 @@ export interface Profile {
   readonly remembersLines: number
   /**
    * INT falls with each acknowledge, so that a slave with a second request makes an edge. 0: it stays up. 2: a slave that
-   * requests makes an edge with every change of either chip.
+   * requests makes an edge with every change of either chip. 3: INT falls with each acknowledge and stays down until
+   * something else happens to the slave.
    */
   readonly pulses: number
   /** In special mask mode a non-specific EOI passes over masked levels. 0: it ends them. */
   readonly sparesMasked: number
   /** In special fully nested mode the slave's input is let through by itself only. 0: what is below it is, too. */
   readonly nestsSlaveOnly: number
-  /** Special mask mode works. 0: it is accepted and does nothing. */
+  /**
+   * Special mask mode works. 0: it is accepted and does nothing. 2: the highest level in service blocks everything while it
+   * is masked.
+   */
   readonly specialMask: number
   /** INT follows at once when special mask mode is entered or left. 0: with the next change of something else. */
   readonly promptSpecialMask: number
   /** INT follows at once when a chip is initialised. 0: with the next change of something else. */
   readonly promptInitialisation: number
-  /** A poll enters service. 0: it takes the request away, and a slave's from the master too. */
+  /**
+   * A poll enters service. 0: it takes the request away, a level's too, and a slave's from the master. 2: there is no poll,
+   * and the answer means nothing.
+   */
   readonly pollServes: number
+  /** After ICW1 a level line that is high requests on. 0: it has to be asserted again. */
+  readonly keepsLevels: number
+  /** ICW1 can say that there is no ICW3. 0: there always is. */
+  readonly singleMode: number
+  /** Special fully nested mode works. 0: it is accepted and does nothing. */
+  readonly specialNesting: number
+  /** ICW1 selects the request register and leaves special mask mode. 0: both stay. */
+  readonly selectsRequests: number
+  /** Priorities rotate. 0: never, and each OCW2 that rotates or does nothing ends the highest level in service. */
+  readonly rotation: number
+  /** The low bits of ICW2 mean nothing. 0: they are part of the vector. */
+  readonly alignsBase: number
+  /** An acknowledge of the slave that finds nothing gives its level 7. 0: it gives no vector. */
+  readonly spuriousSlave: number
+  /** Lines that are always edges stay so. 0: the ELCR can change them, and a driver had better not. */
+  readonly guardsEdges: number
 }
 
 export const chipFields = (bases: number) => ({
@@ -43,6 +66,8 @@ export const chipFields = (bases: number) => ({
   edges: levels,
   /** Inputs asserted again would count as an edge though they are high; see `remembersLines`. */
   forgotten: levels,
+  /** Level-triggered inputs that are high and yet request nothing until they are asserted again; see `keepsLevels`. */
+  quiet: levels,
   /** The ELCR. */
   triggered: levels,
   masked: levels,
@@ -56,6 +81,8 @@ export const chipFields = (bases: number) => ({
   /** The level of the lowest priority. */
   lowest: t.below(8),
   base: t.below(bases),
+  /** Low bits of the vector; see `alignsBase`. */
+  low: t.below(8),
   selected: t.oneOf('requests', 'service'),
   specialMask: t.flag,
   /** Whether rotation in automatic EOI mode survives ICW1 is not said. */
@@ -80,7 +107,7 @@ export const levelTriggered = (chip: SeenChip): Bits => (chip.levelMode ? ALL : 
 /** The request register: levels as they are, and edges that were not acknowledged. */
 export const requests = (chip: SeenChip): Bits => {
   const level = levelTriggered(chip)
-  return chip.edges.minus(level).union(chip.high.and(level))
+  return chip.edges.minus(level).union(chip.high.and(level).minus(chip.quiet))
 }
 
 /** Levels in service that count in the order of priority. */
@@ -97,7 +124,9 @@ const highest = (chip: SeenChip, set: Bits): number | undefined => {
 export const requested = (chip: SeenChip, profile: Profile, slave?: number): number | undefined => {
   const wanted = requests(chip).minus(chip.masked)
   if (wanted.isEmpty) return undefined
-  const nests = slave !== undefined && chip.nested && !chip.single
+  const nests = slave !== undefined && chip.nested && !chip.single && profile.specialNesting === 1
+  if (profile.specialMask === 2 && chip.specialMask && chip.masked.has(highest(chip, chip.served) ?? 8))
+    return undefined
   let inService = counted(chip, profile.specialMask)
   if (nests && profile.nestsSlaveOnly === 0) inService = inService.without(slave)
   for (let rank = 1; rank <= 8; rank++) {
@@ -112,12 +141,14 @@ export const rise = (chip: Chip, pin: number): void => {
   const isEdge = !chip.high.has(pin) || chip.forgotten.has(pin)
   chip.high = chip.high.with(pin)
   chip.forgotten = chip.forgotten.without(pin)
+  chip.quiet = chip.quiet.without(pin)
   if (isEdge && !levelTriggered(chip).has(pin)) chip.edges = chip.edges.with(pin)
 }
 
 export const fall = (chip: Chip, pin: number, profile: Profile): void => {
   chip.high = chip.high.without(pin)
   chip.forgotten = chip.forgotten.without(pin)
+  chip.quiet = chip.quiet.without(pin)
   if (profile.withdraws === 1) chip.edges = chip.edges.without(pin)
 }
 
@@ -131,8 +162,10 @@ export const take = (chip: Chip, level: number): void => {
 /** A poll that finds a level. */
 export const takeByPoll = (chip: Chip, level: number, profile: Profile): void => {
   chip.edges = chip.edges.without(level)
-  if (profile.pollServes === 0) chip.served = chip.served.without(level)
-  else {
+  if (profile.pollServes === 0) {
+    chip.served = chip.served.without(level)
+    if (chip.high.has(level)) chip.quiet = chip.quiet.with(level)
+  } else {
     chip.served = chip.served.with(level)
     chip.unsure = chip.autoEoi
   }
@@ -155,13 +188,17 @@ export const initialise = (
 ): void => {
   chip.edges = chip.masked = noBits
   chip.forgotten = profile.remembersLines === 1 ? noBits : chip.high
+  if (profile.keepsLevels === 0) chip.quiet = chip.high
   chip.unsure = chip.unsure || !chip.served.isEmpty
   chip.lowest = 7
-  chip.selected = 'requests'
-  chip.specialMask = chip.autoEoi = chip.nested = chip.mode8086 = false
+  chip.autoEoi = chip.nested = chip.mode8086 = false
+  if (profile.selectsRequests === 1) {
+    chip.selected = 'requests'
+    chip.specialMask = false
+  }
   if (chip.rotates === 'on') chip.rotates = 'unknown'
   chip.levelMode = level && profile.levelByIcw1 === 1
-  chip.single = single
+  chip.single = single && profile.singleMode === 1
   chip.wantsIcw4 = icw4
   chip.phase = 'icw2'
 }

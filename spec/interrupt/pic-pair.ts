@@ -4,7 +4,7 @@
  */
 import { Bits, part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
-import { CASCADE, end, endable, fall, isKnown, levels, levelTriggered, requests, take, takeByPoll } from './pic-chip.ts'
+import { CASCADE, end, endable, isKnown, levels, levelTriggered, requests, take, takeByPoll } from './pic-chip.ts'
 import {
   ALWAYS_EDGE,
   after,
@@ -25,11 +25,14 @@ import {
   line,
   type Mode,
   modes,
+  otherCommand,
   type PicScope,
   pairState,
   pulse,
+  release,
   requestedBy,
   type SeenPair,
+  setBase,
   setMode,
   setSpecialMask,
   triggerModes,
@@ -80,10 +83,7 @@ export const pair = (scope: PicScope) => {
         args: { line },
         weight: 4,
         when: (s, { line }) => s.asked === 'nothing' && driven.has(line) && s[chipOf(line)].high.has(line % 8),
-        effect(s, { line }) {
-          fall(s[chipOf(line)], line % 8, scope)
-          after(s, chipOf(line), scope)
-        },
+        effect: (s, { line }) => release(s, line, scope),
       },
       'driver.setUp': {
         does: 'Initialises both chips, the slave first, and ends all that may be in service, as firmware does.',
@@ -136,9 +136,8 @@ export const pair = (scope: PicScope) => {
         effect(s, { chip, rotate, look }) {
           if (look) s.master.selected = s.slave.selected = 'service'
           const level = endable(s[chip], scope)
-          if (level === undefined) return
-          end(s[chip], level, rotate)
-          after(s, chip, scope)
+          if (level !== undefined) end(s[chip], level, rotate && scope.rotation === 1)
+          if (level !== undefined || scope.pulses === 3) after(s, chip, scope)
         },
       },
       'driver.endLevel': {
@@ -148,8 +147,11 @@ export const pair = (scope: PicScope) => {
         when: (s, { line, rotate }) =>
           has(ends) && isReady(s, chipOf(line)) && s[chipOf(line)].served.has(line % 8) && (!rotate || has(rotation)),
         effect(s, { line, rotate }) {
-          end(s[chipOf(line)], line % 8, rotate)
-          after(s, chipOf(line), scope)
+          if (rotate && scope.rotation === 0) otherCommand(s, chipOf(line), scope)
+          else {
+            end(s[chipOf(line)], line % 8, rotate)
+            after(s, chipOf(line), scope)
+          }
         },
       },
       'driver.endAll': {
@@ -168,7 +170,7 @@ export const pair = (scope: PicScope) => {
         weight: 5,
         when: (s, { line }) => has(rotation) && isReady(s, chipOf(line)) && s[chipOf(line)].lowest !== line % 8,
         effect(s, { line }) {
-          s[chipOf(line)].lowest = line % 8
+          if (scope.rotation === 1) s[chipOf(line)].lowest = line % 8
           after(s, chipOf(line), scope)
         },
       },
@@ -177,12 +179,16 @@ export const pair = (scope: PicScope) => {
         args: { chip: chips, on: t.flag },
         weight: 2,
         when: (s, { chip }) => has(rotation) && isReady(s, chip),
-        effect: (s, { chip, on }) => void (s[chip].rotates = on ? 'on' : 'off'),
+        effect(s, { chip, on }) {
+          if (scope.rotation === 1) s[chip].rotates = on ? 'on' : 'off'
+          otherCommand(s, chip, scope)
+        },
       },
       'driver.command': {
         does: 'The OCW2 that does nothing.',
         args: { line },
         when: (s, { line }) => has(rotation) && isReady(s, chipOf(line)),
+        effect: (s, { line }) => otherCommand(s, chipOf(line), scope),
       },
       'driver.setSpecialMask': {
         args: { chip: chips, on: t.flag },
@@ -206,8 +212,9 @@ export const pair = (scope: PicScope) => {
         does: 'Changes a bit of the ELCR while its line is low and requests nothing; bits of edge-only lines may be written, too.',
         args: { line, level: t.flag, others: t.flag },
         weight: 4,
-        when: (s, { line, level }) =>
+        when: (s, { line, level, others }) =>
           has(triggers) &&
+          (!others || scope.guardsEdges === 1) &&
           s.asked === 'nothing' &&
           driven.has(line) &&
           !ALWAYS_EDGE.has(line) &&
@@ -231,7 +238,8 @@ export const pair = (scope: PicScope) => {
         weight: 2,
         when: (s, { trigger, mode, low }) =>
           has(initialisation) && s.asked === 'nothing' && isChosen(trigger, mode) && (low === 0 || scope.bases > 2),
-        effect: (s, { trigger, mode, base }) => initialiseAll(s, 'master', trigger === 'level', mode, base, scope),
+        effect: (s, { trigger, mode, ...vectors }) =>
+          initialiseAll(s, 'master', trigger === 'level', mode, vectors, scope),
       },
       'driver.initialiseSlave': {
         does: 'The same for the slave. Special fully nested mode is one of masters.',
@@ -243,7 +251,8 @@ export const pair = (scope: PicScope) => {
           mode !== 'nested' &&
           isChosen(trigger, mode) &&
           (low === 0 || scope.bases > 2),
-        effect: (s, { trigger, mode, base }) => initialiseAll(s, 'slave', trigger === 'level', mode, base, scope),
+        effect: (s, { trigger, mode, ...vectors }) =>
+          initialiseAll(s, 'slave', trigger === 'level', mode, vectors, scope),
       },
       'driver.beginInitialisation': {
         does: 'ICW1, whatever comes after it: a sequence may have two, three or four words, or be broken off.',
@@ -257,8 +266,8 @@ export const pair = (scope: PicScope) => {
         args: { chip: chips, base, low },
         weight: 12,
         when: (s, { chip }) => s.asked === 'nothing' && s[chip].phase === 'icw2',
-        effect(s, { chip, base }) {
-          s[chip].base = base
+        effect(s, { chip, ...vectors }) {
+          setBase(s[chip], vectors, scope)
           s[chip].phase = !s[chip].single ? 'icw3' : s[chip].wantsIcw4 ? 'icw4' : 'ready'
           afterWord(s, chip, scope)
         },
@@ -311,8 +320,12 @@ export const pair = (scope: PicScope) => {
         when: (s) => s.asked === 'vector',
         effect(s, { vector }) {
           s.asked = 'nothing'
-          if (vector === undefined || !isSettled(s)) return
+          if (!isSettled(s)) return
           const due = answering(s, scope)
+          if (vector === undefined) {
+            if (scope.spuriousSlave === 0 && due.master === CASCADE && due.slave === undefined) take(s.master, CASCADE)
+            return
+          }
           const taken = vector === vectorOf(s, due) ? due : evident(s, vector)
           if (taken.master !== undefined) take(s.master, taken.master)
           if (taken.slave === undefined) {
@@ -343,12 +356,14 @@ export const pair = (scope: PicScope) => {
         when: (s, { chip }) => s.asked === chip,
         effect(s, { chip, level }) {
           s.asked = 'nothing'
+          if (scope.pollServes === 2) return
+          const { late } = s
           if (level !== undefined) takeByPoll(s[chip], level, scope)
-          // What finds nothing changes nothing, so that INT need not follow either.
-          else if (scope.promptSpecialMask === 0) return
           if (chip === 'master' || level === undefined) {
             // Where every change makes an edge, that poll of the cascade itself is none.
             if (chip === 'slave' || level !== CASCADE) after(s, chip, scope)
+            // What finds nothing changes nothing, so that INT need not follow either.
+            s.late = late && level === undefined && scope.promptSpecialMask === 0
             return
           }
           if (scope.pollServes === 0) {

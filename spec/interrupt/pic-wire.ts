@@ -8,9 +8,12 @@ import {
   CASCADE,
   type Chip,
   chipFields,
+  end,
+  endable,
   fall,
   initialise,
   isKnown,
+  levelTriggered,
   type Profile,
   requested,
   requests,
@@ -103,17 +106,27 @@ export const setMode = (chip: Chip, mode: Mode): void => {
   chip.phase = 'ready'
 }
 
+/** ICW2. */
+export const setBase = (
+  chip: Chip,
+  { base, low }: { readonly base: number; readonly low: number },
+  profile: Profile,
+): void => {
+  chip.base = base
+  chip.low = profile.alignsBase === 1 ? 0 : low
+}
+
 /** ICW1 to ICW4. */
 export const initialiseAll = (
   s: Pair,
   which: Which,
   level: boolean,
   mode: Mode,
-  base: number,
+  vectors: { readonly base: number; readonly low: number },
   profile: Profile,
 ): void => {
   begin(s, which, { level, single: false, icw4: true }, profile)
-  s[which].base = base
+  setBase(s[which], vectors, profile)
   setMode(s[which], mode)
   afterWord(s, which, profile)
 }
@@ -148,7 +161,7 @@ export const after = (s: Pair, which: Which, profile: Profile): void => {
 /** INT of the slave falls when it is acknowledged. */
 export const pulse = (s: Pair, profile: Profile): void => {
   if (profile.pulses !== 0) fall(s.master, CASCADE, profile)
-  after(s, 'slave', profile)
+  if (profile.pulses !== 3) after(s, 'slave', profile)
 }
 
 /** ICW1. A chip that was never set up, or used too early, may be in any state. */
@@ -171,8 +184,24 @@ export const setSpecialMask = (s: Pair, which: Which, on: boolean, profile: Prof
 }
 
 export const assert = (s: Pair, line: number, profile: Profile): void => {
-  rise(s[chipOf(line)], line % 8)
-  after(s, chipOf(line), profile)
+  const chip = s[chipOf(line)]
+  const isNews = !chip.high.has(line % 8) || chip.forgotten.has(line % 8) || levelTriggered(chip).has(line % 8)
+  rise(chip, line % 8)
+  if (isNews || profile.pulses !== 3) after(s, chipOf(line), profile)
+}
+
+export const release = (s: Pair, line: number, profile: Profile): void => {
+  const chip = s[chipOf(line)]
+  fall(chip, line % 8, profile)
+  if (profile.pulses !== 3 || levelTriggered(chip).has(line % 8)) after(s, chipOf(line), profile)
+}
+
+/** An OCW2 that ends nothing. */
+export const otherCommand = (s: Pair, which: Which, profile: Profile): void => {
+  if (profile.rotation === 1) return
+  const level = endable(s[which], profile)
+  if (level !== undefined) end(s[which], level, false)
+  after(s, which, profile)
 }
 
 /** After a word of an initialisation. */
@@ -182,6 +211,14 @@ export const afterWord = (s: Pair, which: Which, profile: Profile): void => {
     return
   }
   s.late = true
+  // Restoring a state that was saved is a change, too.
+  if (
+    which === 'master' &&
+    profile.pulses === 2 &&
+    s.cascade === 'seen' &&
+    requestedBy(s, 'slave', profile) !== undefined
+  )
+    s.cascade = 'doubtful'
   if (which === 'slave' && (!isKnown(s.slave) || s.cascade === 'unknown')) follow(s, profile)
 }
 
@@ -196,10 +233,11 @@ export const answering = (s: SeenPair, profile: Profile): { readonly master?: nu
 
 /** The vector of an acknowledge that finds a request; of one that finds none, level 7 of the chip that answers. */
 export const vectorOf = (s: SeenPair, taken: ReturnType<typeof answering>): number => {
-  if (taken.master === undefined) return 8 * s.master.base + 7
-  if (taken.master !== CASCADE) return 8 * s.master.base + taken.master
-  return 8 * s.slave.base + (taken.slave ?? 7)
+  if (taken.master === undefined) return vectorIn(s.master, 7)
+  return taken.master === CASCADE ? vectorIn(s.slave, taken.slave ?? 7) : vectorIn(s.master, taken.master)
 }
+
+const vectorIn = (chip: SeenChip, level: number): number => 8 * chip.base + (chip.low | level)
 
 /** INT can be judged: it follows what the master requests. */
 export const isPrompt = (s: SeenPair): boolean => isSettled(s) && !s.late

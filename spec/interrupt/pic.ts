@@ -18,6 +18,14 @@ const DATA_SHEET = {
   promptSpecialMask: 1,
   promptInitialisation: 1,
   pollServes: 1,
+  keepsLevels: 1,
+  singleMode: 1,
+  specialNesting: 1,
+  selectsRequests: 1,
+  rotation: 1,
+  alignsBase: 1,
+  spuriousSlave: 1,
+  guardsEdges: 1,
 }
 
 export const pic = scoped(

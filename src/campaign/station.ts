@@ -143,6 +143,6 @@ export const preparedOf = (
     const reason = unavailable[name] ?? unavailable[machine.actions[action]!.name]
     if (reason !== undefined) unreachable[name] = reason
   }
-  if (notApplicable === undefined) Object.assign(unreachable, model.unreachableGoals?.(description))
+  if (notApplicable === undefined) Object.assign(unreachable, model.unreachableGoals?.(description, machine))
   return { ...preparedForLog(machine, reasonOf), notApplicable, unreachable, cheap }
 }

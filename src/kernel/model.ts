@@ -23,8 +23,8 @@ export interface Model {
   readonly profiles?: readonly { readonly name: string; readonly bounds: Readonly<Record<string, number>> }[]
   /** Actions of the machine that cannot be performed or seen on this target, each with the reason. */
   unavailable?(target: Description): Readonly<Record<string, string>>
-  /** Goals of the machine that cannot be reached on this target, each with the reason. */
-  unreachableGoals?(target: Description): Readonly<Record<string, string>>
+  /** Goals of the machine, within its bounds, that cannot be reached on this target, each with the reason. */
+  unreachableGoals?(target: Description, machine: Machine): Readonly<Record<string, string>>
   /**
    * Finds the device; throws a ModelError when the target is not what its description says. `alive` is called in the
    * middle of actions that take long, lest they be taken for a hang.
