@@ -52,7 +52,7 @@ const canEnd = (s: SeenDma): boolean => s.phase === 'running' && s.started && !s
 
 export const ideDma = scoped(
   'ide-dma',
-  { explored: { sectors: 1, counts: 1, values: 1 }, played: { sectors: 3, counts: 2, values: 3 } },
+  { explored: { sectors: 1, counts: 1, values: 1 }, played: { sectors: 2, counts: 2, values: 3 } },
   (scope: DmaScope) => {
     const { sectors, counts, values } = scope
     const most = counts * UNITS + 1
@@ -202,7 +202,7 @@ export const ideDma = scoped(
         'driver.clearBits': {
           does: 'Writes the status of the bus master, with a one or a zero for the interrupt bit.',
           args: { interrupt: t.flag },
-          weight: 8,
+          weight: 12,
           when: (s) => isFree(s) && s.bit,
           effect(s, { interrupt }) {
             if (interrupt) s.bit = false
@@ -296,6 +296,7 @@ export const ideDma = scoped(
         },
         'backend.fail': {
           does: 'The next thing that the medium is asked for fails.',
+          weight: 3,
           when: (s) => !s.failing && isIdle(s),
           effect: (s) => void (s.failing = true),
         },

@@ -4,8 +4,8 @@ import { type Seen, type StateOf, t } from '../../src/kernel/language/index.ts'
 /**
  * Sectors are the last ones of the medium, so that a transfer can run over its end. `lines`: the line is seen. `gates`:
  * nIEN gates the line and nothing else; without it, an interrupt of that time may be lost, and a line that is up may stay
- * up. `holdsReset`: BSY stays set as long as SRST does. `quietReset`: a software
- * reset clears the interrupt and makes none.
+ * up. `holdsReset`: BSY stays set as long as SRST does. `quietReset`: a software reset clears the interrupt and makes
+ * none. `selects`: it selects drive 0.
  */
 export interface IdeScope {
   readonly sectors: number
@@ -15,6 +15,7 @@ export interface IdeScope {
   readonly gates: number
   readonly holdsReset: number
   readonly quietReset: number
+  readonly selects: number
 }
 
 export const ideState = ({ sectors, counts, values }: IdeScope) => ({

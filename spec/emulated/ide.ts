@@ -45,8 +45,8 @@ const endBlock = (s: Ide): void => {
 export const ide = scoped(
   'ide',
   {
-    explored: { sectors: 2, counts: 2, values: 1, lines: 1, gates: 1, holdsReset: 1, quietReset: 1 },
-    played: { sectors: 3, counts: 3, values: 3, lines: 1, gates: 1, holdsReset: 1, quietReset: 1 },
+    explored: { sectors: 2, counts: 2, values: 1, lines: 1, gates: 1, holdsReset: 1, quietReset: 1, selects: 1 },
+    played: { sectors: 2, counts: 3, values: 3, lines: 1, gates: 1, holdsReset: 1, quietReset: 1, selects: 1 },
   },
   (scope: IdeScope) => {
     const { sectors, counts, values } = scope
@@ -110,7 +110,7 @@ export const ide = scoped(
         'driver.commandAbsent': {
           does: 'Writes FLUSH CACHE to drive 1.',
           weight: 4,
-          when: (s) => isFree(s) && s.absent,
+          when: (s) => isFree(s) && s.absent && s.phase === 'idle' && !s.pending,
         },
         'driver.readHalf': {
           does: 'Reads half of a block.',
@@ -190,7 +190,8 @@ export const ide = scoped(
             s.command = 'none'
             s.lba = s.left = 0
             s.ended = 'unknown'
-            s.half = s.due = s.pending = s.absent = s.signature = false
+            s.half = s.due = s.pending = s.signature = false
+            if (scope.selects === 1) s.absent = false
             s.unsure = scope.quietReset === 0
           },
         },
@@ -233,7 +234,7 @@ export const ide = scoped(
             },
             busyDuringReset: {
               clause: clause('IDE-11'),
-              given: (s) => s.phase === 'held' && scope.holdsReset === 1,
+              given: (s) => s.phase === 'held' && !s.absent && scope.holdsReset === 1,
               holds: (_s, { busy }) => busy,
             },
             comesToAnEnd: {
@@ -310,9 +311,10 @@ export const ide = scoped(
             },
           },
           effect(s, a) {
-            const clears = s.asked !== 'alternate' && !s.absent
+            const clears = s.asked !== 'alternate' && (!s.absent || scope.selects === 0)
             s.asked = 'nothing'
             if (!s.absent && !a.busy && s.phase !== 'held') resolve(s, a, scope)
+            if (s.absent && s.phase === 'recovering') s.phase = 'idle'
             if (!clears) return
             s.pending = false
             if (!s.due) s.unsure = false
@@ -369,7 +371,7 @@ export const ide = scoped(
               holds: (s) => s.pending || mayInterrupt(s),
             },
             notWhileDisabled: { clause: clause('IDE-02'), holds: (s) => !s.disabled },
-            notOfAnAbsentDrive: { clause: clause('IDE-15'), holds: (s) => !s.absent },
+            notOfAnAbsentDrive: { clause: clause('IDE-15'), holds: (s) => !s.absent || s.unsure },
           },
           effect(s) {
             s.level = s.pending = true
@@ -400,7 +402,7 @@ export const ide = scoped(
         },
         'backend.fail': {
           does: 'The next thing that the medium is asked for fails.',
-          weight: 2,
+          weight: 4,
           when: (s) => !s.failing && isFree(s),
           effect: (s) => void (s.failing = true),
         },

@@ -73,7 +73,7 @@ export const ne2000 = scoped(
         },
         'driver.reset': {
           does: 'Reads the reset port.',
-          weight: 0.5,
+          weight: 1.5,
           when: (s) => isFree(s) && s.phase !== 'reset',
           effect(s) {
             s.phase = 'reset'

@@ -222,7 +222,7 @@ export const ideModel: Model = {
   played: ['driver', 'backend'],
   notApplicable: (target) => (deviceOf(target) === undefined ? 'it has no IDE channel' : undefined),
   scope: ({ observes }) => ({ scope: 'played', ...(observes.line === 'exact' ? {} : { bounds: { lines: 0 } }) }),
-  profiles: [{ name: 'QEMU 7.2', bounds: { gates: 0, holdsReset: 0, quietReset: 0 } }],
+  profiles: [{ name: 'QEMU 7.2', bounds: { gates: 0, holdsReset: 0, quietReset: 0, selects: 0 } }],
   unavailable: steering,
   unreachableGoals: (target): Readonly<Record<string, string>> => ({
     ...('backend.fail' in steering(target) ? { aFailureOfTheMedium: steering(target)['backend.fail']! } : {}),
