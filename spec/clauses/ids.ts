@@ -238,6 +238,8 @@ export type ClauseId =
   | 'LAP-22'
   | 'LAP-23'
   | 'LAP-24'
+  | 'LAP-25'
+  | 'LAP-26'
   | 'ORD-01'
   | 'ORD-02'
   | 'ORD-03'

@@ -1,7 +1,7 @@
 /** The error status register: errors are gathered, and a write shows what was gathered since the write before. */
 import { type Bits, noBits, part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
-import { lapicState } from './lapic-state.ts'
+import { errorState, lapicState } from './lapic-state.ts'
 
 /** Kinds of errors. */
 const SEND = 0
@@ -15,6 +15,15 @@ interface Errors {
   shown: Bits
   shownMaybe: Bits
 }
+/** Whether an error that is gathered already interrupts once more is left open. */
+const isNews = (
+  s: {
+    readonly entries: { at(cpu: number): { readonly masked: boolean } }
+    readonly errors: { at(cpu: number): { readonly since: Bits; readonly sinceMaybe: Bits } }
+  },
+  cpu: number,
+  kind: number,
+): boolean => s.entries.at(cpu).masked || !s.errors.at(cpu).since.union(s.errors.at(cpu).sinceMaybe).has(kind)
 const isUp = (
   s: { readonly mode: string; readonly cpus: { at(cpu: number): { readonly waiting: boolean } } },
   cpu: number,
@@ -29,14 +38,28 @@ export const lapicErrors = (cpus: number, vectors: number) => {
     source: 'Intel SDM vol. 3',
     borrows: lapicState(cpus, vectors),
     state: {
+      ...errorState(cpus, vectors),
       errors: t.array(cpus, t.record({ since: kinds, sinceMaybe: kinds, shown: kinds, shownMaybe: kinds })),
     },
+    initial(s) {
+      for (let each = 0; each < cpus; each++) s.entries.at(each).masked = true
+    },
     actions: {
+      'driver.setErrorEntry': {
+        does: 'Writes the entry of the local vector table for errors.',
+        args: { cpu, masked: t.flag, vector: t.below(vectors) },
+        weight: 2,
+        when: (s, { cpu }) => isUp(s, cpu),
+        effect(s, { cpu, masked, vector }) {
+          s.entries.at(cpu).masked = masked || !s.cpus.at(cpu).enabled
+          s.entries.at(cpu).vector = vector
+        },
+      },
       'driver.sendIllegal': {
         does: 'Sends itself a vector below 16. Whether it receives it is left open.',
         args: { cpu },
         weight: 3,
-        when: (s, { cpu }) => isUp(s, cpu),
+        when: (s, { cpu }) => isUp(s, cpu) && isNews(s, cpu, SEND),
         effect(s, { cpu }) {
           const errors = s.errors.at(cpu)
           errors.since = errors.since.with(SEND)
@@ -47,7 +70,7 @@ export const lapicErrors = (cpus: number, vectors: number) => {
         does: 'A message with a vector below 16 arrives.',
         args: { cpu },
         weight: 3,
-        when: (s, { cpu }) => isUp(s, cpu),
+        when: (s, { cpu }) => isUp(s, cpu) && isNews(s, cpu, RECEIVE),
         effect(s, { cpu }) {
           const errors = s.errors.at(cpu)
           if (s.cpus.at(cpu).enabled) errors.since = errors.since.with(RECEIVE)
@@ -58,7 +81,7 @@ export const lapicErrors = (cpus: number, vectors: number) => {
         does: 'Writes a register that there is not.',
         args: { cpu },
         weight: 2,
-        when: (s, { cpu }) => isUp(s, cpu) && s.mode === 'xapic',
+        when: (s, { cpu }) => isUp(s, cpu) && s.mode === 'xapic' && isNews(s, cpu, REGISTER),
         effect(s, { cpu }) {
           const errors = s.errors.at(cpu)
           errors.since = errors.since.with(REGISTER)
@@ -92,12 +115,27 @@ export const lapicErrors = (cpus: number, vectors: number) => {
           },
         },
       },
-      'driver.restart': {
-        effect(s) {
-          for (let each = 0; each < cpus; each++) forget(s.errors.at(each))
+      'driver.setEnabled': {
+        args: { cpu, on: t.flag },
+        effect(s, { cpu, on }) {
+          if (!on) s.entries.at(cpu).masked = true
         },
       },
-      'driver.sendInit': { args: { cpu }, effect: (s, { cpu }) => forget(s.errors.at(cpu)) },
+      'driver.restart': {
+        effect(s) {
+          for (let each = 0; each < cpus; each++) {
+            forget(s.errors.at(each))
+            s.entries.at(each).masked = true
+          }
+        },
+      },
+      'driver.sendInit': {
+        args: { cpu },
+        effect(s, { cpu }) {
+          forget(s.errors.at(cpu))
+          s.entries.at(cpu).masked = true
+        },
+      },
     },
     goals: {
       anErrorNotLatched: { on: 'driver.readErrors', when: (s, { cpu }) => !s.errors.at(cpu).since.isEmpty },

@@ -1,5 +1,6 @@
 /** Whom a destination names: physical ids, logical ids in the flat and in the cluster model, and those of x2APIC mode. */
 import { Bits, noBits, part, t } from '../../src/kernel/language/index.ts'
+import { clause } from '../clauses/index.ts'
 import { EVERYBODY, lapicState, NOBODY, nameState } from './lapic-state.ts'
 
 interface Names {
@@ -19,7 +20,16 @@ const isNamed = (s: Names, cpu: number, logical: boolean, to: number): boolean =
   if (!logical) return to === EVERYBODY || (to !== NOBODY && to % s.names.length === cpu)
   if (s.mode === 'x2apic') return ((to >> cpu) & 1) === 1
   const own = s.names.at(cpu)
+  if (to === EVERYBODY) return true
   return own.cluster ? own.logical >> 2 === to >> 2 && (own.logical & to & 3) !== 0 : (own.logical & to) !== 0
+}
+
+/** Whether a logical destination of all ones names an APIC without a name is not said for the flat model. */
+export const isNameable = (s: Names, to: number): boolean => {
+  if (to !== EVERYBODY || s.mode === 'x2apic') return true
+  for (let cpu = 0; cpu < s.names.length; cpu++)
+    if (s.names.at(cpu).logical === 0 && !s.names.at(cpu).cluster) return false
+  return true
 }
 
 /** All in one model: nobody says what a mixture does. */
@@ -55,6 +65,25 @@ export const lapicNames = (cpus: number, vectors: number) => {
         when: (s) => s.mode === 'xapic',
         effect(s, { cluster }) {
           for (let each = 0; each < cpus; each++) if (!s.cpus.at(each).waiting) s.names.at(each).cluster = cluster
+        },
+      },
+      'driver.readNames': {
+        does: 'Reads its id, and by what names it is known.',
+        args: { cpu },
+        weight: 1,
+        when: (s, { cpu }) => s.mode !== 'off' && !s.cpus.at(cpu).waiting,
+      },
+      'irqchip.answerNames': {
+        does: '`own`: the id, and in x2APIC mode the name that follows from it; otherwise the name and the model.',
+        args: { cpu, own: t.flag, logical: t.maybe(t.below(8)), cluster: t.flag },
+        requires: {
+          itsId: { clause: clause('LAP-26'), holds: (_s, { own }) => own },
+          namesAsWritten: {
+            clause: clause('LAP-26'),
+            given: (s) => s.mode === 'xapic',
+            holds: (s, { cpu, logical, cluster }) =>
+              logical === s.names.at(cpu).logical && cluster === s.names.at(cpu).cluster,
+          },
         },
       },
       'driver.restart': { effect: rename },

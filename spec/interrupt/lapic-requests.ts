@@ -4,12 +4,13 @@
  */
 import { Bits, noBits, part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
-import { areAlike, named, takers } from './lapic-names.ts'
+import { areAlike, isNameable, named, takers } from './lapic-names.ts'
 import {
   type Cpu,
   classOf,
   classOfHighest,
   EVERYBODY,
+  errorState,
   hasDeliverable,
   highest,
   lapicState,
@@ -61,6 +62,13 @@ export const lapicRequests = (cpus: number, vectors: number) => {
   const acceptAll = (s: All, of: Bits, vector: number, level: boolean): void => {
     for (const each of takers(s, of).toArray()) accept(s.cpus.at(each), vector, level)
   }
+  const fail = (
+    s: { readonly entries: { at(cpu: number): { readonly masked: boolean; readonly vector: number } } } & All,
+    cpu: number,
+  ): void => {
+    const { masked, vector } = s.entries.at(cpu)
+    if (!masked) accept(s.cpus.at(cpu), vector, false)
+  }
   const whom = { self: 0, all: 1, others: 2 }
   const shorthand = (from: number, kind: keyof typeof whom): Bits => {
     const all = Bits.of(2 ** cpus - 1)
@@ -68,7 +76,12 @@ export const lapicRequests = (cpus: number, vectors: number) => {
   }
   return part({
     source: 'Intel SDM vol. 3',
-    borrows: { ...lintState(cpus, vectors), ...timerState(cpus, vectors), ...nameState(cpus) },
+    borrows: {
+      ...lintState(cpus, vectors),
+      ...timerState(cpus, vectors),
+      ...nameState(cpus),
+      ...errorState(cpus, vectors),
+    },
     state: {
       ...lapicState(cpus, vectors),
       /** The CPU whose acknowledge cycle is under way. */
@@ -94,7 +107,8 @@ export const lapicRequests = (cpus: number, vectors: number) => {
         does: 'Sends a command to a destination.',
         args: { cpu, logical: t.flag, to, vector },
         weight: 9,
-        when: (s, { cpu, logical }) => isUp(s, cpu) && s.sought === undefined && (!logical || areAlike(s)),
+        when: (s, { cpu, logical, to }) =>
+          isUp(s, cpu) && s.sought === undefined && (!logical || (areAlike(s) && isNameable(s, to))),
         effect: (s, { logical, to, vector }) => acceptAll(s, named(s, logical, to), vector, false),
       },
       'driver.sendShorthand': {
@@ -106,7 +120,12 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       },
       'irqchip.answerAccepted': {
         does: 'Whose IRR has the vector after it was sent; `level`: whose TMR.',
-        args: { by: t.oneOf('message', 'command', 'shorthand'), vector, who: t.set(cpus), level: t.set(cpus) },
+        args: {
+          by: t.oneOf('message', 'command', 'broadcast', 'shorthand', 'error'),
+          vector,
+          who: t.set(cpus),
+          level: t.set(cpus),
+        },
         requires: {
           notByTheDisabled: {
             clause: clause('LAP-08'),
@@ -125,6 +144,16 @@ export const lapicRequests = (cpus: number, vectors: number) => {
           namedByDestination: {
             clause: clause('LAP-10'),
             given: (_s, { by }) => by === 'command',
+            holds: (s, { vector, who }) => requesting(s, vector).equals(who),
+          },
+          namedByBroadcast: {
+            clause: clause('LAP-10'),
+            given: (_s, { by }) => by === 'broadcast',
+            holds: (s, { vector, who }) => requesting(s, vector).equals(who),
+          },
+          errorsInterrupt: {
+            clause: clause('LAP-25'),
+            given: (_s, { by }) => by === 'error',
             holds: (s, { vector, who }) => requesting(s, vector).equals(who),
           },
           namedByShorthand: {
@@ -155,6 +184,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
         when: (s, { to, vector }) =>
           s.sought === undefined &&
           s.mode !== 'off' &&
+          to !== EVERYBODY &&
           areAlike(s) &&
           named(s, true, to)
             .toArray()
@@ -192,6 +222,22 @@ export const lapicRequests = (cpus: number, vectors: number) => {
           }
         },
       },
+      'driver.armPastDeadline': {
+        does: 'Writes the entry of the timer, and a deadline that has gone by: it runs out at once.',
+        args: { cpu, masked: t.flag, vector },
+        weight: 2,
+        effect(s, { cpu, masked, vector }) {
+          if (!masked && s.cpus.at(cpu).enabled) accept(s.cpus.at(cpu), vector, false)
+        },
+      },
+      'driver.sendIllegal': { args: { cpu }, effect: (s, { cpu }) => fail(s, cpu) },
+      'bus.messageIllegal': {
+        args: { cpu },
+        effect(s, { cpu }) {
+          if (s.cpus.at(cpu).enabled) fail(s, cpu)
+        },
+      },
+      'driver.touchReserved': { args: { cpu }, effect: (s, { cpu }) => fail(s, cpu) },
       'device.drive': {
         args: { cpu, pin: t.below(2), level: t.flag },
         effect(s, { cpu, pin, level }) {
@@ -398,6 +444,12 @@ export const lapicRequests = (cpus: number, vectors: number) => {
           s.cpus.at(cpu).waiting = true
         },
       },
+      'driver.sendDeassert': {
+        does: 'Sends another CPU the end of an INIT, which means nothing to processors of today.',
+        args: { cpu },
+        weight: 1,
+        when: (s, { cpu }) => cpu > 0 && isUp(s, 0) && s.sought === undefined && s.asked === undefined,
+      },
       'driver.sendStartup': {
         does: 'Starts it.',
         args: { cpu },
@@ -409,13 +461,14 @@ export const lapicRequests = (cpus: number, vectors: number) => {
         },
       },
       'irqchip.start': {
-        does: 'Starts a processor.',
-        args: { cpu },
+        does: 'Starts a processor; `right`: where it was told to.',
+        args: { cpu, right: t.flag },
         requires: {
+          whereItWasTold: { clause: clause('LAP-21'), holds: (_s, { right }) => right },
           onceAfterAnInit: { clause: clause('LAP-21'), holds: (s, { cpu }) => s.starts.has(cpu) },
         },
         effect: (s, { cpu }) => void (s.starts = s.starts.without(cpu)),
-        eager: (s) => (s.starts.isEmpty ? undefined : { cpu: highest(s.starts) }),
+        eager: (s) => (s.starts.isEmpty ? undefined : { cpu: highest(s.starts), right: true }),
       },
       'irqchip.answerReset': {
         does: 'Whether a processor finds its APIC as after a reset when it is started.',

@@ -46,7 +46,7 @@ export const lapicLints = (cpus: number, vectors: number) => {
       'driver.setLint': {
         does: 'Writes an entry of the local vector table. While its line is up only external interrupts are followed.',
         args: { cpu, pin, mode: t.oneOf('external', 'fixed', 'nmi'), masked: t.flag, vector: t.below(vectors) },
-        weight: 5,
+        weight: 6,
         when: (s, { cpu, pin, mode }) =>
           isUp(s, cpu) && (mode === 'external' ? pin === 0 : !s.lints.at(2 * cpu + pin).line),
         effect(s, { cpu, pin, mode, masked, vector }) {
@@ -55,6 +55,16 @@ export const lapicLints = (cpus: number, vectors: number) => {
           // While software has disabled the APIC the mask cannot be lifted.
           lint.masked = masked || !s.cpus.at(cpu).enabled
           lint.vector = vector
+        },
+      },
+      'driver.openExternal': {
+        does: 'Lets interrupts of the external controller through, as firmware does.',
+        args: { cpu },
+        weight: 3,
+        when: (s, { cpu }) => isUp(s, cpu) && s.cpus.at(cpu).enabled,
+        effect(s, { cpu }) {
+          s.lints.at(2 * cpu).mode = 'external'
+          s.lints.at(2 * cpu).masked = false
         },
       },
       'driver.readLint': { args: { cpu, pin }, weight: 1, when: (s, { cpu }) => isUp(s, cpu) },
@@ -72,7 +82,7 @@ export const lapicLints = (cpus: number, vectors: number) => {
       'device.drive': {
         does: 'Drives an input.',
         args: { cpu, pin, level: t.flag },
-        weight: 5,
+        weight: 8,
         when: (s, { cpu, pin, level }) => s.lints.at(2 * cpu + pin).line !== level,
         effect(s, { cpu, pin, level }) {
           const lint = s.lints.at(2 * cpu + pin)
@@ -190,6 +200,38 @@ export const lapicTimer = (cpus: number, vectors: number) => {
           timer.span = timer.left = initial
         },
       },
+      'driver.armPastDeadline': {
+        args: { cpu, masked: t.flag, vector },
+        when: (s, { cpu }) => isUp(s, cpu),
+        effect(s, { cpu, masked, vector }) {
+          const timer = s.timers.at(cpu)
+          timer.mode = 'deadline'
+          timer.masked = masked || !s.cpus.at(cpu).enabled
+          timer.vector = vector
+          timer.span = timer.left = 0
+        },
+      },
+      'driver.switchTimer': {
+        does: 'Writes the entry of the timer alone. From counts to deadlines, and back, it is disarmed.',
+        args: { cpu, mode: t.oneOf('oneShot', 'periodic', 'deadline'), masked: t.flag, vector },
+        weight: 3,
+        // Whether a count that has run out starts over when the mode becomes periodic is not said.
+        when: (s, { cpu, mode }) =>
+          isUp(s, cpu) && (mode !== 'periodic' || s.timers.at(cpu).left > 0 || s.timers.at(cpu).span === 0),
+        effect(s, { cpu, mode, masked, vector }) {
+          const timer = s.timers.at(cpu)
+          if ((mode === 'deadline') !== (timer.mode === 'deadline')) timer.span = timer.left = 0
+          timer.mode = mode
+          timer.masked = masked || !s.cpus.at(cpu).enabled
+          timer.vector = vector
+        },
+      },
+      'driver.writeOtherCount': {
+        does: 'Writes the initial count in deadline mode, or a deadline in the others: neither means anything there.',
+        args: { cpu },
+        weight: 1,
+        when: (s, { cpu }) => isUp(s, cpu),
+      },
       'bus.advance': {
         args: { units: t.int(1, 4) },
         effect(s, { units }) {
@@ -205,7 +247,13 @@ export const lapicTimer = (cpus: number, vectors: number) => {
       'driver.readTimer': { args: { cpu }, weight: 1, when: (s, { cpu }) => isUp(s, cpu) },
       'irqchip.answerTimer': {
         does: 'What is left of the count, absent where that is no whole number of units; its vector, and whether that is requested.',
-        args: { cpu, left: t.maybe(t.below(SPAN_MAX + 1)), vector: t.maybe(vector), requested: t.flag },
+        args: {
+          cpu,
+          left: t.maybe(t.below(SPAN_MAX + 1)),
+          vector: t.maybe(vector),
+          requested: t.flag,
+          deadline: t.oneOf('none', 'some', 'unknown'),
+        },
         requires: {
           onceByItsCount: {
             clause: clause('LAP-15'),
@@ -221,6 +269,11 @@ export const lapicTimer = (cpus: number, vectors: number) => {
             clause: clause('LAP-17'),
             given: (s, { cpu, vector }) => vector !== undefined && s.timers.at(cpu).mode === 'deadline',
             holds: (s, { cpu, vector, requested }) => requested === s.cpus.at(cpu).irr.has(vector!),
+          },
+          deadlineIsShown: {
+            clause: clause('LAP-17'),
+            given: (s, { cpu, deadline }) => s.timers.at(cpu).mode === 'deadline' && deadline !== 'unknown',
+            holds: (s, { cpu, deadline }) => (deadline === 'some') === s.timers.at(cpu).left > 0,
           },
           count: {
             clause: clause('LAP-18'),

@@ -70,11 +70,16 @@ export const timerState = (cpus: number, vectors: number) => ({
   ),
 })
 
+/** The entry of the local vector table for errors. */
+export const errorState = (cpus: number, vectors: number) => ({
+  entries: t.array(cpus, t.record({ masked: t.flag, vector: t.below(vectors) })),
+})
+
 /** Logical names of the APICs, and the destination model. */
 export const nameState = (cpus: number) => ({
   names: t.array(cpus, t.record({ logical: t.below(8), cluster: t.flag })),
 })
 
-/** Physical destinations beside those of the CPUs, which go round below them. */
+/** Physical destinations beside those of the CPUs, which go round below them. Logical ones of everybody are all ones. */
 export const NOBODY = 6
 export const EVERYBODY = 7

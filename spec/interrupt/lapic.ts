@@ -6,7 +6,15 @@ import { lapicRequests } from './lapic-requests.ts'
 import { lapicLints, lapicTimer } from './lapic-sources.ts'
 
 /** What several parts take part in. */
-const JOINT = ['driver.restart', 'driver.sendInit', 'driver.setEnabled', 'bus.advance', 'device.drive']
+const SHARED = ['driver.restart', 'driver.sendInit', 'driver.setEnabled', 'bus.advance']
+/** What moves with the part that it belongs to. */
+const OWN = [
+  'device.drive',
+  'driver.armPastDeadline',
+  'driver.sendIllegal',
+  'bus.messageIllegal',
+  'driver.touchReserved',
+]
 
 /** A part that does nothing by itself, and is there because others look at it. */
 const still = (body: ErasedBody): ErasedBody => ({
@@ -14,7 +22,7 @@ const still = (body: ErasedBody): ErasedBody => ({
   actions: Object.fromEntries(
     Object.entries(body.actions).map(([name, action]) => [
       name,
-      JOINT.includes(name) && name !== 'device.drive' ? action : { ...action, when: () => false },
+      SHARED.includes(name) ? action : { ...action, when: () => false },
     ]),
   ),
   goals: {},
@@ -45,7 +53,7 @@ export const lapic = scoped(
         timer: moving(timer, lapicTimer(cpus, vectors)),
         errors: moving(errors, lapicErrors(cpus, vectors)),
       },
-      { shared: ['mode', 'cpus', 'names', 'lints', 'timers'], synchronised: JOINT },
+      { shared: ['mode', 'cpus', 'names', 'lints', 'timers', 'entries'], synchronised: [...SHARED, ...OWN] },
     )
   },
 )

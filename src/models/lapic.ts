@@ -11,8 +11,20 @@ const because = (reason: string, names: readonly string[]): Record<string, strin
   Object.fromEntries(names.map((name) => [name, reason]))
 
 const OF_LINES = ['device.drive'] as const
-const OF_THE_CPU = ['bus.messageNmi', 'driver.sendNmi', 'driver.sendInit', 'driver.sendStartup'] as const
-const OF_TIME = ['bus.advance', 'driver.armTimer', 'driver.armDeadline', 'driver.readTimer'] as const
+const OF_THE_CPU = [
+  'bus.messageNmi',
+  'driver.sendNmi',
+  'driver.sendInit',
+  'driver.sendDeassert',
+  'driver.sendStartup',
+] as const
+const OF_DEADLINES = [
+  'driver.armDeadline',
+  'driver.armPastDeadline',
+  'driver.switchTimer',
+  'driver.writeOtherCount',
+] as const
+const OF_TIME = ['bus.advance', 'driver.armTimer', 'driver.readTimer', ...OF_DEADLINES] as const
 
 /** What an APIC is described with beside `apicId` and `x2apic`. */
 const factOf = (target: Description, fact: string) => lapicsOf(target)[0]?.facts?.[fact]
@@ -35,7 +47,7 @@ export const lapicModel: Model = {
     ...(target.can.advance === true && typeof factOf(target, 'timerHz') === 'number'
       ? {}
       : because('its time is not ours', OF_TIME)),
-    ...(factOf(target, 'deadline') === true ? {} : because('its timer knows no deadlines', ['driver.armDeadline'])),
+    ...(factOf(target, 'deadline') === true ? {} : because('its timer knows no deadlines', OF_DEADLINES)),
     ...(factOf(target, 'x2apic') === true ? {} : because('it has no x2APIC mode', ['driver.enterX2'])),
   }),
   unreachableGoals: (target): Readonly<Record<string, string>> =>

@@ -30,6 +30,8 @@ const ILLEGAL_VECTOR = 0x0c
 const NOWHERE = 0x20
 const ALL = 0xff
 const ALL_WIDE = 0xffff_ffff
+/** Where a processor starts, as a start-up message says it. */
+const START_PAGE = 0x9a
 const RESERVED_REGISTER = 0x040
 /** A unit of time. */
 const UNIT_NS = 1000
@@ -57,6 +59,8 @@ export class LapicSession implements Session {
   readonly #ticks: number
   #target: Target
   #off = false
+  /** CPUs that were reset and not started since. */
+  readonly #waiting = new Set<number>()
 
   constructor(target: Target, machine: Machine, sink: Sink, devices: readonly DeviceDescription[]) {
     const { cpus = 1, vectors = 2 } = machine.scope
@@ -89,11 +93,14 @@ export class LapicSession implements Session {
       for (const id of this.#ids) for (const pin of LINTS.keys()) this.#target.setLine!(id, pin, false)
     this.#target.reset('system')
     this.#off = false
+    this.#waiting.clear()
     for (const driver of this.#drivers) driver.wide = false
     for (let cpu = 1; cpu < this.#drivers.length; cpu++) {
       this.#command(0, 'init', cpu, 0)
       this.#command(0, 'startup', cpu, 0)
     }
+    // A time stamp of zero has no past.
+    if (this.#target.describe().can.advance === true) this.#target.advance!(UNIT_NS)
     this.#setUp()
     this.#target.settle(0)
     this.#target.events()
@@ -113,9 +120,10 @@ export class LapicSession implements Session {
     },
     'driver.sendIpi': ({ cpu, logical, to, vector }) => {
       const driver = this.#at(cpu)
-      const destination = logical ? logicalOf(to) : this.#physical(to, driver.wide ? ALL_WIDE : ALL)
+      const everybody = driver.wide ? ALL_WIDE : ALL
+      const destination = logical && to !== EVERYBODY ? logicalOf(to) : this.#physical(to, everybody)
       driver.command(vectorOf(vector) | COMMAND.assert | (logical ? COMMAND.logical : 0), destination)
-      this.#answerAccepted('command', vector)
+      this.#answerAccepted(logical && to === EVERYBODY ? 'broadcast' : 'command', vector)
     },
     'driver.sendShorthand': ({ cpu, to, vector }) => {
       this.#shorthand(cpu, to as unknown as Shorthand, vectorOf(vector))
@@ -142,6 +150,21 @@ export class LapicSession implements Session {
       const now = this.#at(cpu).readMsr(MSR.timeStamp)
       this.#at(cpu).writeMsr(MSR.deadline, initial === 0 ? 0n : now + BigInt(initial * this.#ticks))
     },
+    'driver.armPastDeadline': ({ cpu, masked, vector }) => {
+      this.#writeTimer(cpu, 'deadline', masked, vector)
+      this.#at(cpu).writeMsr(MSR.deadline, 1n)
+      this.#answerTimer(cpu)
+    },
+    'driver.switchTimer': ({ cpu, mode, masked, vector }) => {
+      this.#writeTimer(cpu, mode as unknown as TimerMode, masked, vector)
+      this.#answerTimer(cpu)
+    },
+    'driver.writeOtherCount': ({ cpu }) => {
+      const driver = this.#at(cpu)
+      if (this.#isForDeadlines(cpu)) driver.write(LAPIC.initialCount, this.#ticks)
+      else driver.writeMsr(MSR.deadline, driver.readMsr(MSR.timeStamp) + BigInt(this.#ticks))
+      this.#answerTimer(cpu)
+    },
     'driver.readTimer': ({ cpu }) => this.#answerTimer(cpu),
     'device.drive': ({ cpu, pin, level }) => this.#target.setLine!(this.#ids[cpu]!, pin, level),
     'driver.setLint': ({ cpu, pin, mode, masked, vector }) => {
@@ -149,6 +172,7 @@ export class LapicSession implements Session {
       this.#at(cpu).write(LINTS[pin as Pin], vectorOf(vector) | delivery | (masked ? LVT.masked : 0))
       this.#answerLint(cpu, pin as Pin)
     },
+    'driver.openExternal': ({ cpu }) => this.#at(cpu).write(LAPIC.lint0, vectorOf(0) | deliveryBits('extint')),
     'driver.readLint': ({ cpu, pin }) => this.#answerLint(cpu, pin as Pin),
     'bus.messageNmi': ({ cpu }) => this.#message(this.#apicIds[cpu]!, 0, 'nmi', false),
     'driver.sendNmi': ({ cpu, to }) => this.#command(cpu, 'nmi', to, 0),
@@ -178,26 +202,37 @@ export class LapicSession implements Session {
     'driver.setLogicalId': ({ cpu, logical }) =>
       this.#at(cpu).write(LAPIC.logicalDestination, logicalOf(logical) << 24),
     'driver.setModel': ({ cluster }) => {
-      // A CPU that waits for its start is reset by an INIT before it runs: what is written there is of no interest.
-      for (const driver of this.#drivers) driver.write(LAPIC.destinationFormat, cluster ? FORMAT.cluster : FORMAT.flat)
+      // A CPU that waits for its start writes nothing.
+      for (const [cpu, driver] of this.#drivers.entries())
+        if (!this.#waiting.has(cpu)) driver.write(LAPIC.destinationFormat, cluster ? FORMAT.cluster : FORMAT.flat)
     },
     'driver.enterX2': () => this.#switchMode('x2apic'),
     'driver.switchOff': () => this.#switchMode('off'),
     'driver.restart': () => this.#restart(),
-    'driver.sendInit': ({ cpu }) => this.#command(0, 'init', cpu, 0),
+    'driver.readNames': ({ cpu }) => this.#answerNames(cpu),
+    'driver.sendInit': ({ cpu }) => {
+      this.#command(0, 'init', cpu, 0)
+      this.#waiting.add(cpu)
+    },
+    'driver.sendDeassert': ({ cpu }) => this.#at(0).command(deliveryBits('init') | COMMAND.level, this.#apicIds[cpu]!),
     'driver.sendStartup': ({ cpu }) => this.#start(cpu),
     'driver.sendIllegal': ({ cpu }) => {
       this.#at(cpu).command(ILLEGAL_VECTOR | COMMAND.assert, this.#apicIds[cpu]!)
       this.#answerErrors(cpu)
+      this.#answerErrorEntry(cpu)
     },
     'bus.messageIllegal': ({ cpu }) => {
       this.#message(this.#apicIds[cpu]!, ILLEGAL_VECTOR, 'fixed', false)
       this.#answerErrors(cpu)
+      this.#answerErrorEntry(cpu)
     },
     'driver.touchReserved': ({ cpu }) => {
       this.#at(cpu).write(RESERVED_REGISTER, 0)
       this.#answerErrors(cpu)
+      this.#answerErrorEntry(cpu)
     },
+    'driver.setErrorEntry': ({ cpu, masked, vector }) =>
+      this.#at(cpu).write(LAPIC.error, vectorOf(vector) | (masked ? LVT.masked : 0)),
     'driver.writeErrors': ({ cpu }) => {
       this.#at(cpu).write(LAPIC.errorStatus, 0)
       this.#answerErrors(cpu)
@@ -220,7 +255,8 @@ export class LapicSession implements Session {
         `vector 0x${event.vector.toString(16)}`,
       )
     else if (event.kind === 'interrupt' && event.delivery === 'nmi') this.#tell('irqchip.nmi', { cpu })
-    else if (event.kind === 'interrupt' && event.delivery === 'startup') this.#tell('irqchip.start', { cpu })
+    else if (event.kind === 'interrupt' && event.delivery === 'startup')
+      this.#tell('irqchip.start', { cpu, right: event.vector === START_PAGE }, `page 0x${event.vector.toString(16)}`)
   }
 
   move(target: Target): void {
@@ -308,6 +344,31 @@ export class LapicSession implements Session {
     this.#tell('irqchip.answerLint', { cpu, pin, masked: (this.#at(cpu).read(LINTS[pin]) & LVT.masked) !== 0 })
   }
 
+  /** Whose IRR has the vector of the entry for errors. */
+  #answerErrorEntry(cpu: number): void {
+    const vector = this.#indexOf(this.#at(cpu).read(LAPIC.error) & LVT.vector)
+    if (vector !== undefined) this.#answerAccepted('error', vector)
+  }
+
+  #answerNames(cpu: number): void {
+    const driver = this.#at(cpu)
+    const id = this.#apicIds[cpu]!
+    const read = driver.read(LAPIC.id)
+    const name = driver.read(LAPIC.logicalDestination)
+    if (driver.wide) {
+      const own = read === id && name === (((id >> 4) << 16) | (1 << (id & 15)))
+      this.#tell('irqchip.answerNames', { cpu, own, logical: undefined, cluster: false })
+      return
+    }
+    const played = Array.from({ length: 8 }, (_, logical) => logicalOf(logical)).indexOf(name >>> 24)
+    this.#tell('irqchip.answerNames', {
+      cpu,
+      own: read >>> 24 === id,
+      logical: played < 0 ? undefined : played,
+      cluster: driver.read(LAPIC.destinationFormat) >>> 28 === 0,
+    })
+  }
+
   #answerErrors(cpu: number): void {
     const status = this.#at(cpu).read(LAPIC.errorStatus)
     const bits = Bits.from(ERRORS.flatMap((bit, kind) => ((status & bit) !== 0 ? [kind] : [])))
@@ -336,7 +397,12 @@ export class LapicSession implements Session {
       vector: this.#indexOf(vector),
       left: Number.isInteger(left) && left < type.of!.cells ? left : undefined,
       requested: driver.has(LAPIC.request, vector),
+      deadline: !this.#isForDeadlines(cpu) ? 'unknown' : driver.readMsr(MSR.deadline) === 0n ? 'none' : 'some',
     })
+  }
+
+  #isForDeadlines(cpu: number): boolean {
+    return ((this.#at(cpu).read(LAPIC.timer) >>> LVT.timerMode) & 3) === TIMER_MODES.indexOf('deadline')
   }
 
   #switchMode(mode: 'off' | 'xapic' | 'x2apic'): void {
@@ -348,6 +414,7 @@ export class LapicSession implements Session {
     // What was told before belongs to the time before.
     this.collect()
     this.#switchMode('xapic')
+    this.#waiting.clear()
     for (let cpu = 1; cpu < this.#drivers.length; cpu++) this.#command(0, 'startup', cpu, 0)
     this.#setUp()
     for (const cpu of this.#drivers.keys()) this.#drain(cpu)
@@ -378,11 +445,17 @@ export class LapicSession implements Session {
 
   #start(cpu: number): void {
     const driver = this.#at(cpu)
-    this.#command(0, 'startup', cpu, 0)
-    const sets = [LAPIC.request, LAPIC.inService].every((base) => this.#setOf(cpu, base).isEmpty)
+    this.#waiting.delete(cpu)
+    this.#command(0, 'startup', cpu, START_PAGE)
+    const sets = [LAPIC.request, LAPIC.inService, LAPIC.triggerMode].every((base) => this.#setOf(cpu, base).isEmpty)
     const masks = TABLE.every((entry) => (driver.read(entry) & LVT.masked) !== 0)
     const enabled = (driver.read(LAPIC.spurious) & SPURIOUS.enabled) !== 0
-    const clean = sets && masks && !enabled && driver.read(LAPIC.taskPriority) === 0
+    // Its name follows from its id in x2APIC mode.
+    const nameless =
+      driver.wide ||
+      (driver.read(LAPIC.logicalDestination) === 0 && driver.read(LAPIC.destinationFormat) === FORMAT.flat)
+    const zero = [LAPIC.taskPriority, LAPIC.errorStatus, LAPIC.initialCount, LAPIC.currentCount, LAPIC.divide]
+    const clean = sets && masks && !enabled && nameless && zero.every((register) => driver.read(register) === 0)
     this.#tell('irqchip.answerReset', { cpu, clean })
   }
 

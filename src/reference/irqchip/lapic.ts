@@ -165,7 +165,9 @@ export class Lapics implements BoardPart {
     if (!logical) return destination === cpu || destination === BROADCAST || destination === WIDE_BROADCAST
     if (apic.mode === 'xapic') return this.options.parts.isNamed(apic, destination)
     // The logical id follows from the id: sixteen of them in a cluster.
-    return destination >>> 16 === cpu >> 4 && ((destination >>> (cpu & 15)) & 1) === 1
+    return (
+      destination === WIDE_BROADCAST || (destination >>> 16 === cpu >> 4 && ((destination >>> (cpu & 15)) & 1) === 1)
+    )
   }
 
   #chosen(named: readonly number[]): readonly number[] {
