@@ -63,7 +63,6 @@ export const ideFaults: readonly Fault[] = [
     'A command to drive 1, which is not there, is performed by drive 0.',
     {
       isAddressed: () => true,
-      drivesLine: (state) => (state.control & 2) === 0,
     },
   ),
   fault(
