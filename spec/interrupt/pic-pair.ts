@@ -49,7 +49,12 @@ export const pair = (scope: PicScope) => {
   const base = t.below(scope.bases)
   /** The low bits of ICW2, which mean nothing. */
   const low = t.below(8)
+  /** What would only make the walk longer is left to what is played. */
+  const isWhole = scope.bases > 2
   const isReady = (s: SeenPair, chip: Which): boolean => s.asked === 'nothing' && s[chip].phase === 'ready'
+  /** Special mask mode has nothing to change. */
+  const isBare = (s: SeenPair, chip: Which): boolean =>
+    isWhole && scope.selectsRequests === 1 && isReady(s, chip) && isKnown(s[chip]) && s[chip].served.isEmpty
   const driven = Bits.of(scope.lines & ~(1 << CASCADE))
   /** Of the set-up: edges, as on every PC, unless the scope has none. */
   const trigger = (scope.triggers & 1) !== 0 ? 'edge' : 'level'
@@ -105,7 +110,7 @@ export const pair = (scope: PicScope) => {
       'driver.mask': {
         does: 'Sets a bit of the mask register, by OCW1.',
         args: { line },
-        weight: 4,
+        weight: 6,
         when: (s, { line }) =>
           has(masks) && isUsed(line) && isReady(s, chipOf(line)) && !s[chipOf(line)].masked.has(line % 8),
         effect(s, { line }) {
@@ -125,7 +130,7 @@ export const pair = (scope: PicScope) => {
       'driver.endOfInterrupt': {
         does: 'A non-specific EOI, with or without rotation. `look`: then reads what is in service in both chips.',
         args: { chip: chips, rotate: t.flag, look: t.flag },
-        weight: 6,
+        weight: 8,
         // Which level becomes the lowest is said only where one is ended.
         when: (s, { chip, rotate, look }) =>
           has(ends) &&
@@ -143,7 +148,7 @@ export const pair = (scope: PicScope) => {
       'driver.endLevel': {
         does: 'A specific EOI, with or without rotation.',
         args: { line, rotate: t.flag },
-        weight: 4,
+        weight: 3,
         when: (s, { line, rotate }) =>
           has(ends) && isReady(s, chipOf(line)) && s[chipOf(line)].served.has(line % 8) && (!rotate || has(rotation)),
         effect(s, { line, rotate }) {
@@ -167,8 +172,24 @@ export const pair = (scope: PicScope) => {
       'driver.setPriority': {
         does: 'Names the level of the lowest priority of its chip.',
         args: { line },
-        weight: 5,
+        weight: 3,
         when: (s, { line }) => has(rotation) && isReady(s, chipOf(line)) && s[chipOf(line)].lowest !== line % 8,
+        effect(s, { line }) {
+          if (scope.rotation === 1) s[chipOf(line)].lowest = line % 8
+          after(s, chipOf(line), scope)
+        },
+      },
+      'driver.yield': {
+        does: 'Names the level that is served as the lowest: a handler lets all others interrupt.',
+        args: { line },
+        weight: 5,
+        when: (s, { line }) =>
+          isWhole &&
+          has(rotation) &&
+          isReady(s, chipOf(line)) &&
+          isKnown(s[chipOf(line)]) &&
+          s[chipOf(line)].lowest !== line % 8 &&
+          endable(s[chipOf(line)], scope) === line % 8,
         effect(s, { line }) {
           if (scope.rotation === 1) s[chipOf(line)].lowest = line % 8
           after(s, chipOf(line), scope)
@@ -177,7 +198,7 @@ export const pair = (scope: PicScope) => {
       'driver.rotateAutomatically': {
         does: 'Sets or clears rotation in automatic EOI mode.',
         args: { chip: chips, on: t.flag },
-        weight: 2,
+        weight: 3,
         when: (s, { chip }) => has(rotation) && isReady(s, chip),
         effect(s, { chip, on }) {
           if (scope.rotation === 1) s[chip].rotates = on ? 'on' : 'off'
@@ -190,9 +211,26 @@ export const pair = (scope: PicScope) => {
         when: (s, { line }) => has(rotation) && isReady(s, chipOf(line)),
         effect: (s, { line }) => otherCommand(s, chipOf(line), scope),
       },
+      'driver.commandNothing': {
+        does: 'An OCW3 that neither selects a register nor changes special mask mode, whatever its other bits say.',
+        args: { chip: chips, register: t.flag, mask: t.flag },
+        weight: 2,
+        when: (s, { chip }) => isWhole && isReady(s, chip),
+      },
+      'driver.maskServed': {
+        does: 'Reads what is in service, and masks it: outside special mask mode that lets nothing lower through. `nothing`: after an OCW3 that does not enter it.',
+        args: { chip: chips, nothing: t.flag },
+        weight: 5,
+        when: (s, { chip }) => isWhole && isReady(s, chip) && isKnown(s[chip]) && !s[chip].served.isEmpty,
+        effect(s, { chip }) {
+          s[chip].selected = 'service'
+          s[chip].masked = s[chip].masked.union(s[chip].served)
+          after(s, chip, scope)
+        },
+      },
       'driver.setSpecialMask': {
         args: { chip: chips, on: t.flag },
-        weight: 3,
+        weight: 4,
         when: (s, { chip }) => has(specialMask) && isReady(s, chip),
         effect: (s, { chip, on }) => setSpecialMask(s, chip, on, scope),
       },
@@ -233,31 +271,36 @@ export const pair = (scope: PicScope) => {
         effect: (s, { chip, register }) => void (s[chip].selected = register),
       },
       'driver.initialiseMaster': {
-        does: 'ICW1 to ICW4, as an x86 processor needs them.',
-        args: { trigger: triggerModes, mode: modes, base, low },
-        weight: 2,
-        when: (s, { trigger, mode, low }) =>
-          has(initialisation) && s.asked === 'nothing' && isChosen(trigger, mode) && (low === 0 || scope.bases > 2),
+        does: 'ICW1 to ICW4, as an x86 processor needs them; `anew`: special mask mode was on, and reads were of what is in service.',
+        args: { trigger: triggerModes, mode: modes, base, low, anew: t.flag },
+        weight: 2.5,
+        when: (s, { trigger, mode, low, anew }) =>
+          has(initialisation) &&
+          s.asked === 'nothing' &&
+          isChosen(trigger, mode) &&
+          (low === 0 || isWhole) &&
+          (!anew || isBare(s, 'master')),
         effect: (s, { trigger, mode, ...vectors }) =>
           initialiseAll(s, 'master', trigger === 'level', mode, vectors, scope),
       },
       'driver.initialiseSlave': {
         does: 'The same for the slave. Special fully nested mode is one of masters.',
-        args: { trigger: triggerModes, mode: modes, base, low },
-        weight: 1,
-        when: (s, { trigger, mode, low }) =>
+        args: { trigger: triggerModes, mode: modes, base, low, anew: t.flag },
+        weight: 2,
+        when: (s, { trigger, mode, low, anew }) =>
           has(initialisation) &&
           s.asked === 'nothing' &&
           mode !== 'nested' &&
           isChosen(trigger, mode) &&
-          (low === 0 || scope.bases > 2),
+          (low === 0 || isWhole) &&
+          (!anew || isBare(s, 'slave')),
         effect: (s, { trigger, mode, ...vectors }) =>
           initialiseAll(s, 'slave', trigger === 'level', mode, vectors, scope),
       },
       'driver.beginInitialisation': {
         does: 'ICW1, whatever comes after it: a sequence may have two, three or four words, or be broken off.',
         args: { chip: chips, trigger: triggerModes, single: t.flag, icw4: t.flag },
-        weight: 0.5,
+        weight: 1,
         when: (s) => has(sequences) && s.asked === 'nothing',
         effect: (s, { chip, trigger, ...words }) => begin(s, chip, { level: trigger === 'level', ...words }, scope),
       },

@@ -96,14 +96,25 @@ class PicSession implements Session {
       this.#commandFor(line, rotate ? OCW2.ROTATE_ON_SPECIFIC_EOI : OCW2.SPECIFIC_EOI),
     'driver.endAll': ({ chip }) => this.#endAll(chip as Which),
     'driver.setPriority': ({ line }) => this.#commandFor(line, OCW2.SET_PRIORITY),
+    'driver.yield': ({ line }) => this.#commandFor(line, OCW2.SET_PRIORITY),
     'driver.command': ({ line }) => this.#commandFor(line, OCW2.NO_OPERATION),
     'driver.rotateAutomatically': ({ chip, on }) =>
       this.#command(chip as Which, on ? OCW2.ROTATE_IN_AUTO_EOI_ON : OCW2.ROTATE_IN_AUTO_EOI_OFF),
     'driver.setSpecialMask': ({ chip, on }) =>
       this.#command(chip as Which, IS_OCW3 | (on ? OCW3.SPECIAL_MASK_ON : OCW3.SPECIAL_MASK_OFF)),
+    'driver.commandNothing': ({ chip, register, mask }) =>
+      this.#command(
+        chip as Which,
+        IS_OCW3 |
+          (register ? OCW3.READ_IN_SERVICE & ~OCW3.READ_REQUESTS : 0) |
+          (mask ? OCW3.SPECIAL_MASK_ON & ~OCW3.SPECIAL_MASK_OFF : 0),
+      ),
+    'driver.maskServed': ({ chip, nothing }) => {
+      if (nothing) this.#command(chip as Which, IS_OCW3 | (OCW3.SPECIAL_MASK_ON & ~OCW3.SPECIAL_MASK_OFF))
+      this.#maskServed(chip as Which)
+    },
     'driver.letLowerThrough': ({ chip }) => {
-      this.#masks[chip as Which] |= this.#lookAtService(chip as Which)
-      this.#write(chip as Which, 'data', this.#masks[chip as Which])
+      this.#maskServed(chip as Which)
       this.#command(chip as Which, IS_OCW3 | OCW3.SPECIAL_MASK_ON)
     },
     'driver.select': ({ chip, register }) =>
@@ -157,7 +168,11 @@ class PicSession implements Session {
     return notesOf([master, slave, this.#triggers.master, this.#triggers.slave, this.#int, this.#told])
   }
 
-  #initialise(chip: Which, { trigger, mode, base, low }: Args): void {
+  #initialise(chip: Which, { trigger, mode, base, low, anew }: Args): void {
+    if (anew === true) {
+      this.#command(chip, IS_OCW3 | OCW3.SPECIAL_MASK_ON)
+      this.#command(chip, IS_OCW3 | OCW3.READ_IN_SERVICE)
+    }
     this.#begin(chip, ICW1.ICW4 | LEVEL[trigger as keyof typeof LEVEL])
     this.#write(chip, 'data', 8 * (base as number) + (low as number))
     this.#write(chip, 'data', ICW3[chip])
@@ -167,6 +182,11 @@ class PicSession implements Session {
   #setMask(line: unknown, masked: boolean): void {
     const { chip, level } = at(line)
     this.#masks[chip] = withBit(this.#masks[chip], level, masked)
+    this.#write(chip, 'data', this.#masks[chip])
+  }
+
+  #maskServed(chip: Which): void {
+    this.#masks[chip] |= this.#lookAtService(chip)
     this.#write(chip, 'data', this.#masks[chip])
   }
 
