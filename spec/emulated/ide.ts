@@ -184,7 +184,7 @@ export const ide = scoped(
           effect(s) {
             if (s.command === 'write') {
               forget(s, s.lba, sectors)
-              if (s.phase === 'busy' && s.lba > 0) forget(s, s.lba - 1, sectors)
+              if (s.phase !== 'dataOut' && s.lba > 0) forget(s, s.lba - 1, sectors)
             }
             s.phase = 'held'
             s.command = 'none'
@@ -374,9 +374,11 @@ export const ide = scoped(
             notOfAnAbsentDrive: { clause: clause('IDE-15'), holds: (s) => !s.absent || s.unsure },
           },
           effect(s) {
+            // One that was held back by nIEN may be that of a block before.
+            const isOld = s.pending || s.unsure
             s.level = s.pending = true
             s.unsure = false
-            if (!mayInterrupt(s)) return
+            if (isOld || !mayInterrupt(s)) return
             s.phase = 'over'
             s.due = false
           },
