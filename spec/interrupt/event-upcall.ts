@@ -3,55 +3,18 @@
  * a page that guest and hypervisor share. An event is announced by the first change that nobody has seen yet: pending
  * bit, then selector, then upcall mark, then an interrupt or a callback. What is masked waits in its pending bit.
  */
-import { type Bits, machine, noBits, type ReadonlyCells, scoped, t } from '../../src/kernel/language/index.ts'
+import { machine, noBits, scoped, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
+import { announced, choose, isKnown, paths, upcallState } from './event-upcall-state.ts'
 
 const scopes = { explored: { ports: 2, words: 1 }, played: { ports: 4, words: 2 } } as const
 
 export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => {
   const port = t.id('port', ports)
-  const some = t.set(ports)
   const word = t.below(words)
-  const path = t.oneOf('interrupt', 'callback')
   return machine({
     source: 'Xen event_channel.h',
-    state: {
-      /** Both ends of each channel are the guest's. */
-      ports: t.array(
-        ports,
-        t.record({
-          is: t.oneOf('free', 'unbound', 'bound'),
-          peer: t.maybe(port),
-          word,
-          pending: t.flag,
-          masked: t.flag,
-        }),
-      ),
-      selected: t.set(words),
-      marked: t.flag,
-      /** How the upcall is delivered; the interrupt flag, which holds callbacks back. */
-      path: t.oneOf('none', 'interrupt', 'callback'),
-      enabled: t.flag,
-      /** The call in progress, the port that it is about, and whether it can be carried out. */
-      call: t.oneOf('none', 'open', 'bind', 'close', 'send', 'unmask', 'path'),
-      about: t.maybe(port),
-      valid: t.flag,
-      /** Ports that it may announce; those that it has to; a pending bit or a mask that it still has to change. */
-      announces: some,
-      owed: some,
-      toChange: t.flag,
-      /** The call in progress has set a pending bit. */
-      pended: t.flag,
-      /** The upcall may be marked; it has to be. The same of an interrupt. */
-      mayMark: t.flag,
-      owesMark: t.flag,
-      mayTell: t.flag,
-      owesTell: t.flag,
-      /** The guest has taken the mark and is about to look at the selector; words that it looks through; ports that it looks at. */
-      entered: t.flag,
-      scan: t.set(words),
-      recheck: some,
-    },
+    state: upcallState(ports, words),
     // One channel is there from the start, and unmasked, in as many words as there are.
     initial(s) {
       for (let i = 2; i < ports; i++) s.ports.at(i).masked = true
@@ -139,14 +102,14 @@ export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => 
       },
       'driver.choosePath': {
         does: 'Has upcalls delivered as an interrupt with a vector, or as a callback.',
-        args: { path },
+        args: { path: paths },
         weight: 1,
         when: (s) => s.call === 'none' && s.path === 'none' && !s.marked,
         effect: (s, a) => choose(s, a.path),
       },
       'driver.choosePathLate': {
         does: 'The same with an upcall marked already.',
-        args: { path },
+        args: { path: paths },
         weight: 6,
         when: (s) => s.call === 'none' && s.path === 'none' && s.marked,
         effect: (s, a) => choose(s, a.path),
@@ -406,39 +369,3 @@ export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => 
     },
   })
 })
-
-interface Port {
-  readonly is: 'free' | 'unbound' | 'bound'
-  readonly word: number
-  readonly pending: boolean
-  readonly masked: boolean
-}
-
-/** A port that the guest knows the number of. */
-const isKnown = (
-  s: { readonly ports: ReadonlyCells<Port>; readonly call: string; readonly about: number | undefined },
-  port: number,
-): boolean => s.ports.at(port).is !== 'free' && !(s.about === port && (s.call === 'open' || s.call === 'bind'))
-
-interface Setup {
-  readonly marked: boolean
-  call: 'none' | 'open' | 'bind' | 'close' | 'send' | 'unmask' | 'path'
-  valid: boolean
-  path: 'none' | 'interrupt' | 'callback'
-  mayTell: boolean
-  owesTell: boolean
-}
-
-/** An interrupt may come of it in any case, and has to where the mark is there already. */
-const choose = (s: Setup, path: 'interrupt' | 'callback'): void => {
-  s.call = 'path'
-  s.valid = true
-  s.path = path
-  if (path !== 'interrupt') return
-  s.mayTell = true
-  s.owesTell = s.marked
-}
-
-/** Whether one of these ports has its bit in that word. */
-const announced = (s: { readonly ports: ReadonlyCells<Port> }, set: Bits, word: number): boolean =>
-  s.ports.some((port, i) => set.has(i) && port.word === word)
