@@ -103,7 +103,7 @@ export const answers = (scope: PicScope) => {
       'driver.readRegister': {
         does: 'Reads the command port.',
         args: { chip: chips },
-        weight: 3,
+        weight: 4,
         when: (s, { chip }) => hasReads && s.asked === 'nothing' && s[chip].phase === 'ready',
       },
       'irqchip.answerRegister': {
@@ -178,7 +178,7 @@ export const answers = (scope: PicScope) => {
       'driver.readTrigger': {
         does: 'Reads the ELCR.',
         args: { chip: chips },
-        weight: 1,
+        weight: 2,
         when: (s) => hasReads && s.asked === 'nothing',
       },
       'irqchip.answerTrigger': {
