@@ -99,7 +99,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'bus.message': {
         does: 'A message with a physical destination arrives.',
         args: { to, vector, level: t.flag },
-        weight: 11,
+        weight: 15,
         when: (s, { to }) => s.sought === undefined && (s.mode !== 'x2apic' || to !== EVERYBODY),
         effect: (s, { to, vector, level }) => acceptAll(s, named(s, false, to), vector, level),
       },
@@ -225,7 +225,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'driver.armPastDeadline': {
         does: 'Writes the entry of the timer, and a deadline that has gone by: it runs out at once.',
         args: { cpu, masked: t.flag, vector },
-        weight: 2,
+        weight: 1,
         effect(s, { cpu, masked, vector }) {
           if (!masked && s.cpus.at(cpu).enabled) accept(s.cpus.at(cpu), vector, false)
         },
@@ -248,7 +248,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'cpu.acknowledge': {
         does: 'An interrupt-acknowledge cycle, where something is to be given.',
         args: { cpu },
-        weight: 14,
+        weight: 22,
         when: (s, { cpu }) => s.asked === undefined && !s.cpus.at(cpu).waiting && hasSomething(s, cpu),
         effect: (s, { cpu }) => void (s.asked = cpu),
       },
@@ -319,7 +319,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'cpu.endOfInterrupt': {
         does: 'Writes the EOI register.',
         args: { cpu },
-        weight: 12,
+        weight: 9,
         when: (s, { cpu }) => isUp(s, cpu) && !s.cpus.at(cpu).isr.isEmpty,
         effect(s, { cpu }) {
           const c = s.cpus.at(cpu)
@@ -354,7 +354,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
       'driver.suppressEnds': {
         does: 'Has ends of level interrupts told to the I/O APICs, or not.',
         args: { cpu, on: t.flag },
-        weight: 4,
+        weight: 6,
         when: (s, { cpu }) => isUp(s, cpu),
         effect: (s, { cpu, on }) => void (s.cpus.at(cpu).suppressed = on),
       },
@@ -383,7 +383,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
           },
         },
       },
-      'driver.readVectors': { args: { cpu }, weight: 3, when: (s, { cpu }) => isUp(s, cpu) },
+      'driver.readVectors': { args: { cpu }, weight: 6, when: (s, { cpu }) => isUp(s, cpu) },
       'irqchip.answerVectors': {
         does: 'IRR, ISR and TMR.',
         args: { cpu, irr: t.set(vectors), isr: t.set(vectors), tmr: t.set(vectors) },

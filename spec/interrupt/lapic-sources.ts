@@ -60,7 +60,7 @@ export const lapicLints = (cpus: number, vectors: number) => {
       'driver.openExternal': {
         does: 'Lets interrupts of the external controller through, as firmware does.',
         args: { cpu },
-        weight: 3,
+        weight: 2,
         when: (s, { cpu }) => isUp(s, cpu) && s.cpus.at(cpu).enabled,
         effect(s, { cpu }) {
           s.lints.at(2 * cpu).mode = 'external'
@@ -82,7 +82,7 @@ export const lapicLints = (cpus: number, vectors: number) => {
       'device.drive': {
         does: 'Drives an input.',
         args: { cpu, pin, level: t.flag },
-        weight: 8,
+        weight: 6,
         when: (s, { cpu, pin, level }) => s.lints.at(2 * cpu + pin).line !== level,
         effect(s, { cpu, pin, level }) {
           const lint = s.lints.at(2 * cpu + pin)
@@ -214,7 +214,7 @@ export const lapicTimer = (cpus: number, vectors: number) => {
       'driver.switchTimer': {
         does: 'Writes the entry of the timer alone. From counts to deadlines, and back, it is disarmed.',
         args: { cpu, mode: t.oneOf('oneShot', 'periodic', 'deadline'), masked: t.flag, vector },
-        weight: 3,
+        weight: 2,
         // Whether a count that has run out starts over when the mode becomes periodic is not said.
         when: (s, { cpu, mode }) =>
           isUp(s, cpu) && (mode !== 'periodic' || s.timers.at(cpu).left > 0 || s.timers.at(cpu).span === 0),
