@@ -150,6 +150,7 @@ const wayPart = (pins: number): ErasedBody => {
       running: t.flag,
       enabled: t.flag,
       shadow: t.flag,
+      unsure: t.flag,
     },
     actions: {
       'device.raise': {
@@ -193,7 +194,20 @@ const wayPart = (pins: number): ErasedBody => {
   })
 }
 
-const SHARED = ['up', 'masked', 'remote', 'owed', 'pending', 'served', 'extra', 'ended', 'running', 'enabled', 'shadow']
+const SHARED = [
+  'up',
+  'masked',
+  'remote',
+  'owed',
+  'pending',
+  'served',
+  'extra',
+  'ended',
+  'running',
+  'enabled',
+  'shadow',
+  'unsure',
+]
 const SYNCHRONISED = ['device.raise', 'bus.message', 'irqchip.broadcast', 'cpu.take', 'hypervisor.reset']
 
 export const endToEnd = scoped('end-to-end', { explored: { pins: 2 }, played: { pins: 3 } }, ({ pins }) =>
@@ -213,8 +227,9 @@ interface Cpu {
   readonly running: boolean
   readonly enabled: boolean
   readonly shadow: boolean
+  readonly unsure: boolean
   readonly served: Bits
 }
 
 /** It takes whatever comes. */
-const isOpen = (s: Cpu): boolean => s.running && s.enabled && !s.shadow && s.served.isEmpty
+const isOpen = (s: Cpu): boolean => s.running && s.enabled && !s.shadow && !s.unsure && s.served.isEmpty

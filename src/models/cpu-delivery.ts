@@ -5,8 +5,9 @@ import type { Action, Args, Machine } from '../kernel/language/index.ts'
 import { type Model, ModelError, type Session, type Sink } from '../kernel/model.ts'
 import { DEFAULT_BASE, LAPIC, MESSAGE, MESSAGE_DATA } from '../layout/lapic.ts'
 
-/** Of three priority classes. */
-export const VECTORS = [0x31, 0x52, 0x73] as const
+/** Of a priority class each, and mostly two of a class. */
+const SINGLE = [0x31, 0x52, 0x73] as const
+const PAIRED = [0x31, 0x3a, 0x72, 0x7b, 0xc4] as const
 const CPU = 0
 
 /** What the guest executes; `eoi` is a write of the EOI register. */
@@ -29,6 +30,7 @@ export class CpuDeliverySession implements Session {
   readonly device: string
   protected readonly machine: Machine
   protected readonly sink: Sink
+  protected readonly vectors: readonly number[]
   protected target: Target
 
   constructor(target: Target, machine: Machine, sink: Sink) {
@@ -38,6 +40,7 @@ export class CpuDeliverySession implements Session {
     this.target = target
     this.machine = machine
     this.sink = sink
+    this.vectors = machine.scope.pairs === 1 ? PAIRED : SINGLE
   }
 
   start(): void {
@@ -54,7 +57,7 @@ export class CpuDeliverySession implements Session {
     switch (action.name) {
       case 'bus.message': {
         const trigger = args.level === true ? MESSAGE_DATA.level | MESSAGE_DATA.assert : 0
-        this.target.message!(0, MESSAGE.base, VECTORS[args.vector as number]! | trigger)
+        this.target.message!(0, MESSAGE.base, this.vectors[args.vector as number]! | trigger)
         return
       }
       case 'hypervisor.preempt':
@@ -89,22 +92,22 @@ export class CpuDeliverySession implements Session {
   }
 
   protected tell(event: TargetEvent): void {
-    if (event.kind === 'taken') this.sink(this.machine.action('cpu.take'), { vector: indexOf(event.vector) })
+    if (event.kind === 'taken') this.sink(this.machine.action('cpu.take'), { vector: this.indexOf(event.vector) })
     else if (event.kind === 'eoi')
-      this.sink(this.machine.action('irqchip.broadcast'), { vector: indexOf(event.vector) })
+      this.sink(this.machine.action('irqchip.broadcast'), { vector: this.indexOf(event.vector) })
     else if (event.kind === 'exit') this.sink(this.machine.action('cpu.exit'), {})
     else if (event.kind === 'wake') this.sink(this.machine.action('cpu.wake'), {})
+  }
+
+  /** Vectors that nobody sends are one. */
+  protected indexOf(vector: number): number {
+    const index = this.vectors.indexOf(vector)
+    return index < 0 ? this.vectors.length : index
   }
 
   move(target: Target): void {
     this.target = target
   }
-}
-
-/** Vectors that nobody sends are one. */
-export const indexOf = (vector: number): number => {
-  const index = (VECTORS as readonly number[]).indexOf(vector)
-  return index < 0 ? VECTORS.length : index
 }
 
 export const cpuDeliveryModel: Model = {

@@ -4,7 +4,7 @@ import type { Description, DeviceDescription, Target, TargetEvent } from '../con
 import type { Action, Args, Machine } from '../kernel/language/index.ts'
 import { type Model, ModelError, type Sink } from '../kernel/model.ts'
 import { ENTRY, INDEX, IOAPIC } from '../layout/ioapic.ts'
-import { CpuDeliverySession, cpuDeliveryModel, indexOf, VECTORS } from './cpu-delivery.ts'
+import { CpuDeliverySession, cpuDeliveryModel } from './cpu-delivery.ts'
 
 const chipOf = (target: Description): DeviceDescription | undefined =>
   target.devices.find(({ kind }) => kind === 'ioapic')
@@ -52,14 +52,14 @@ class EndToEndSession extends CpuDeliverySession {
   /** Pins that are odd carry levels. */
   #program(pin: number, masked: boolean): void {
     const index = BigInt(INDEX.entries + 2 * pin)
-    const entry = VECTORS[pin]! | (pin % 2 === 1 ? ENTRY.level : 0) | (masked ? ENTRY.masked : 0)
+    const entry = this.vectors[pin]! | (pin % 2 === 1 ? ENTRY.level : 0) | (masked ? ENTRY.masked : 0)
     this.target.write({ space: 'mmio', address: this.#base + IOAPIC.select }, 4, index)
     this.target.write({ space: 'mmio', address: this.#base + IOAPIC.window }, 4, BigInt(entry))
   }
 
   protected override tell(event: TargetEvent): void {
     if (event.kind === 'interrupt' && event.device === this.#chip)
-      this.sink(this.machine.action('bus.message'), { vector: indexOf(event.vector), level: event.level })
+      this.sink(this.machine.action('bus.message'), { vector: this.indexOf(event.vector), level: event.level })
     else super.tell(event)
   }
 }
