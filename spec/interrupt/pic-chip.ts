@@ -114,6 +114,9 @@ export const requests = (chip: SeenChip): Bits => {
 const counted = (chip: SeenChip, spares: number): Bits =>
   spares === 1 && chip.specialMask ? chip.served.minus(chip.masked) : chip.served
 
+/** The place of a level in the order of priority, from 0. */
+export const rankOf = (chip: SeenChip, level: number): number => (level + 7 - chip.lowest) % 8
+
 /** The level of `set` with the highest priority. */
 const highest = (chip: SeenChip, set: Bits): number | undefined => {
   for (let rank = 1; rank <= 8; rank++) if (set.has((chip.lowest + rank) % 8)) return (chip.lowest + rank) % 8

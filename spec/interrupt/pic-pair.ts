@@ -4,7 +4,18 @@
  */
 import { Bits, part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
-import { CASCADE, end, endable, isKnown, levels, levelTriggered, requests, take, takeByPoll } from './pic-chip.ts'
+import {
+  CASCADE,
+  end,
+  endable,
+  isKnown,
+  levels,
+  levelTriggered,
+  rankOf,
+  requests,
+  take,
+  takeByPoll,
+} from './pic-chip.ts'
 import {
   ALWAYS_EDGE,
   after,
@@ -77,6 +88,18 @@ export const pair = (scope: PicScope) => {
         when: (s, { line }) => s.asked === 'nothing' && driven.has(line) && !s[chipOf(line)].high.has(line % 8),
         effect: (s, { line }) => assert(s, line, scope),
       },
+      'device.outrank': {
+        does: 'Asserts a line that outranks what is in service in its chip.',
+        args: { line },
+        weight: 8,
+        when(s, { line }) {
+          const chip = s[chipOf(line)]
+          if (!isWhole || s.asked !== 'nothing' || !driven.has(line) || chip.high.has(line % 8)) return false
+          const served = isKnown(chip) ? endable(chip, scope) : undefined
+          return served !== undefined && !chip.masked.has(line % 8) && rankOf(chip, line % 8) < rankOf(chip, served)
+        },
+        effect: (s, { line }) => assert(s, line, scope),
+      },
       'device.raiseAgain': {
         does: 'Asserts a line that is asserted already, as devices do that share it.',
         args: { line },
@@ -130,7 +153,7 @@ export const pair = (scope: PicScope) => {
       'driver.endOfInterrupt': {
         does: 'A non-specific EOI, with or without rotation. `look`: then reads what is in service in both chips.',
         args: { chip: chips, rotate: t.flag, look: t.flag },
-        weight: 8,
+        weight: 12,
         // Which level becomes the lowest is said only where one is ended.
         when: (s, { chip, rotate, look }) =>
           has(ends) &&
@@ -273,7 +296,7 @@ export const pair = (scope: PicScope) => {
       'driver.initialiseMaster': {
         does: 'ICW1 to ICW4, as an x86 processor needs them; `anew`: special mask mode was on, and reads were of what is in service.',
         args: { trigger: triggerModes, mode: modes, base, low, anew: t.flag },
-        weight: 2.5,
+        weight: 2,
         when: (s, { trigger, mode, low, anew }) =>
           has(initialisation) &&
           s.asked === 'nothing' &&
@@ -286,7 +309,7 @@ export const pair = (scope: PicScope) => {
       'driver.initialiseSlave': {
         does: 'The same for the slave. Special fully nested mode is one of masters.',
         args: { trigger: triggerModes, mode: modes, base, low, anew: t.flag },
-        weight: 2,
+        weight: 1.5,
         when: (s, { trigger, mode, low, anew }) =>
           has(initialisation) &&
           s.asked === 'nothing' &&
@@ -300,7 +323,7 @@ export const pair = (scope: PicScope) => {
       'driver.beginInitialisation': {
         does: 'ICW1, whatever comes after it: a sequence may have two, three or four words, or be broken off.',
         args: { chip: chips, trigger: triggerModes, single: t.flag, icw4: t.flag },
-        weight: 1,
+        weight: 0.5,
         when: (s) => has(sequences) && s.asked === 'nothing',
         effect: (s, { chip, trigger, ...words }) => begin(s, chip, { level: trigger === 'level', ...words }, scope),
       },
@@ -338,7 +361,7 @@ export const pair = (scope: PicScope) => {
       },
       'driver.acknowledge': {
         does: 'An interrupt-acknowledge cycle of the CPU while INT is high; where INT is not seen, if it is.',
-        weight: 14,
+        weight: 16,
         when: (s) =>
           s.asked === 'nothing' && (!isInUse(s) || (isPlain(s) && (scope.int === 1 ? s.int : rotatesAsSaid(s)))),
         requires: { initialised: { clause: clause('PIC-22'), holds: isInUse } },

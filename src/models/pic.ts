@@ -83,6 +83,7 @@ class PicSession implements Session {
 
   readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
     'device.raise': ({ line }) => this.#target.setLine!(this.device, line as number, true),
+    'device.outrank': ({ line }) => this.#target.setLine!(this.device, line as number, true),
     'device.raiseAgain': ({ line }) => this.#target.setLine!(this.device, line as number, true),
     'device.lower': ({ line }) => this.#target.setLine!(this.device, line as number, false),
     'driver.setUp': ({ mode }) => this.#setUp(mode),
