@@ -15,6 +15,7 @@ interface Entry {
   line: boolean
   remote: 'clear' | 'set' | 'unsure' | 'switched'
   due: number
+  turned: boolean
   owed: boolean
   resting: boolean
 }
@@ -43,6 +44,12 @@ export const mayWant = (entry: Readonly<Entry>): boolean =>
 export const withdraw = (entry: Entry): void => {
   if (wants(entry)) entry.due = Math.max(entry.due, 1)
   entry.owed = false
+}
+/** Another trigger mode: what is due may be of the one before. */
+export const turn = (entry: Entry, level: boolean): void => {
+  if (entry.level !== level && entry.due > 0) entry.turned = true
+  if (entry.level && !level && entry.remote !== 'clear') entry.remote = 'switched'
+  entry.level = level
 }
 export const allow = (entry: Entry): void => void (entry.due = Math.min(entry.due + 1, DUE_MAX))
 export const isJustified = (s: Seen, pins: Pins): boolean =>

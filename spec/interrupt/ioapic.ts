@@ -16,6 +16,7 @@ import {
   mayWant,
   ofSome,
   remoteIrr,
+  turn,
   type Written,
   wants,
   withdraw,
@@ -57,6 +58,8 @@ export const ioapic = scoped(
             remote: remoteIrr,
             /** So many messages may come that no level asks for; one of them has to. */
             due: t.below(DUE_MAX + 1),
+            /** The trigger mode has changed since. */
+            turned: t.flag,
             owed: t.flag,
             /** It may be held back after a storm, until time has gone by. */
             resting: t.flag,
@@ -80,9 +83,8 @@ export const ioapic = scoped(
             withdraw(entry)
             s.cause = 'request'
             const was = { level: entry.level, asserted: isAsserted(entry) }
-            if (entry.level && !level && entry.remote !== 'clear') entry.remote = 'switched'
+            turn(entry, level)
             entry.masked = masked
-            entry.level = level
             entry.low = meansLow(low)
             entry.vector = vector
             entry.route = route
@@ -90,6 +92,12 @@ export const ioapic = scoped(
             if (!level && isAsserted(entry) && (was.level || !was.asserted)) allow(entry)
             mayCollapse(s)
           },
+        },
+        'driver.writeUpper': {
+          does: 'Writes the half with the destination alone, as it is.',
+          args: { pin },
+          weight: 2,
+          when: () => vectors > 2,
         },
         'driver.mask': {
           args: { pin },
@@ -119,8 +127,7 @@ export const ioapic = scoped(
             const entry = s.entries.at(pin)
             withdraw(entry)
             s.cause = 'request'
-            entry.level = !entry.level
-            if (!entry.level && entry.remote !== 'clear') entry.remote = 'switched'
+            turn(entry, !entry.level)
             if (!entry.level && isAsserted(entry)) allow(entry)
             mayCollapse(s)
           },
@@ -151,7 +158,7 @@ export const ioapic = scoped(
             asProgrammed: { clause: clause('IOA-12'), holds: (_s, { pins }) => !pins.isEmpty },
             ofTheTriggerMode: {
               clause: clause('IOA-12'),
-              holds: (s, { pins, level }) => ofSome(s, pins, (entry) => entry.level === level || entry.due > 0),
+              holds: (s, { pins, level }) => ofSome(s, pins, (entry) => entry.level === level || entry.turned),
             },
             noMaskedEdge: {
               clause: clause('IOA-03'),
@@ -188,6 +195,7 @@ export const ioapic = scoped(
               if (exact === 0) s.outstanding = s.outstanding.with(entry.vector)
               if (mayWant(entry)) entry.remote = sole ? 'set' : 'unsure'
               else if (sole && entry.due > 0) entry.due--
+              if (entry.due === 0) entry.turned = false
               entry.owed = false
             }
             mayCollapse(s)
@@ -245,7 +253,7 @@ export const ioapic = scoped(
         },
         'bus.wait': {
           does: 'Time goes by, as much as a chip may hold an interrupt back.',
-          weight: 4,
+          weight: 12,
           when: (s) => s.entries.some((entry) => entry.resting),
           effect(s) {
             for (let p = 0; p < pins; p++) s.entries.at(p).resting = false

@@ -38,6 +38,10 @@ export class IoapicDriver {
     this.write(INDEX.entries + 2 * pin, low)
   }
 
+  writeUpper(pin: number, high: number): void {
+    this.write(INDEX.entries + 2 * pin + 1, high)
+  }
+
   writeLow(pin: number, low: number): void {
     this.write(INDEX.entries + 2 * pin, low)
   }

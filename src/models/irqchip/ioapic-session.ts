@@ -11,8 +11,9 @@ type Message = Extract<TargetEvent, { kind: 'interrupt' }>
 
 /** Inputs that are played with, in the order in which they are taken. */
 const INPUTS = [5, 23, 18] as const
-/** Played vectors: one in each priority class. */
-const vectorOf = (index: number): number => 0x41 + 0x10 * index
+/** Played vectors: one in each priority class where a CPU takes them, else with a class and a sub-class in common. */
+const CLASSES = [0x41, 0x51, 0x61] as const
+const RELATED = [0x41, 0x51, 0x5e] as const
 /** More ends in a row than an implementation may have to give way after. */
 const STORM = 12_000
 /** What an interrupt may be held back for after a storm. */
@@ -40,6 +41,7 @@ export class IoapicSession implements Session {
   readonly #sink: Sink
   readonly #pins: readonly number[]
   readonly #exact: boolean
+  readonly #vectors: readonly number[]
   #entries: Programmed[] = []
   /** What an entry held between the writes of its halves, until what came meanwhile was told. */
   #halfway: { readonly index: number; readonly halves: Halves } | undefined
@@ -56,6 +58,7 @@ export class IoapicSession implements Session {
     const { pins = 1, exact = 1 } = machine.scope
     this.#pins = INPUTS.slice(0, pins)
     this.#exact = exact === 1
+    this.#vectors = this.#exact ? RELATED : CLASSES
     if (transport.inputs <= Math.max(...this.#pins))
       throw new ModelError(
         `${device.id}: expected an input ${Math.max(...this.#pins)}, found ${transport.inputs} inputs`,
@@ -90,13 +93,15 @@ export class IoapicSession implements Session {
       const programmed = { masked, level, low, vector, route } as unknown as Programmed
       this.#program(pin as number, programmed, ones ? ONES : 0)
     },
+    'driver.writeUpper': ({ pin }) =>
+      this.#driver.writeUpper(this.#pins[pin as number]!, this.#halvesOf(pin as number).high),
     'driver.mask': ({ pin }) => this.#rewrite(pin as number, { masked: true }),
     'driver.unmask': ({ pin }) => this.#rewrite(pin as number, { masked: false }),
     'driver.switchTrigger': ({ pin }) => this.#rewrite(pin as number, { level: !this.#entries[pin as number]!.level }),
     'device.raise': ({ pin }) => this.#drive(pin as number, true),
     'device.lower': ({ pin }) => this.#drive(pin as number, false),
-    'cpu.end': ({ vector }) => this.#guest.target.endOfInterrupt!(vectorOf(vector as number)),
-    'driver.endDirectly': ({ vector }) => this.#driver.endDirectly(vectorOf(vector as number)),
+    'cpu.end': ({ vector }) => this.#guest.target.endOfInterrupt!(this.#vectors[vector as number]!),
+    'driver.endDirectly': ({ vector }) => this.#driver.endDirectly(this.#vectors[vector as number]!),
     'cpu.storm': ({ pin, vector }) => this.#storm(pin as number, vector as number),
     'bus.wait': () => this.#wait(),
     'driver.readEntry': ({ pin }) => this.#answerEntry(pin as number),
@@ -131,7 +136,7 @@ export class IoapicSession implements Session {
         (low ? ENTRY.activeLow : 0) |
         // The second way is a logical destination, to whom of them it suits best.
         (route === 1 ? ENTRY.logical | (DELIVERIES.indexOf('lowest') << ENTRY.delivery) : 0) |
-        vectorOf(vector),
+        this.#vectors[vector]!,
       high: (destination << DESTINATION) >>> 0,
     }
   }
@@ -165,7 +170,7 @@ export class IoapicSession implements Session {
     const { target } = this.#guest
     this.#program(index, { masked: false, level: true, low: false, vector, route: 0 })
     this.#drive(index, true)
-    const wanted = vectorOf(vector)
+    const wanted = this.#vectors[vector]!
     const again = (event: TargetEvent): boolean =>
       event.kind === 'interrupt' && event.device === this.device && event.vector === wanted
     let rounds = 0
@@ -181,13 +186,13 @@ export class IoapicSession implements Session {
     const halves = this.#driver.entry(this.#pins[index]!)
     const { low } = halves
     const { vectors = 1 } = this.#machine.scope
-    const vector = ((low & ENTRY.vector) - vectorOf(0)) / 0x10
+    const vector = this.#vectors.indexOf(low & ENTRY.vector)
     this.#tell('irqchip.answerEntry', {
       pin: index,
       masked: (low & ENTRY.masked) !== 0,
       level: (low & ENTRY.level) !== 0,
       low: (low & ENTRY.activeLow) !== 0,
-      vector: Number.isInteger(vector) && vector >= 0 && vector < vectors ? vector : undefined,
+      vector: vector >= 0 && vector < vectors ? vector : undefined,
       route: this.#routeOf(index, halves),
       remote: (low & ENTRY.remoteIrr) !== 0,
     })
