@@ -1,79 +1,40 @@
 /**
- * What is done to a pair of 8259As: sixteen lines rise and fall, and command words come to either chip. What the pair
- * answers is judged in `pic-answers.ts`.
+ * What happens to a pair of 8259As: sixteen lines rise and fall, and a processor acknowledges or polls. Command words are in
+ * `pic-commands.ts`, initialisation in `pic-setup.ts`; what the pair answers is judged in `pic-answers.ts`.
  */
 import { Bits, part, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
+import { CASCADE, endable, isKnown, levels, levelTriggered, rankOf, take, takeByPoll } from './pic-chip.ts'
 import {
-  CASCADE,
-  end,
-  endable,
-  isKnown,
-  levels,
-  levelTriggered,
-  rankOf,
-  requests,
-  take,
-  takeByPoll,
-} from './pic-chip.ts'
-import {
-  ALWAYS_EDGE,
   after,
-  afterWord,
   answering,
   assert,
-  begin,
   COMMANDS,
   chipOf,
   chips,
-  endAll,
   evident,
   follow,
-  initialiseAll,
   isInUse,
   isPlain,
+  isReady,
   isSettled,
   line,
-  type Mode,
-  modes,
-  otherCommand,
   type PicScope,
   pairState,
   pulse,
   release,
   requestedBy,
   type SeenPair,
-  setBase,
-  setMode,
-  setSpecialMask,
-  triggerModes,
   vectorOf,
-  type Which,
 } from './pic-wire.ts'
 
 export const pair = (scope: PicScope) => {
   const has = (kind: number): boolean => (scope.commands & kind) !== 0
-  const { masks, ends, rotation, specialMask, poll, triggers, initialisation, sequences, reads } = COMMANDS
+  const { poll } = COMMANDS
   const level = t.below(8)
-  /** 0x70, where there are so many. */
-  const slaveBase = Math.min(14, scope.bases - 1)
-  const base = t.below(scope.bases)
-  /** The low bits of ICW2, which mean nothing. */
-  const low = t.below(8)
   /** What would only make the walk longer is left to what is played. */
   const isWhole = scope.bases > 2
-  const isReady = (s: SeenPair, chip: Which): boolean => s.asked === 'nothing' && s[chip].phase === 'ready'
-  /** Special mask mode has nothing to change. */
-  const isBare = (s: SeenPair, chip: Which): boolean =>
-    isWhole && scope.selectsRequests === 1 && isReady(s, chip) && isKnown(s[chip]) && s[chip].served.isEmpty
   const driven = Bits.of(scope.lines & ~(1 << CASCADE))
-  /** Of the set-up: edges, as on every PC, unless the scope has none. */
-  const trigger = (scope.triggers & 1) !== 0 ? 'edge' : 'level'
-  /** What a scope is about. */
-  const isChosen = (trigger: 'edge' | 'level', mode: Mode): boolean =>
-    (scope.triggers & (trigger === 'edge' ? 1 : 2)) !== 0 &&
-    (scope.modes & { plain: 1, nested: 2, autoEoi: 4 }[mode]) !== 0
-  const isUsed = (line: number): boolean => driven.has(line) || line === CASCADE
   const isRequesting = (s: SeenPair): boolean => requestedBy(s, 'master', scope) !== undefined
   /** Whether an acknowledge that finds nothing rotates in automatic EOI mode is not said. */
   const rotatesAsSaid = (s: SeenPair): boolean => !s.master.autoEoi || s.master.rotates === 'off' || isRequesting(s)
@@ -112,252 +73,6 @@ export const pair = (scope: PicScope) => {
         weight: 4,
         when: (s, { line }) => s.asked === 'nothing' && driven.has(line) && s[chipOf(line)].high.has(line % 8),
         effect: (s, { line }) => release(s, line, scope),
-      },
-      'driver.setUp': {
-        does: 'Initialises both chips, the slave first, and ends all that may be in service, as firmware does.',
-        args: { mode: modes },
-        weight: 60,
-        when: (s, { mode }) =>
-          s.asked === 'nothing' && s.master.phase === 'off' && s.slave.phase === 'off' && isChosen(trigger, mode),
-        effect(s, { mode }) {
-          for (const chip of ['slave', 'master'] as const) {
-            begin(s, chip, { level: trigger === 'level', single: false, icw4: true }, scope)
-            setMode(s[chip], mode === 'nested' && chip === 'slave' ? 'plain' : mode)
-            s[chip].base = chip === 'slave' ? slaveBase : 1 % scope.bases
-            afterWord(s, chip, scope)
-            endAll(s[chip])
-            after(s, chip, scope)
-          }
-        },
-      },
-      'driver.mask': {
-        does: 'Sets a bit of the mask register, by OCW1.',
-        args: { line },
-        weight: 6,
-        when: (s, { line }) =>
-          has(masks) && isUsed(line) && isReady(s, chipOf(line)) && !s[chipOf(line)].masked.has(line % 8),
-        effect(s, { line }) {
-          s[chipOf(line)].masked = s[chipOf(line)].masked.with(line % 8)
-          after(s, chipOf(line), scope)
-        },
-      },
-      'driver.unmask': {
-        args: { line },
-        weight: 6,
-        when: (s, { line }) => has(masks) && isReady(s, chipOf(line)) && s[chipOf(line)].masked.has(line % 8),
-        effect(s, { line }) {
-          s[chipOf(line)].masked = s[chipOf(line)].masked.without(line % 8)
-          after(s, chipOf(line), scope)
-        },
-      },
-      'driver.endOfInterrupt': {
-        does: 'A non-specific EOI, with or without rotation. `look`: then reads what is in service in both chips.',
-        args: { chip: chips, rotate: t.flag, look: t.flag },
-        weight: 12,
-        // Which level becomes the lowest is said only where one is ended.
-        when: (s, { chip, rotate, look }) =>
-          has(ends) &&
-          isReady(s, chip) &&
-          isKnown(s[chip]) &&
-          (!rotate || (has(rotation) && endable(s[chip], scope) !== undefined)) &&
-          (!look || (has(reads) && isReady(s, 'master') && isReady(s, 'slave'))),
-        effect(s, { chip, rotate, look }) {
-          if (look) s.master.selected = s.slave.selected = 'service'
-          const level = endable(s[chip], scope)
-          if (level !== undefined) end(s[chip], level, rotate && scope.rotation === 1)
-          if (level !== undefined || scope.pulses === 3) after(s, chip, scope)
-        },
-      },
-      'driver.endLevel': {
-        does: 'A specific EOI, with or without rotation.',
-        args: { line, rotate: t.flag },
-        weight: 3,
-        when: (s, { line, rotate }) =>
-          has(ends) && isReady(s, chipOf(line)) && s[chipOf(line)].served.has(line % 8) && (!rotate || has(rotation)),
-        effect(s, { line, rotate }) {
-          if (rotate && scope.rotation === 0) otherCommand(s, chipOf(line), scope)
-          else {
-            end(s[chipOf(line)], line % 8, rotate)
-            after(s, chipOf(line), scope)
-          }
-        },
-      },
-      'driver.endAll': {
-        does: 'Ends each level that may be in service, and rotation in automatic EOI mode: what ICW1 may have left.',
-        args: { chip: chips },
-        weight: 14,
-        when: (s, { chip }) => isReady(s, chip) && (s[chip].unsure || s[chip].rotates === 'unknown'),
-        effect(s, { chip }) {
-          endAll(s[chip])
-          after(s, chip, scope)
-        },
-      },
-      'driver.setPriority': {
-        does: 'Names the level of the lowest priority of its chip.',
-        args: { line },
-        weight: 3,
-        when: (s, { line }) => has(rotation) && isReady(s, chipOf(line)) && s[chipOf(line)].lowest !== line % 8,
-        effect(s, { line }) {
-          if (scope.rotation === 1) s[chipOf(line)].lowest = line % 8
-          after(s, chipOf(line), scope)
-        },
-      },
-      'driver.yield': {
-        does: 'Names the level that is served as the lowest: a handler lets all others interrupt.',
-        args: { line },
-        weight: 5,
-        when: (s, { line }) =>
-          isWhole &&
-          has(rotation) &&
-          isReady(s, chipOf(line)) &&
-          isKnown(s[chipOf(line)]) &&
-          s[chipOf(line)].lowest !== line % 8 &&
-          endable(s[chipOf(line)], scope) === line % 8,
-        effect(s, { line }) {
-          if (scope.rotation === 1) s[chipOf(line)].lowest = line % 8
-          after(s, chipOf(line), scope)
-        },
-      },
-      'driver.rotateAutomatically': {
-        does: 'Sets or clears rotation in automatic EOI mode.',
-        args: { chip: chips, on: t.flag },
-        weight: 3,
-        when: (s, { chip }) => has(rotation) && isReady(s, chip),
-        effect(s, { chip, on }) {
-          if (scope.rotation === 1) s[chip].rotates = on ? 'on' : 'off'
-          otherCommand(s, chip, scope)
-        },
-      },
-      'driver.command': {
-        does: 'The OCW2 that does nothing.',
-        args: { line },
-        when: (s, { line }) => has(rotation) && isReady(s, chipOf(line)),
-        effect: (s, { line }) => otherCommand(s, chipOf(line), scope),
-      },
-      'driver.commandNothing': {
-        does: 'An OCW3 that neither selects a register nor changes special mask mode, whatever its other bits say.',
-        args: { chip: chips, register: t.flag, mask: t.flag },
-        weight: 2,
-        when: (s, { chip }) => isWhole && isReady(s, chip),
-      },
-      'driver.maskServed': {
-        does: 'Reads what is in service, and masks it: outside special mask mode that lets nothing lower through. `nothing`: after an OCW3 that does not enter it.',
-        args: { chip: chips, nothing: t.flag },
-        weight: 5,
-        when: (s, { chip }) => isWhole && isReady(s, chip) && isKnown(s[chip]) && !s[chip].served.isEmpty,
-        effect(s, { chip }) {
-          s[chip].selected = 'service'
-          s[chip].masked = s[chip].masked.union(s[chip].served)
-          after(s, chip, scope)
-        },
-      },
-      'driver.setSpecialMask': {
-        args: { chip: chips, on: t.flag },
-        weight: 4,
-        when: (s, { chip }) => has(specialMask) && isReady(s, chip),
-        effect: (s, { chip, on }) => setSpecialMask(s, chip, on, scope),
-      },
-      'driver.letLowerThrough': {
-        does: 'Reads what is in service, masks it, and enters special mask mode: a handler lets lower levels interrupt.',
-        args: { chip: chips },
-        weight: 5,
-        when: (s, { chip }) => has(specialMask) && isReady(s, chip) && isKnown(s[chip]) && !s[chip].served.isEmpty,
-        effect(s, { chip }) {
-          s[chip].selected = 'service'
-          s[chip].masked = s[chip].masked.union(s[chip].served)
-          after(s, chip, scope)
-          setSpecialMask(s, chip, true, scope)
-        },
-      },
-      'driver.setTrigger': {
-        does: 'Changes a bit of the ELCR while its line is low and requests nothing; bits of edge-only lines may be written, too.',
-        args: { line, level: t.flag, others: t.flag },
-        weight: 4,
-        when: (s, { line, level, others }) =>
-          has(triggers) &&
-          (!others || scope.guardsEdges === 1) &&
-          s.asked === 'nothing' &&
-          driven.has(line) &&
-          !ALWAYS_EDGE.has(line) &&
-          s[chipOf(line)].triggered.has(line % 8) !== level &&
-          !s[chipOf(line)].high.union(s[chipOf(line)].edges).has(line % 8),
-        effect(s, { line, level }) {
-          const chip = s[chipOf(line)]
-          chip.triggered = level ? chip.triggered.with(line % 8) : chip.triggered.without(line % 8)
-        },
-      },
-      'driver.select': {
-        does: 'Chooses the register that the command port reads.',
-        args: { chip: chips, register: t.oneOf('service', 'requests') },
-        weight: 4,
-        when: (s, { chip }) => has(reads) && isReady(s, chip),
-        effect: (s, { chip, register }) => void (s[chip].selected = register),
-      },
-      'driver.initialiseMaster': {
-        does: 'ICW1 to ICW4, as an x86 processor needs them; `anew`: special mask mode was on, and reads were of what is in service.',
-        args: { trigger: triggerModes, mode: modes, base, low, anew: t.flag },
-        weight: 2,
-        when: (s, { trigger, mode, low, anew }) =>
-          has(initialisation) &&
-          s.asked === 'nothing' &&
-          isChosen(trigger, mode) &&
-          (low === 0 || isWhole) &&
-          (!anew || isBare(s, 'master')),
-        effect: (s, { trigger, mode, ...vectors }) =>
-          initialiseAll(s, 'master', trigger === 'level', mode, vectors, scope),
-      },
-      'driver.initialiseSlave': {
-        does: 'The same for the slave. Special fully nested mode is one of masters.',
-        args: { trigger: triggerModes, mode: modes, base, low, anew: t.flag },
-        weight: 1.5,
-        when: (s, { trigger, mode, low, anew }) =>
-          has(initialisation) &&
-          s.asked === 'nothing' &&
-          mode !== 'nested' &&
-          isChosen(trigger, mode) &&
-          (low === 0 || isWhole) &&
-          (!anew || isBare(s, 'slave')),
-        effect: (s, { trigger, mode, ...vectors }) =>
-          initialiseAll(s, 'slave', trigger === 'level', mode, vectors, scope),
-      },
-      'driver.beginInitialisation': {
-        does: 'ICW1, whatever comes after it: a sequence may have two, three or four words, or be broken off.',
-        args: { chip: chips, trigger: triggerModes, single: t.flag, icw4: t.flag },
-        weight: 0.5,
-        when: (s) => has(sequences) && s.asked === 'nothing',
-        effect: (s, { chip, trigger, ...words }) => begin(s, chip, { level: trigger === 'level', ...words }, scope),
-      },
-      'driver.setBase': {
-        does: 'ICW2; its low three bits mean nothing.',
-        args: { chip: chips, base, low },
-        weight: 12,
-        when: (s, { chip }) => s.asked === 'nothing' && s[chip].phase === 'icw2',
-        effect(s, { chip, ...vectors }) {
-          setBase(s[chip], vectors, scope)
-          s[chip].phase = !s[chip].single ? 'icw3' : s[chip].wantsIcw4 ? 'icw4' : 'ready'
-          afterWord(s, chip, scope)
-        },
-      },
-      'driver.setCascade': {
-        does: 'ICW3, as the board is wired.',
-        args: { chip: chips },
-        weight: 12,
-        when: (s, { chip }) => s.asked === 'nothing' && s[chip].phase === 'icw3',
-        effect(s, { chip }) {
-          s[chip].phase = s[chip].wantsIcw4 ? 'icw4' : 'ready'
-          afterWord(s, chip, scope)
-        },
-      },
-      'driver.setMode': {
-        does: 'ICW4, in 8086 mode. Special fully nested mode is one of masters.',
-        args: { chip: chips, mode: modes },
-        weight: 12,
-        when: (s, { chip, mode }) =>
-          s.asked === 'nothing' && s[chip].phase === 'icw4' && (mode !== 'nested' || chip === 'master'),
-        effect(s, { chip, mode }) {
-          setMode(s[chip], mode)
-          afterWord(s, chip, scope)
-        },
       },
       'driver.acknowledge': {
         does: 'An interrupt-acknowledge cycle of the CPU while INT is high; where INT is not seen, if it is.',
@@ -501,45 +216,11 @@ export const pair = (scope: PicScope) => {
         on: 'device.lower',
         when: (s, { line }) => s[chipOf(line)].edges.has(line % 8),
       },
-      anEndWithTheLevelHigh: {
-        on: 'driver.endOfInterrupt',
-        when: (s, { chip }) => s[chip].served.meets(s[chip].high.and(levelTriggered(s[chip]))),
-      },
-      anUnmaskedRequest: {
-        on: 'driver.unmask',
-        when: (s, { line }) => requests(s[chipOf(line)]).has(line % 8),
-      },
       aPolledSlave: {
         on: 'irqchip.answerPoll',
         when: (_s, { chip, level }) => chip === 'slave' && level !== undefined,
       },
-      halfASequence: { on: 'driver.beginInitialisation', when: (s, { chip }) => s[chip].phase !== 'ready' },
       aSequenceWithoutIcw4: { on: 'driver.poll', when: (s, { chip }) => !s[chip].mode8086 },
-      anInitialisationInService: { on: 'driver.initialiseMaster', when: (s) => !s.master.served.isEmpty },
-      anInitialisationOfADirtyChip: {
-        on: 'driver.initialiseMaster',
-        when: ({ master }, { trigger }) => master.lowest !== 7 && trigger === 'level' && master.high.size > 2,
-      },
-      aMaskedLevelPassedOver: {
-        on: 'driver.endOfInterrupt',
-        when: (s, { chip }) => s[chip].specialMask && s[chip].served.meets(s[chip].masked),
-      },
-      aLevelEndedBelowAMaskedOne: {
-        on: 'driver.endOfInterrupt',
-        when: (s, { chip, look }) => {
-          const level = endable(s[chip], scope)
-          return look && s[chip].specialMask && s[chip].served.meets(s[chip].masked) && level !== undefined
-        },
-      },
-      anEndOfTheSlaveAlone: {
-        on: 'driver.endOfInterrupt',
-        when: (s, { chip, look }) => look && chip === 'slave' && s.master.served.has(CASCADE),
-      },
-      anEndInRotatedOrder: {
-        on: 'driver.endOfInterrupt',
-        when: (s, { chip, look }) =>
-          look && !s[chip].specialMask && s[chip].served.size > 1 && s[chip].served.first !== endable(s[chip], scope),
-      },
     },
     breach: (s) => void (s.broken = Bits.of(3)),
     unspecified: (s) => !s.broken.isEmpty,

@@ -89,6 +89,9 @@ export const isPlain = (s: SeenPair): boolean => isSettled(s) && endsAsSaid(s.ma
 
 const endsAsSaid = (chip: SeenChip): boolean => !chip.autoEoi || (chip.rotates !== 'unknown' && chip.served.isEmpty)
 
+/** A chip takes command words, and nothing is to be answered first. */
+export const isReady = (s: SeenPair, chip: Which): boolean => s.asked === 'nothing' && s[chip].phase === 'ready'
+
 /** The level that a chip requests. */
 export const requestedBy = (s: SeenPair, which: Which, profile: Profile): number | undefined =>
   which === 'master' ? requested(s.master, profile, CASCADE) : requested(s.slave, profile)
