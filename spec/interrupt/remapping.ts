@@ -251,6 +251,8 @@ export const remapping = scoped(
         earlier: t.below(outstanding),
         /** A notification is due for a posted request. */
         telling: t.flag,
+        /** What the posted descriptor says of notifications: they are sent, suppressed, or one is under way. */
+        notices: t.oneOf('sent', 'suppressed', 'outstanding'),
         /** The fault record: `possible` where it may be there, `lost` where it may be one of several. */
         record: t.oneOf('clear', 'certain', 'possible', 'lost'),
         reasons: t.set(9),
@@ -282,6 +284,13 @@ export const remapping = scoped(
             s.stale.set(slot, s.stale.at(slot).with(old))
             if (s.waiting) s.kept.set(slot, s.kept.at(slot).with(old))
           },
+        },
+        'driver.setNotices': {
+          does: 'Has notifications of posted requests suppressed, marks one as outstanding, or neither.',
+          args: { notices: t.oneOf('sent', 'suppressed', 'outstanding') },
+          weight: 1,
+          when: (s, { notices }) => posting === 1 && outstanding > 1 && !s.telling && s.notices !== notices,
+          effect: (s, { notices }) => void (s.notices = notices),
         },
         'driver.setTable': {
           does: 'Writes the address of another table.',
@@ -448,10 +457,14 @@ export const remapping = scoped(
           },
         },
         'irqchip.post': {
-          does: 'A request is recorded in the posted descriptor, with the vector of an entry.',
-          args: { entry },
+          does: 'A request is recorded in the posted descriptor, with the vector of an entry; `marked`: a notification is outstanding.',
+          args: { entry, marked: t.flag },
           requires: {
             ...unblocked,
+            outstandingWhenNotified: {
+              clause: clause('PI-02'),
+              holds: (s, { marked }) => marked === (s.notices !== 'suppressed'),
+            },
             stillPosted: {
               clause: clause('IR-21'),
               given: (s, { entry }) => isLast(s) && !s.may.has(entry) && !isPosted(s.memory.at(cell(s.table, s.slot))),
@@ -461,11 +474,11 @@ export const remapping = scoped(
           },
           effect(s) {
             answered(s)
-            s.telling = true
+            s.telling = s.notices === 'sent'
           },
           eager(s) {
             const one = s.must && isLast(s) ? s.may.first : undefined
-            return one !== undefined && isPosted(one) ? { entry: one } : undefined
+            return one !== undefined && isPosted(one) ? { entry: one, marked: s.notices !== 'suppressed' } : undefined
           },
         },
         'irqchip.notify': {

@@ -29,6 +29,7 @@ import { VtdInterrupts } from './guest/vtd-interrupts.ts'
 const AREA = { queue: 0x1000, status: 0x2000, descriptor: 0x2040, small: 0x3000, large: 0x10_0000 } as const
 const AREA_BYTES = 0x20_0000
 const NOWHERE = 0x4000_0000
+type Notices = 'sent' | 'suppressed' | 'outstanding'
 /** What the posted descriptor says: vector and destination of its notifications. */
 const NOTIFICATION = { vector: 0x3f, destination: 5 } as const
 /** A request in compatibility format. */
@@ -47,6 +48,8 @@ class RemappingSession implements Session {
   readonly #entries: readonly TableEntry[]
   readonly #requesters: readonly number[]
   readonly #own: number
+  /** The bits of the posted descriptor that say what becomes of notifications. */
+  #notices = 0
   readonly #start: Gpa
   #waits = 0
   /** By number: the table in force, and the one whose address was written. */
@@ -78,6 +81,7 @@ class RemappingSession implements Session {
     for (const [table, { readable, entries }] of TABLES.entries())
       for (const [slot, index] of SLOTS.entries())
         if (readable && index < entries) this.#writeEntry(table, slot, this.#entries[PLAIN]!, PLAIN)
+    this.#notices = 0
     this.#clearDescriptor()
     this.#setTable(0, false)
     this.#table = 0
@@ -97,6 +101,10 @@ class RemappingSession implements Session {
     'driver.write': ({ slot, entry, inForce }) => {
       const table = inForce ? this.#table : this.#written
       this.#writeEntry(table, slot as number, this.#entries[entry as number]!, entry as number)
+    },
+    'driver.setNotices': ({ notices }) => {
+      this.#notices = { sent: 0, suppressed: POSTED.SUPPRESS, outstanding: POSTED.OUTSTANDING }[notices as Notices]
+      this.#clearDescriptor()
     },
     'driver.setTable': ({ table }) => this.#setTable(table as number, this.#extended),
     'driver.setMode': () => this.#setTable(this.#written, !this.#extended),
@@ -172,7 +180,7 @@ class RemappingSession implements Session {
   #clearDescriptor(): void {
     const bytes = new Uint8Array(POSTED.bytes)
     const view = new DataView(bytes.buffer)
-    view.setUint32(POSTED.control, NOTIFICATION.vector << POSTED.VECTOR_SHIFT, true)
+    view.setUint32(POSTED.control, (NOTIFICATION.vector << POSTED.VECTOR_SHIFT) | this.#notices, true)
     view.setUint32(POSTED.destination, NOTIFICATION.destination << 8, true)
     this.#guest.target.store(this.#start + AREA.descriptor, bytes)
   }
@@ -233,9 +241,11 @@ class RemappingSession implements Session {
     const bits = this.#guest.target.load(gpa, 1)[0]!
     if (bits === 0) return
     const vector = 8 * at + 31 - Math.clz32(bits)
+    const control = this.#guest.target.load(this.#start + AREA.descriptor + POSTED.control, 1)[0]!
+    const marked = (control & POSTED.OUTSTANDING) !== 0
     this.#clearDescriptor()
     const entry = vector - vectorOf(0)
-    if (entry >= 0 && entry < this.#entries.length) this.#tell('irqchip.post', { entry })
+    if (entry >= 0 && entry < this.#entries.length) this.#tell('irqchip.post', { entry, marked })
     else this.#tell('irqchip.interrupt', { as: this.#entries.length + 1, wide: false }, `posted vector ${vector}`)
   }
 
