@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { pciFunction } from '../../spec/pci/function.ts'
-import { explore } from '../../src/kernel/explore/index.ts'
 import { planFromJson } from '../../src/kernel/play/plan.ts'
 import { Runner } from '../../src/kernel/play/run.ts'
 import { pciFunctionModel } from '../../src/models/pci-function.ts'
@@ -9,14 +8,6 @@ import { v86Door } from '../../src/targets/v86/index.ts'
 import { campaign } from './campaign.ts'
 
 const play = (options: ReferenceOptions, runs: number) => campaign(pciFunctionModel, openReference(options), { runs })
-
-describe('pci-function, explored', () => {
-  it('holds, is stuck nowhere and reaches its goals', () => {
-    const result = explore(pciFunction.at('explored'))
-    expect([result.result, result.stuck.count]).toEqual(['holds', 0])
-    expect(Object.entries(result.goals).filter(([, depth]) => depth === null)).toEqual([])
-  })
-})
 
 describe('pci-function, played', () => {
   it('raises no false alarm on the reference and reaches every goal', () => {

@@ -4,7 +4,7 @@ import { MMIO } from '../../src/layout/virtio.ts'
 import { openReference } from '../../src/targets/reference.ts'
 import { RawDriver } from './raw-driver.ts'
 
-const RUNS = 300
+const RUNS = 120
 const ACTIONS = 60
 
 /** Numerical Recipes' linear congruential generator: the same runs for the same seed. */
