@@ -74,14 +74,14 @@ export class LapicSession implements Session {
     this.#sink = sink
     this.#vectors = vectors
     this.#ids = used.map(({ id }) => id)
-    this.#apicIds = used.map(({ facts }, cpu) => (typeof facts?.['apicId'] === 'number' ? facts['apicId'] : cpu))
+    this.#apicIds = used.map(({ facts }, cpu) => (typeof facts?.apicId === 'number' ? facts.apicId : cpu))
     this.#drivers = used.map(({ id, transport }, cpu) => {
       if (transport.kind !== 'chip' || transport.base === undefined)
         throw new ModelError(`${id}: expected the base of its registers`)
       return new LapicDriver(target, cpu, transport.base)
     })
-    this.#external = first.facts?.['external']
-    this.#ticks = (Number(first.facts?.['timerHz'] ?? 0) / 1e9) * UNIT_NS
+    this.#external = first.facts?.external
+    this.#ticks = (Number(first.facts?.timerHz ?? 0) / 1e9) * UNIT_NS
     this.unavailable =
       (this.#at(0).read(LAPIC.version) & CAN_SUPPRESS) === 0
         ? { 'driver.suppressEnds': 'its version says that it cannot suppress broadcasts' }
