@@ -119,7 +119,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
         effect: (s, { cpu, to, vector }) => acceptAll(s, shorthand(cpu, to), vector, false),
       },
       'irqchip.answerAccepted': {
-        does: 'Whose IRR has the vector after it was sent; `level`: whose TMR.',
+        does: 'Whose IRR has the vector after it was sent; `level`: whose TMR, requested or not.',
         args: {
           by: t.oneOf('message', 'command', 'broadcast', 'shorthand', 'error'),
           vector,
@@ -149,12 +149,13 @@ export const lapicRequests = (cpus: number, vectors: number) => {
           namedByBroadcast: {
             clause: clause('LAP-10'),
             given: (_s, { by }) => by === 'broadcast',
-            holds: (s, { vector, who }) => requesting(s, vector).equals(who),
+            // A repeat that reached nobody shows by the trigger mode alone.
+            holds: (s, { vector, who, level }) => requesting(s, vector).equals(who) && isInPlace(s, vector, who, level),
           },
           errorsInterrupt: {
             clause: clause('LAP-25'),
             given: (_s, { by }) => by === 'error',
-            holds: (s, { vector, who }) => requesting(s, vector).equals(who),
+            holds: (s, { vector, who, level }) => requesting(s, vector).equals(who) && isInPlace(s, vector, who, level),
           },
           namedByShorthand: {
             clause: clause('LAP-20'),
@@ -163,9 +164,9 @@ export const lapicRequests = (cpus: number, vectors: number) => {
           },
           triggerModeIsInPlace: {
             clause: clause('LAP-06'),
-            given: (s, { vector, who }) => requesting(s, vector).equals(who),
-            holds: (s, { vector, who, level }) =>
-              who.toArray().every((each) => level.has(each) === s.cpus.at(each).tmr.has(vector)),
+            given: (s, { by, vector, who }) =>
+              by !== 'broadcast' && by !== 'error' && requesting(s, vector).equals(who),
+            holds: (s, { vector, who, level }) => isInPlace(s, vector, who, level),
           },
         },
         // No change by right; where the chip departs from its duties it is followed, so that judging can go on.
@@ -173,7 +174,7 @@ export const lapicRequests = (cpus: number, vectors: number) => {
           for (let each = 0; each < cpus; each++) {
             const c = s.cpus.at(each)
             c.irr = who.has(each) ? c.irr.with(vector) : c.irr.without(vector)
-            if (who.has(each)) c.tmr = level.has(each) ? c.tmr.with(vector) : c.tmr.without(vector)
+            c.tmr = level.has(each) ? c.tmr.with(vector) : c.tmr.without(vector)
           }
         },
       },
@@ -509,6 +510,9 @@ export const lapicRequests = (cpus: number, vectors: number) => {
     let mask = 0
     for (let each = 0; each < cpus; each++) if (s.cpus.at(each).irr.has(vector)) mask |= 1 << each
     return Bits.of(mask)
+  }
+  function isInPlace(s: { readonly cpus: { at(cpu: number): Cpu } }, vector: number, who: Bits, level: Bits): boolean {
+    return who.toArray().every((each) => level.has(each) === s.cpus.at(each).tmr.has(vector))
   }
   /** A vector has to be given. While software has disabled the APIC nobody says what becomes of those that it holds. */
   function isOwed(s: { readonly mode: string; readonly cpus: { at(cpu: number): Cpu } }, cpu: number): boolean {

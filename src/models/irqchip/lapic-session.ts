@@ -293,7 +293,8 @@ export class LapicSession implements Session {
   #answerAccepted(by: string, vector: number): void {
     if (this.#off) return
     const who = this.#requesting(vector)
-    const level = Bits.from(who.toArray().filter((cpu) => this.#at(cpu).has(LAPIC.triggerMode, vectorOf(vector))))
+    const marked = [...this.#drivers.keys()].filter((cpu) => this.#at(cpu).has(LAPIC.triggerMode, vectorOf(vector)))
+    const level = Bits.from(marked)
     this.#tell('irqchip.answerAccepted', { by, vector, who, level })
   }
 
