@@ -74,6 +74,13 @@ const against = (id: ClauseId, ...obstacles: readonly Outcome['obstacle'][]) => 
   given: (s: Readonly<Outcome>) => s.earlier === 0 && s.may.isEmpty && obstacles.includes(s.obstacle),
   holds: () => false,
 })
+/** What was blocked is recorded with its reason: that nothing left is a decision, too. */
+const blockedFor = (obstacle: Outcome['obstacle']) => ({
+  given: (s: Readonly<Faults & Outcome> & { readonly slot: number }, { found }: { readonly found: boolean }) =>
+    found && s.record === 'certain' && s.index === s.slot && s.obstacle === obstacle,
+  holds: (s: Readonly<Faults>, { reason }: { readonly reason: number | undefined }) =>
+    reason !== undefined && s.reasons.has(reason),
+})
 const unblocked = {
   ofASoundRequest: against('IR-03', 'request', 'entry'),
   ofAnAcceptedSource: against('IR-04', 'source'),
@@ -433,8 +440,9 @@ export const remapping = scoped(
             },
             ofTheIndex: {
               clause: clause('IR-02'),
-              given: (s, { as }) => isLast(s) && !s.may.has(as),
-              holds: (s, { as }) => !s.stale.some((_set, at) => at !== s.slot && s.memory.at(cell(s.table, at)) === as),
+              given: (s) => isLast(s) && !s.may.has(ITSELF),
+              holds: (s, { as }) =>
+                s.may.has(as) || !s.stale.some((_set, at) => at !== s.slot && s.memory.at(cell(s.table, at)) === as),
             },
             ofTheTableInForce: {
               clause: clause('IR-09'),
@@ -531,6 +539,9 @@ export const remapping = scoped(
                 found && isKnown(s.record) && reason !== undefined && INDEXED.includes(FIRST_REASON + reason),
               holds: (s, { slot }) => slot === s.index,
             },
+            tellsOfTheSource: { clause: clause('IR-04'), ...blockedFor('source') },
+            tellsOfTheBus: { clause: clause('IR-05'), ...blockedFor('bus') },
+            tellsOfTheFormat: { clause: clause('IR-07'), ...blockedFor('format') },
             isSummedUp: { clause: clause('IR-22'), holds: (_s, { found, pending }) => found === pending },
             tellsOfOverflow: {
               clause: clause('IR-14'),
