@@ -70,6 +70,10 @@ export const progressOf = ({ print, region, style }: ProgressOptions): ((event: 
         draw()
       })
       .with({ kind: 'shrinking' }, draw)
+      // The summary tells at once of all machines that are about something else.
+      .with({ kind: 'machine-done', result: { verdict: 'not-applicable' } }, () => {
+        now = ''
+      })
       .with({ kind: 'machine-done' }, ({ result }) => keep(machineLine(result, style, width)))
       .with({ kind: 'target-restarted' }, ({ run, message }) => {
         restarts++

@@ -20,6 +20,8 @@ import { columns, counted, grouped, lasting, type Style, wrapped } from './style
 
 const WIDTH = 110
 const UNJUDGED_SHOWN = 3
+/** So many machines that do not apply are told of with their reasons; `iospec targets` tells of all. */
+const OTHERS_SHOWN = 3
 
 const painted = (style: Style, tone: ReturnType<typeof toneOf>): ((text: string) => string) =>
   tone === 'good' ? style.green : tone === 'bad' ? style.red : style.yellow
@@ -105,12 +107,19 @@ export const summaryLines = (result: CampaignResult, look: Look, style: Style, w
   const { target, seed, seconds, commands, machines, warnings, exit } = result
   const width = Math.max(0, ...machines.map(({ machine }) => machine.length))
   const lines: string[] = ['']
+  const others = machines.filter(({ verdict }) => verdict === 'not-applicable')
+  const isEach = others.length <= OTHERS_SHOWN || others.length === machines.length
   for (const machine of machines) {
-    if (withMachines) lines.push(machineLine(machine, style, width))
+    const isOther = machine.verdict === 'not-applicable'
+    if (isOther ? isEach : withMachines) lines.push(machineLine(machine, style, width))
     const notes = machineNotes(machine)
     if (notes.length > 0 && !withMachines) lines.push(style.bold(machine.machine))
     lines.push(...notes.map((note) => style.yellow(`  ${note}`)))
   }
+  if (!isEach)
+    lines.push(
+      style.dim(wrapped(`not about this target: ${others.map(({ machine }) => machine).join(', ')}`, WIDTH, 2)),
+    )
   if (lines.length > 1) lines.push('')
 
   lines.push(`clauses   ${clausesText(result)}`)
