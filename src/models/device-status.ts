@@ -9,7 +9,7 @@ import type { Model, Session, Sink } from '../kernel/model.ts'
 import { FEATURE, STATUS } from '../layout/virtio.ts'
 import { notesOf } from './guest/notes.ts'
 import { hasRequest, QUEUE_BYTES, SingleRequest } from './guest/single-request.ts'
-import { arenaOf, VirtioDriver, virtioOf } from './guest/virtio-device.ts'
+import { arenaOf, VIRTIO_FUNCTION, VirtioDriver, virtioOf } from './guest/virtio-device.ts'
 
 const VERSION_1 = 1n << BigInt(FEATURE.VERSION_1)
 /** Accepting them changes how rings and kicks look, which is the matter of other machines. */
@@ -195,7 +195,11 @@ const withoutReadBack = 'the MMIO transport does not let a driver read what it h
 export const deviceStatusModel: Model = {
   machine: deviceStatus,
   played: ['driver'],
-  notApplicable: (target: Description) => (virtioOf(target) === undefined ? 'it has no virtio device' : undefined),
+  notApplicable(target: Description) {
+    const device = virtioOf(target)
+    if (device === undefined) return 'it has no virtio device'
+    return device.kind === VIRTIO_FUNCTION ? 'its virtio device is there as a PCI function alone' : undefined
+  },
   scope: (target) => ({
     scope: 'played',
     bounds: { mmio: virtioOf(target)?.transport.kind === 'mmio' ? 1 : 0 },

@@ -11,6 +11,9 @@ const PAUSE_MS = 10
 export const CONFIG_VECTOR = 0
 export const QUEUE_VECTOR = 1
 
+/** The kind of a virtio device of which nothing but its PCI side and its configuration is told. */
+export const VIRTIO_FUNCTION = 'virtio-function'
+
 /** The first device that a virtio driver can be written for. */
 export const virtioOf = (target: Description): DeviceDescription | undefined =>
   target.devices.find(({ kind }) => kind.startsWith('virtio-'))

@@ -47,7 +47,9 @@ export const unavailableOf = (target: Description): Record<string, string> => {
   if (device === undefined || isBare(target)) return {}
   const { resets } = target.can
   return {
-    ...(hasRequest(device) ? {} : because(['driver.submit'], `no request is known that a ${device.kind} would answer`)),
+    ...(hasRequest(device)
+      ? {}
+      : because(['driver.submit', 'twoCauses'], `no request is known that a ${device.kind} would answer`)),
     ...(resets.includes('function') ? {} : because(['driver.resetFunction'], 'it declares no function-level reset')),
     ...(resets.includes('power-state') ? {} : because(['driver.setPower'], 'it declares no power states')),
   }
