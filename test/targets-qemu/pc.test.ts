@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Target } from '../../src/contract/index.ts'
+import { openSubject } from '../../src/models/pci/function-model.ts'
 import { openTarget } from './open-target.ts'
 import { qemuMissing } from './require-qemu.ts'
 
@@ -127,6 +128,36 @@ describe.skipIf(qemuMissing !== undefined)('qemu: the chips of a PC', () => {
     expect([chips.local(SPURIOUS), chips.local(0x350), chips.target.events()]).toEqual([0xff, 0x10000, []])
     init()
     expect([chips.target.acknowledge!(0), chips.target.events()]).toEqual([undefined, []])
+  })
+
+  test('a PCI function beside them interrupts by its line, and by messages in memory', async () => {
+    const { target } = await open()
+    const subject = openSubject(target)
+    const line = (level: boolean) => ({ kind: 'line', device: 'function', pin: 0, level })
+    const lines = () => target.events().filter((event) => event.kind !== 'line' || event.device !== 'pic')
+    const start = () => {
+      subject.restart()
+      subject.bringUp(() => {})
+      subject.forget()
+    }
+    start()
+    subject.msix!.control(false, false)
+    subject.provoke()
+    expect(lines()).toEqual([line(true)])
+    expect([subject.causes() & 2, lines()]).toEqual([2, [line(false)]])
+    // A line that is up falls with the reset.
+    subject.provoke()
+    target.reset('system')
+    expect(lines()).toEqual([line(true), line(false)])
+    start()
+    const { address, data } = subject.msix!.messageOf(1)
+    subject.msix!.program()
+    expect(subject.map(1)).toBe(1)
+    subject.provoke()
+    expect([target.events(), subject.isRunning()]).toEqual([
+      [{ kind: 'msi', device: 'function', address, data, vector: 1 }],
+      true,
+    ])
   })
 
   test('model-specific registers are those of the CPU', async () => {

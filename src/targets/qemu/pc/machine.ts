@@ -5,15 +5,31 @@ import type { MachineFiles } from '../machine.ts'
 import { TRACE_EVENTS } from './trace.ts'
 
 export const PC_RAM_BYTES = 16 << 20
-/** Without what the agent uses, and without the hole below 1 MiB. */
-export const FREE_MEMORY = [{ start: 0x100000, end: PC_RAM_BYTES }] as const
+/** GPA of the page that the messages of a PCI function are pointed at: the last page of memory. */
+export const PC_MESSAGE_GPA = PC_RAM_BYTES - 4096
+/** Without what the agent uses, without the hole below 1 MiB, and without the message page. */
+export const FREE_MEMORY = [{ start: 0x100000, end: PC_MESSAGE_GPA }] as const
 
 export const IOAPIC_BASE = 0xfec00000
 export const LAPIC_BASE = 0xfee00000
 export const LAPIC_BYTES = 0x1000
 
+/** A function on bus 0 that interrupts when its medium changes its capacity. */
+export interface PcFunction {
+  readonly id: string
+  readonly slot: number
+  /** Block node of the medium. */
+  readonly node: string
+  /** Table entries of its MSI-X, 16 bytes of the message page each. */
+  readonly vectors: number
+  /** Where its INTA goes: the register of the PIIX3 in configuration space, and the input of the board. */
+  readonly route: number
+  readonly gsi: number
+}
+
 export interface PcMachine {
   readonly name: string
+  readonly function?: PcFunction
   /** The disk image; default: none. */
   readonly image?: Uint8Array
   readonly devices: readonly DeviceDescription[]
@@ -54,6 +70,11 @@ const numberedSectors = (): Uint8Array => {
   return new Uint8Array(words.buffer)
 }
 
+const diskNodes = (files: MachineFiles): string[] => [
+  ...['-blockdev', `driver=file,node-name=image,filename=${files.image}`],
+  ...['-blockdev', 'driver=raw,node-name=disk,file=image'],
+]
+
 const isaDevices: readonly DeviceDescription[] = [
   { id: 'serial', kind: 'serial-16550', transport: { kind: 'port', base: 0x3f8, irq: 4 } },
   {
@@ -65,12 +86,34 @@ const isaDevices: readonly DeviceDescription[] = [
   { id: 'ne2000', kind: 'ne2000', transport: { kind: 'port', base: 0x300, irq: 9 } },
 ]
 
+const pciFunction: PcFunction = {
+  ...{ id: 'function', slot: 4, node: 'disk', vectors: 3 },
+  // INTA of slot 4 is PIRQD, whose register is at 0x63 of function 1.0.
+  ...{ route: (1 << 15) | 0x63, gsi: 11 },
+}
+
+/** A virtio disk, described as a function alone: nothing is said of its queue and its medium, so none is played with. */
+const functionDevice: DeviceDescription = {
+  id: pciFunction.id,
+  kind: 'virtio-function',
+  transport: { kind: 'pci', bus: 0, device: pciFunction.slot, function: 0 },
+  facts: { messageGpa: PC_MESSAGE_GPA, messageSlots: pciFunction.vectors },
+}
+
 export const pcMachines: Readonly<Record<string, PcMachine>> = {
   pc: {
     name: 'pc with its interrupt chips',
-    devices: chips,
+    devices: [...chips, functionDevice],
+    function: pciFunction,
+    image: numberedSectors(),
     synchronous: true,
-    arguments: (files) => base('pc', files),
+    arguments: (files) => [
+      ...base('pc', files),
+      ...diskNodes(files),
+      '-device',
+      `virtio-blk-pci,addr=${pciFunction.slot},id=${pciFunction.id},drive=${pciFunction.node},num-queues=1,vectors=${pciFunction.vectors},` +
+        'disable-legacy=on,disable-modern=off,ioeventfd=off',
+    ],
   },
   'pc-devices': {
     name: 'pc with its simple devices',
@@ -81,8 +124,7 @@ export const pcMachines: Readonly<Record<string, PcMachine>> = {
     arguments: (files) => [
       ...base('pc', files),
       ...['-chardev', 'null,id=peer', '-device', 'isa-serial,chardev=peer,iobase=0x3f8,irq=4'],
-      ...['-blockdev', `driver=file,node-name=image,filename=${files.image}`],
-      ...['-blockdev', 'driver=raw,node-name=disk,file=image'],
+      ...diskNodes(files),
       ...['-device', 'ide-hd,bus=ide.0,unit=0,drive=disk'],
       ...['-netdev', 'hubport,id=net,hubid=0', '-device', 'ne2k_isa,netdev=net,iobase=0x300,irq=9'],
     ],

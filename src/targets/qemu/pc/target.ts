@@ -5,6 +5,7 @@
 
 import { readSync, writeSync } from 'node:fs'
 import {
+  type Control,
   type Delivery,
   type Description,
   type Gpa,
@@ -17,12 +18,13 @@ import {
   type Width,
 } from '../../../contract/index.ts'
 import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT } from '../../../layout/pci.ts'
+import { MESSAGE_SLOT_BYTES } from '../machine.ts'
 import { Monitor } from '../monitor.ts'
 import type { QemuProcess } from '../process.ts'
 import { Qtest } from '../qtest.ts'
 import { Agent } from './agent.ts'
 import { type ChipPaths, chipsOf } from './chips.ts'
-import { FREE_MEMORY, IOAPIC_BASE, LAPIC_BASE, LAPIC_BYTES, type PcMachine } from './machine.ts'
+import { FREE_MEMORY, IOAPIC_BASE, LAPIC_BASE, LAPIC_BYTES, PC_MESSAGE_GPA, type PcMachine } from './machine.ts'
 import { Trace } from './trace.ts'
 
 const SUFFIX = { 1: 'b', 2: 'w', 4: 'l' } as const
@@ -41,6 +43,7 @@ export class PcTarget implements Target {
   readonly #process: QemuProcess
   readonly #machine: PcMachine
   readonly #qtest: Qtest
+  readonly #monitor: Monitor
   readonly #agent: Agent
   readonly #trace: Trace
   readonly #chips: ChipPaths
@@ -54,6 +57,9 @@ export class PcTarget implements Target {
   readonly #up = new Set<number>()
   /** Inputs that are high, as `set_irq_in` names them. */
   readonly #high = new Set<string>()
+  /** What is read of the message page, and how it looks without a message. */
+  readonly #page: Buffer
+  readonly #empty: Buffer
   #events: TargetEvent[] = []
   /** Messages and broadcasts of the trace that are our own doing and not a chip's. */
   #ownMessages = 0
@@ -64,7 +70,10 @@ export class PcTarget implements Target {
     this.#machine = machine
     this.#qtest = new Qtest(process.qtest)
     this.#trace = new Trace(process.trace!)
-    this.#chips = chipsOf(new Monitor(process.monitor))
+    this.#monitor = new Monitor(process.monitor)
+    this.#page = Buffer.alloc((machine.function?.vectors ?? 0) * MESSAGE_SLOT_BYTES)
+    this.#empty = Buffer.from(this.#page)
+    this.#chips = chipsOf(this.#monitor)
     this.#agent = new Agent(process, this.#qtest, timeoutMs, () => {
       this.#ownMessages++
       this.#stirred = true
@@ -75,7 +84,8 @@ export class PcTarget implements Target {
   }
 
   describe(): Description {
-    const { name, devices, synchronous } = this.#machine
+    const { name, devices, synchronous, function: pciFunction } = this.#machine
+    const isFunction = pciFunction !== undefined
     return {
       name: `QEMU, ${name}`,
       version: this.#process.version,
@@ -84,14 +94,20 @@ export class PcTarget implements Target {
       cpus: 1,
       memory: FREE_MEMORY,
       devices,
-      observes: { dma: 'none', msi: 'none', line: 'exact', fault: 'none', interrupt: 'exact' },
+      observes: {
+        dma: 'none',
+        msi: isFunction ? 'at-least-once' : 'none',
+        line: 'exact',
+        fault: 'none',
+        interrupt: 'exact',
+      },
       can: {
         step: false,
         save: false,
         migrate: false,
         fingerprint: false,
         resets: ['system'],
-        controls: [],
+        controls: isFunction ? ['resize'] : [],
         synchronous,
         lines: true,
         message: true,
@@ -111,6 +127,12 @@ export class PcTarget implements Target {
     this.#qtest.post(`outb ${RESET_PORT} ${FULL_RESET}`)
     this.#qtest.drain()
     this.#agent.awaitStart()
+    const { function: pciFunction } = this.#machine
+    if (pciFunction !== undefined) {
+      // Firmware routes the lines of slots; ours does not, and what is routed nowhere cannot be seen.
+      this.write({ space: 'config', address: pciFunction.route }, 1, BigInt(pciFunction.gsi))
+      this.#qtest.drain()
+    }
     this.#stirred = true
     this.#collect()
     // That INT fell with the reset is an event like any other.
@@ -203,6 +225,21 @@ export class PcTarget implements Target {
     this.#ownBroadcasts++
   }
 
+  /** Carried out, with all that follows from it, when this returns. */
+  control(device: string, control: Control): void {
+    this.#alive()
+    const { function: pciFunction } = this.#machine
+    if (device !== pciFunction?.id || control.do !== 'resize')
+      throw new TargetError(
+        'refused',
+        `qemu: expected a resize of ${pciFunction?.id}, found ${control.do} of ${device}`,
+      )
+    this.#qtest.drain()
+    this.#monitor.run('block_resize', { 'node-name': pciFunction.node, size: control.sectors * 512 })
+    // The device is told in a later turn of the main loop.
+    for (let turn = 0; turn < TURNS; turn++) this.#qtest.ask(`readb ${FREE_MEMORY[0].start}`)
+  }
+
   events(): TargetEvent[] {
     this.#alive()
     this.#collect()
@@ -261,9 +298,10 @@ export class PcTarget implements Target {
     }
   }
 
-  /** INT of the 8259 pair is intercepted; everything else is traced. */
+  /** INT of the 8259 pair is intercepted, messages of a PCI function are in memory; everything else is traced. */
   #collect(): void {
     this.#takeRequests()
+    this.#takeMessages()
     for (const traced of this.#trace.take()) {
       switch (traced.kind) {
         case 'message': {
@@ -286,12 +324,31 @@ export class PcTarget implements Target {
     }
   }
 
+  #takeMessages(): void {
+    const { function: pciFunction } = this.#machine
+    if (pciFunction === undefined) return
+    const page = this.#page
+    readSync(this.#process.ram, page, 0, page.length, PC_MESSAGE_GPA)
+    if (page.equals(this.#empty)) return
+    writeSync(this.#process.ram, this.#empty, 0, page.length, PC_MESSAGE_GPA)
+    for (let offset = 0; offset < page.length; offset += 4) {
+      const data = page.readUInt32LE(offset)
+      if (data === 0) continue
+      const vector = Math.floor(offset / MESSAGE_SLOT_BYTES)
+      this.#events.push({ kind: 'msi', device: pciFunction.id, address: PC_MESSAGE_GPA + offset, data, vector })
+    }
+  }
+
   /** A line is driven whenever its device thinks of it; only changes are events. */
   #line(gsi: number, level: boolean): void {
     if (this.#up.has(gsi) === level) return
     if (level) this.#up.add(gsi)
     else this.#up.delete(gsi)
-    const device = this.#machine.devices.find(({ transport }) => transport.kind === 'port' && transport.irq === gsi)
+    const { devices, function: pciFunction } = this.#machine
+    const device =
+      pciFunction?.gsi === gsi
+        ? pciFunction
+        : devices.find(({ transport }) => transport.kind === 'port' && transport.irq === gsi)
     if (device !== undefined) this.#events.push({ kind: 'line', device: device.id, pin: 0, level })
   }
 
