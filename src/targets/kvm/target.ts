@@ -13,10 +13,9 @@ import {
   type TargetEvent,
   type Width,
 } from '../../contract/target.ts'
+import { describeBarePic, PIC_ID, PIC_INPUTS } from '../bare-pic.ts'
 import { LineProcess } from '../stdio/line-process.ts'
 
-const ID = 'pic'
-const INPUTS = 16
 const CASCADE = 2
 const LINE_BYTES_MAX = 4096
 /** Commands that answer nothing are sent together up to this length. */
@@ -50,33 +49,18 @@ export class KvmPicTarget implements Target {
   }
 
   describe(): Description {
-    return {
+    return describeBarePic({
       name: 'KVM, its 8259s',
       version: readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim(),
       issues: 'https://bugzilla.kernel.org/',
-      vms: 1,
-      cpus: 1,
       memory: MEMORY,
-      devices: [{ id: ID, kind: 'i8259-pair', transport: { kind: 'chip', inputs: INPUTS } }],
-      observes: { dma: 'none', msi: 'none', line: 'none', fault: 'none' },
-      can: {
-        step: false,
-        save: true,
-        migrate: false,
-        fingerprint: true,
-        resets: ['system'],
-        controls: [],
-        synchronous: true,
-        lines: true,
-        acknowledge: true,
-      },
-    }
+    })
   }
 
   /** Switches the power off and on. */
   reset(kind: ResetKind): void {
     if (kind !== 'system') throw new TargetError('protocol', `kvm:pic has no reset of kind ${kind}`)
-    for (let pin = 0; pin < INPUTS; pin++) if ((this.#high >> pin) & 1) this.setLine(ID, pin, false)
+    for (let pin = 0; pin < PIC_INPUTS; pin++) if ((this.#high >> pin) & 1) this.setLine(PIC_ID, pin, false)
     this.#post(`S ${this.#fresh}`)
   }
 
@@ -105,7 +89,7 @@ export class KvmPicTarget implements Target {
   }
 
   setLine(chip: string, pin: number, level: boolean): void {
-    if (chip !== ID || !Number.isInteger(pin) || pin < 0 || pin >= INPUTS || pin === CASCADE)
+    if (chip !== PIC_ID || !Number.isInteger(pin) || pin < 0 || pin >= PIC_INPUTS || pin === CASCADE)
       throw new TargetError('refused', `kvm: there is no free input ${pin} of a chip '${chip}'`)
     this.#high = level ? this.#high | (1 << pin) : this.#high & ~(1 << pin)
     this.#post(`l ${pin.toString(16)} ${level ? 1 : 0}`)
@@ -145,8 +129,8 @@ export class KvmPicTarget implements Target {
         `kvm: expected a state of ${this.#fresh.length + 4} bytes, found ${text.length}`,
       )
     const high = Number.parseInt(text.slice(0, 4), 16)
-    for (let pin = 0; pin < INPUTS; pin++)
-      if (((this.#high ^ high) >> pin) & 1) this.setLine(ID, pin, ((high >> pin) & 1) === 1)
+    for (let pin = 0; pin < PIC_INPUTS; pin++)
+      if (((this.#high ^ high) >> pin) & 1) this.setLine(PIC_ID, pin, ((high >> pin) & 1) === 1)
     this.#post(`S ${text.slice(4)}`)
   }
 

@@ -11,11 +11,10 @@ import {
   type TargetEvent,
   type Width,
 } from '../../../contract/target.ts'
+import { describeBarePic, PIC_ID, PIC_INPUTS } from '../../bare-pic.ts'
 import { type Emulator, MEMORY } from '../start.ts'
 import { type Processor, Stubs } from './stubs.ts'
 
-const ID = 'pic'
-const INPUTS = 16
 const CASCADE = 2
 /** Bytes of the state of each chip. */
 const STATE_BYTES = 13
@@ -44,27 +43,12 @@ export class V86PicTarget implements Target {
   }
 
   describe(): Description {
-    return {
+    return describeBarePic({
       name: 'v86, its 8259s',
       version: this.#parts.version,
       issues: 'https://github.com/copy/v86/issues',
-      vms: 1,
-      cpus: 1,
       memory: FREE_MEMORY,
-      devices: [{ id: ID, kind: 'i8259-pair', transport: { kind: 'chip', inputs: INPUTS } }],
-      observes: { dma: 'none', msi: 'none', line: 'none', fault: 'none' },
-      can: {
-        step: false,
-        save: true,
-        migrate: false,
-        fingerprint: true,
-        resets: ['system'],
-        controls: [],
-        synchronous: true,
-        lines: true,
-        acknowledge: true,
-      },
-    }
+    })
   }
 
   /** Switches the power off and on: v86's own reset leaves the controllers as they are. */
@@ -97,7 +81,7 @@ export class V86PicTarget implements Target {
   }
 
   setLine(chip: string, pin: number, level: boolean): void {
-    if (chip !== ID || !Number.isInteger(pin) || pin < 0 || pin >= INPUTS || pin === CASCADE)
+    if (chip !== PIC_ID || !Number.isInteger(pin) || pin < 0 || pin >= PIC_INPUTS || pin === CASCADE)
       throw new TargetError('refused', `v86: there is no free input ${pin} of a chip '${chip}'`)
     const { cpu } = this.#parts
     this.#poke(() => (level ? cpu.device_raise_irq(pin) : cpu.device_lower_irq(pin)))
