@@ -12,6 +12,7 @@ import { isUtf8 } from 'node:buffer'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { clip, escapeText } from '../../contract/explain.ts'
 import { type OpenOptions, TargetError } from '../../contract/target.ts'
 
@@ -316,7 +317,9 @@ interface Pipes {
 /** Two FIFOs, all four ends open, their names already removed. */
 function openPipes(directory: string): Pipes {
   const { O_RDONLY, O_WRONLY, O_RDWR, O_NONBLOCK, O_CREAT, O_APPEND } = fs.constants
-  const stem = path.join(directory, `stdio-${process.pid}-${Date.now().toString(36)}-${++serial}`)
+  // Threads of one process count for themselves.
+  const who = `${process.pid}-${threadId}`
+  const stem = path.join(directory, `stdio-${who}-${Date.now().toString(36)}-${++serial}`)
   const names = [`${stem}.in`, `${stem}.out`] as const
   try {
     execFileSync('mkfifo', ['-m', '600', ...names], { stdio: 'ignore' })
