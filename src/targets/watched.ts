@@ -113,27 +113,14 @@ export const watched = (target: Target): Target => {
   return around as unknown as Target
 }
 
-const METHODS = [
+const METHODS: readonly Call[] = [
+  ...WORK,
   'describe',
-  'reset',
-  'read',
-  'write',
   'load',
   'store',
   'events',
-  'settle',
-  'step',
-  'control',
-  'setLine',
-  'message',
-  'acknowledge',
-  'endOfInterrupt',
-  'execute',
-  'schedule',
-  'advance',
-  'migrate',
   'save',
   'restore',
   'fingerprint',
   'close',
-] as const satisfies readonly Call[]
+]

@@ -1,6 +1,6 @@
 /** The `qemu:` door: devices of QEMU, driven through qtest. */
 
-import type { Door, OpenOptions, Target } from '../../contract/index.ts'
+import { type Door, type OpenOptions, type Target, TargetError } from '../../contract/index.ts'
 import { SCRATCH_BYTES } from './block-graph.ts'
 import { machineFor, RAM_BYTES } from './machine.ts'
 import { parseAddress } from './options.ts'
@@ -17,8 +17,14 @@ export const qemuDoor: Door = {
   async open(rest, open) {
     const { machine: name, options } = parseAddress(rest)
     const pc = Object.hasOwn(pcMachines, name) ? pcMachines[name] : undefined
-    if (pc !== undefined) return openPc(pc, options.binary, open)
-    const machine = machineFor(name, options)
+    if (pc !== undefined) {
+      const query = new URLSearchParams(rest.slice(name.length))
+      const other = [...query.keys()].find((key) => key !== 'binary')
+      if (other !== undefined)
+        throw new TargetError('address', `qemu: machine ${name} has no option but binary, found '${other}'`)
+      return openPc(pc, options.binary, open)
+    }
+    const machine = machineFor(name, options, Object.keys(pcMachines))
     const process = await QemuProcess.start(
       {
         binary: options.binary,

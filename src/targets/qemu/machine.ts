@@ -144,8 +144,8 @@ const machines: Readonly<Record<string, Machine>> = {
   },
 }
 
-/** The machine of that name, when it has those options; an unknown one is an error that lists those that exist. */
-export function machineFor(name: string, options: QemuOptions): Machine {
+/** The machine of that name, when it has those options; an unknown one is an error that lists those, and `others`. */
+export function machineFor(name: string, options: QemuOptions, others: readonly string[] = []): Machine {
   const machine = Object.hasOwn(machines, name) ? machines[name] : undefined
   for (const [option, why] of Object.entries(machine?.lacks ?? {})) {
     if (options[option as keyof QemuOptions] !== true) continue
@@ -154,6 +154,6 @@ export function machineFor(name: string, options: QemuOptions): Machine {
   if (machine !== undefined) return machine
   throw new TargetError(
     'address',
-    `qemu: unknown machine '${name}', expected one of ${Object.keys(machines).join(', ')}`,
+    `qemu: unknown machine '${name}', expected one of ${[...Object.keys(machines), ...others].join(', ')}`,
   )
 }
