@@ -29,6 +29,29 @@ export interface Location {
 /** Who masters a bus access: `bus << 8 | device << 3 | function`. */
 export type RequesterId = number
 
+/** One access of a requester to memory, by the address that it puts on the bus. */
+export interface DmaAccess {
+  readonly access: 'read' | 'write'
+  /** An IOVA; a GPA where nothing translates. Any 64-bit value. */
+  readonly iova: bigint
+  /** 1 to 65,536. */
+  readonly bytes: number
+  /** What is written: `bytes` long. */
+  readonly data?: Uint8Array
+  /** The process address space that the request names, 20 bits; none by default. */
+  readonly pasid?: number
+  /** The requester claims to have translated the address itself (ATS). */
+  readonly translated?: boolean
+}
+
+/** What became of it, as far as the target can tell; `{}` where it can tell nothing. */
+export interface DmaOutcome {
+  /** How many bytes moved: all of them, or fewer, the first ones, where the rest was refused. */
+  readonly moved?: number
+  /** A read: `bytes` bytes, of which those that did not move are anything. */
+  readonly data?: Uint8Array
+}
+
 /** What a target tells about itself before anything is done to it. */
 export interface Description {
   readonly name: string
@@ -98,6 +121,7 @@ export interface Abilities {
   readonly execute?: boolean
   readonly schedule?: boolean
   readonly advance?: boolean
+  readonly dma?: boolean
 }
 
 export type ResetKind = 'system' | 'bus' | 'function' | 'power-state' | 'device'
@@ -215,6 +239,8 @@ export interface Target {
   schedule?(cpu: number, to: Schedule, host: number): void
   /** Virtual time goes on by so many nanoseconds. */
   advance?(ns: number): void
+  /** An access by a requester, as it arrives at what translates it. */
+  dma?(requester: RequesterId, access: DmaAccess): DmaOutcome
   /** Moves the whole state into a fresh instance and returns that; this one is poisoned afterwards. */
   migrate?(): Target
   save?(): Uint8Array

@@ -78,6 +78,10 @@ export const requests = {
     host: integer(0),
   }),
   advance: fields({ ...call('advance'), ns: integer(0) }),
+  dma: fields(
+    { ...call('dma'), requester: integer(0, 0xffff), access, iova: u64, bytes: integer(1, CHUNK_BYTES_MAX) },
+    { data: bytes, pasid: integer(0, 0xf_ffff), translated: flag },
+  ),
   save: fields(call('save')),
   restore: fields({ ...call('restore'), state: bytes }),
   fingerprint: fields(call('fingerprint')),
@@ -127,6 +131,7 @@ const described = {
       execute: flag,
       schedule: flag,
       advance: flag,
+      dma: flag,
     },
   ),
 }
@@ -178,6 +183,7 @@ export const replies = {
   execute: done,
   schedule: done,
   advance: done,
+  dma: fields({ id }, { moved: integer(0, CHUNK_BYTES_MAX), data: bytes }),
   save: fields({ id, state: bytes }),
   restore: done,
   fingerprint: fields({ id, fingerprint: text }),

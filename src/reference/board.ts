@@ -9,6 +9,8 @@ import {
   type Control,
   type Description,
   type DeviceDescription,
+  type DmaAccess,
+  type DmaOutcome,
   type Instruction,
   type Location,
   type ResetKind,
@@ -46,6 +48,8 @@ export interface BoardPart {
   schedule?(cpu: number, to: Schedule, host: number): void
   /** Time goes on by `ns` nanoseconds. */
   advance?(ns: number): void
+  /** An access by a requester; undefined: there is no such requester here. */
+  dma?(requester: number, access: DmaAccess): DmaOutcome | undefined
   /** Asks for something of the back end of the device `id`; false: not of this part. */
   controlBackend?(id: string, control: Control): boolean
   /** One smallest step of work that is left to do; false: none is. */
@@ -122,6 +126,7 @@ class Board implements Target {
         execute: some('execute'),
         schedule: some('schedule'),
         advance: some('advance'),
+        dma: some('dma'),
         ...can,
       },
     }
@@ -269,6 +274,15 @@ class Board implements Target {
   advance(ns: number): void {
     this.#alive()
     for (const part of this.#parts) part.advance?.(ns)
+  }
+
+  dma(requester: number, access: DmaAccess): DmaOutcome {
+    this.#alive()
+    for (const part of this.#parts) {
+      const outcome = part.dma?.(requester, access)
+      if (outcome !== undefined) return outcome
+    }
+    throw new TargetError('refused', `there is no requester 0x${requester.toString(16)}`)
   }
 
   #state(): readonly unknown[] {

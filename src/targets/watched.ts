@@ -3,7 +3,7 @@
  * answer of another type than the contract says is found where it was given, not where it is used.
  */
 import { preview } from '../contract/explain.ts'
-import { type Target, TargetError, type TargetTrouble } from '../contract/target.ts'
+import { type DmaAccess, type DmaOutcome, type Target, TargetError, type TargetTrouble } from '../contract/target.ts'
 
 type Call = keyof Target
 
@@ -22,6 +22,7 @@ const WORK: readonly Call[] = [
   'execute',
   'schedule',
   'advance',
+  'dma',
   'migrate',
 ]
 
@@ -56,6 +57,19 @@ const ANSWERS: Partial<Record<Call, Answer>> = {
     expected: 'a vector from 0 to 255, or undefined',
     fits: (answer) =>
       answer === undefined || (Number.isInteger(answer) && (answer as number) >= 0 && (answer as number) <= 255),
+  },
+  dma: {
+    expected: 'an outcome { moved?, data? } that fits the access',
+    fits: (answer, [, access]) => {
+      const { moved = 0, data } = (answer ?? { moved: -1 }) as DmaOutcome
+      const { bytes } = access as DmaAccess
+      return (
+        Number.isInteger(moved) &&
+        moved >= 0 &&
+        moved <= bytes &&
+        (data === undefined || (data instanceof Uint8Array && data.length === bytes))
+      )
+    },
   },
   migrate: { expected: 'a target', fits: (answer) => typeof answer === 'object' && answer !== null },
   save: bytes,

@@ -6,6 +6,8 @@ import {
   type Abilities,
   type Control,
   type Description,
+  type DmaAccess,
+  type DmaOutcome,
   type Instruction,
   type Location,
   type OpenOptions,
@@ -67,6 +69,7 @@ export class StdioTarget implements Target {
   declare execute?: (cpu: number, instruction: Instruction) => void
   declare schedule?: (cpu: number, to: Schedule, host: number) => void
   declare advance?: (ns: number) => void
+  declare dma?: (requester: number, access: DmaAccess) => DmaOutcome
 
   private constructor(process: LineProcess, options: OpenOptions) {
     this.#process = process
@@ -122,6 +125,20 @@ export class StdioTarget implements Target {
     if (can.execute) this.execute = (cpu, instruction) => void this.#ask('execute', { cpu, instruction })
     if (can.schedule) this.schedule = (cpu, to, host) => void this.#ask('schedule', { cpu, to, host })
     if (can.advance) this.advance = (ns) => void this.#ask('advance', { ns })
+    if (can.dma)
+      this.dma = (requester, access) => {
+        const { id: _, ...outcome } = this.#ask('dma', { requester, ...access })
+        return this.#outcome(access, outcome)
+      }
+  }
+
+  #outcome(access: DmaAccess, outcome: DmaOutcome): DmaOutcome {
+    const { moved = 0, data } = outcome
+    if (moved > access.bytes)
+      throw this.#break(`expected at most ${access.bytes} bytes moved by \`dma\`, found ${moved}`)
+    if (data !== undefined && data.length !== access.bytes)
+      throw this.#break(`expected ${access.bytes} bytes from \`dma\`, found ${data.length}`)
+    return outcome
   }
 
   describe(): Description {
