@@ -20,6 +20,13 @@ export interface JudgeOptions {
   readonly tolerated?: ReadonlySet<string>
 }
 
+/** A duty with `refrains`, and its number in the ledger. */
+interface Temptation {
+  readonly action: Action
+  readonly duty: Action['duties'][number]
+  readonly law: number
+}
+
 export class Judge {
   readonly machine: Machine
   readonly ledger: Ledger
@@ -39,6 +46,8 @@ export class Judge {
   private readonly goalSeen: Uint8Array
   /** Hardening findings of this run, each law once. */
   readonly hardening: Finding[] = []
+  /** Duties that silence can keep. */
+  private readonly temptations: readonly Temptation[]
 
   constructor(machine: Machine, options: JudgeOptions = {}) {
     this.machine = machine
@@ -51,6 +60,11 @@ export class Judge {
     this.beforeState = viewOf(machine.layout, this.before)
     this.pendingOwes = new Uint8Array(machine.owes.length)
     this.goalSeen = new Uint8Array(machine.goals.length)
+    this.temptations = machine.actions.flatMap((action) =>
+      action.duties.flatMap((duty, i) =>
+        duty.refrains === undefined ? [] : [{ action, duty, law: this.ledger.book.duties[action.index]! + i }],
+      ),
+    )
   }
 
   /** Back to the initial state: a new run. */
@@ -161,6 +175,21 @@ export class Judge {
       } else this.ledger.departed[law]!++
     }
     return undefined
+  }
+
+  /**
+   * The target has really come to rest, and nothing was found: it has kept from what it was tempted to show. Decided only
+   * where that very action would break the duty here. `hidden`: actions that cannot be seen of this target.
+   */
+  refrained(hidden: Readonly<Record<string, string>>): void {
+    for (const { action, duty, law } of this.temptations) {
+      if (action.name in hidden || action.seenBy !== undefined || (this.unspecified && !duty.safety)) continue
+      const args = duty.refrains!(this.state)
+      if (args === undefined || !this.possible(action, args)) continue
+      if ((duty.given !== undefined && !duty.given(this.state, args)) || duty.holds(this.state, args)) continue
+      this.ledger.exercised[law]!++
+      this.ledger.decided[law]!++
+    }
   }
 
   private dutiesOf(action: Action, args: Args): Finding | undefined {

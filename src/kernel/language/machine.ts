@@ -33,6 +33,11 @@ export interface Duty<S, A> {
   /** When the duty applies at all; where it does not, nothing is decided. Default: always. */
   readonly given?: (s: S, args: A) => boolean
   readonly holds: (s: S, args: A) => boolean
+  /**
+   * What the side under test is tempted to show in this state, and must not. Where it rests without having shown it, the
+   * duty is decided: a target that breaks it would have been refused there.
+   */
+  readonly refrains?: (s: S) => A | undefined
   /** Holds even where behaviour is unspecified after a breach. */
   readonly safety?: true
 }

@@ -84,6 +84,8 @@ export class Runner {
   private timed = false
   /** Nothing was done since the target was last given time to come to rest. */
   private rested = false
+  /** It has come to rest: what it has not shown by now does not come. */
+  private silent = false
   private readonly earlier: Int32Array
 
   constructor(model: Model, machine: Machine, target: Target, options: RunOptions = {}) {
@@ -281,12 +283,15 @@ export class Runner {
     }
     this.earlier.set(this.judge.cells)
     this.finding = this.judge.quiet()
-    if (this.finding !== undefined && !this.synchronous) this.timed = true
+    if (this.finding === undefined) {
+      if (this.silent) this.judge.refrained(this.unperformable)
+    } else if (!this.synchronous) this.timed = true
   }
 
   private rest(deadlineMs: number, toTheEnd = false): void {
     const state = this.target.settle(deadlineMs)
     if (state === 'dead') throw new TargetError('dead', 'the target ended while it was working')
+    this.silent = this.synchronous && state === 'quiet'
     this.session.collect(toTheEnd ? 'end' : 'rest')
   }
 
