@@ -5,12 +5,12 @@ import {
   FAULT_PRESENT,
   FAULT_RECORD,
   FAULT_STATUS,
-  TABLE_EXTENDED,
   VTD,
   VTD_CAPABILITY_LOW,
   VTD_COMMAND,
   VTD_COMMAND_KEPT,
-} from '../../layout/vtd-interrupts.ts'
+} from '../../layout/vtd.ts'
+import { TABLE_EXTENDED } from '../../layout/vtd-interrupts.ts'
 import { type Guest, place } from './access.ts'
 
 const QUEUE_BYTES = 4096

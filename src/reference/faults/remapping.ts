@@ -1,5 +1,6 @@
 /** Faults of the remapping unit. */
-import { DESCRIPTOR, ENTRY, ENTRY_SOURCE, REQUEST, SOURCE_CHECK, VTD_COMMAND } from '../../layout/vtd-interrupts.ts'
+import { DESCRIPTOR, VTD_COMMAND } from '../../layout/vtd.ts'
+import { ENTRY, ENTRY_SOURCE, REQUEST, SOURCE_CHECK } from '../../layout/vtd-interrupts.ts'
 import { tableOf } from '../irqchip/remapping.ts'
 import { remappingBoard } from '../irqchip/remapping-board.ts'
 import { checkOf, correctRemapping, type Irte, isPosted, type RemappingParts } from '../irqchip/remapping-parts.ts'

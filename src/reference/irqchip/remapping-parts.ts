@@ -1,16 +1,15 @@
 /** The decisions of an interrupt-remapping unit, and the state that they are functions of (VT-d 4.1, chapter 5). */
 import type { Delivery } from '../../contract/index.ts'
+import { DESCRIPTOR, VTD_COMMAND } from '../../layout/vtd.ts'
 import {
   COMPATIBILITY,
   DELIVERY_CODE,
-  DESCRIPTOR,
   ENTRY,
   ENTRY_SOURCE,
   MESSAGE_DATA,
   REMAPPING_FAULT,
   REQUEST,
   SOURCE_CHECK,
-  VTD_COMMAND,
 } from '../../layout/vtd-interrupts.ts'
 
 /** A table entry as four dwords. */

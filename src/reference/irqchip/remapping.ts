@@ -6,22 +6,24 @@
 import type { Space, TargetEvent } from '../../contract/index.ts'
 import {
   DESCRIPTOR,
-  ENTRY,
-  FAULT_CONTROL_MASK,
+  EVENT,
   FAULT_PRESENT,
   FAULT_RECORD,
   FAULT_STATUS,
-  POSTED,
-  REMAPPING_BASE,
-  REMAPPING_FAULT,
-  REQUEST,
-  TABLE_EXTENDED,
-  TABLE_SIZE_MASK,
   VTD,
+  VTD_BASE,
   VTD_CAPABILITY_HIGH,
   VTD_CAPABILITY_LOW,
   VTD_COMMAND,
   VTD_EXTENDED,
+} from '../../layout/vtd.ts'
+import {
+  ENTRY,
+  POSTED,
+  REMAPPING_FAULT,
+  REQUEST,
+  TABLE_EXTENDED,
+  TABLE_SIZE_MASK,
 } from '../../layout/vtd-interrupts.ts'
 import type { BoardPart, BoardServices } from '../board.ts'
 import {
@@ -70,7 +72,7 @@ const fresh = (): RemappingState => ({
   tail: 0,
   overflow: false,
   queueError: false,
-  faultControl: FAULT_CONTROL_MASK,
+  faultControl: EVENT.MASK,
   faultMessage: [0, 0, 0],
   record: undefined,
   cache: [],
@@ -87,7 +89,7 @@ export class Remapping implements BoardPart {
     this.#services = services
     this.#parts = parts
     this.#send = send
-    const transport = { kind: 'chip', inputs: 0, base: REMAPPING_BASE } as const
+    const transport = { kind: 'chip', inputs: 0, base: VTD_BASE } as const
     this.describes = [{ id: ID, kind: 'vt-d-interrupts', transport, ...(facts === undefined ? {} : { facts }) }]
   }
 
@@ -166,7 +168,7 @@ export class Remapping implements BoardPart {
         if ((value & FAULT_STATUS.QUEUE_ERROR) !== 0) s.queueError = false
         break
       case VTD.faultControl:
-        s.faultControl = value >= FAULT_CONTROL_MASK ? FAULT_CONTROL_MASK : 0
+        s.faultControl = value >= EVENT.MASK ? EVENT.MASK : 0
         break
       case VTD.faultData:
       case VTD.faultAddress:
@@ -331,6 +333,6 @@ export class Remapping implements BoardPart {
 }
 
 const offsetOf = (space: Space, address: number, width: number): number | undefined => {
-  const at = address - REMAPPING_BASE
+  const at = address - VTD_BASE
   return space === 'mmio' && at >= 0 && at + width <= VTD.bytes ? at : undefined
 }
