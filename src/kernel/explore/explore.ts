@@ -16,7 +16,8 @@ import { type Expander, expanderOf, rowsMaxOf } from './expand.ts'
 import type { Exploration, ExploreOptions, Progress, Violation } from './exploration.ts'
 import { HousedVisited } from './housed-visited.ts'
 import { type Liveness, livenessOf } from './liveness/liveness.ts'
-import { TransitionStore } from './liveness/transitions.ts'
+import { Reader } from './liveness/reader.ts'
+import { Watch } from './liveness/watch.ts'
 import { isPossible } from './possible.ts'
 import { diagnose, stepOf, take } from './retrace.ts'
 import { type Canoniser, canoniserOf } from './symmetry/canonical.ts'
@@ -68,8 +69,9 @@ export class Search {
   private readonly audited: Iterator<number>
   private auditAt: number | undefined
   private auditing = false
-  /** Transitions for laws that are about all of them, as long as there is room. */
-  private kept: TransitionStore | undefined
+  private readonly reader: Reader
+  /** Of laws that are about all transitions, as long as there is room. */
+  private watch: Watch | undefined
   /** Where edges are collected, when somebody wants them. */
   private readonly edges: { readonly to: Int32Array; readonly by: Int32Array } | undefined
   private readonly startedAt = performance.now()
@@ -114,9 +116,13 @@ export class Search {
     this.audited = (options.audit === 'all' ? everyState : sample)(this.choices)
     this.auditAt = this.audited.next().value
     const numbers = (): Int32Array => new Int32Array(rowsMax)
+    this.reader = new Reader(machine, this.states, {
+      interrupted: () => options.interrupted?.() === true,
+      explain: (error, id) => this.explain(error, id),
+    })
     if (options.liveness !== false && machine.leadsTo.length > 0)
-      this.kept = new TransitionStore(this.choices, this.states.stride)
-    this.edges = (options.onEdges ?? this.kept) && { to: numbers(), by: numbers() }
+      this.watch = new Watch(machine, this.choices, this.reader)
+    this.edges = (options.onEdges ?? this.watch) && { to: numbers(), by: numbers() }
     this.expander = expanderOf({
       machine,
       choices: this.choices,
@@ -151,13 +157,11 @@ export class Search {
 
   /** What has to come in the end; known only when all states are. */
   private liveness(): Liveness {
-    const { machine, hostile, states, levels, memoryBytes, canoniser, tracer } = this
+    const { machine, hostile, states, levels, memoryBytes, canoniser, tracer, reader } = this
     return livenessOf({
-      ...{ machine, hostile, states, levels, memoryBytes, canoniser, tracer },
-      transitions: this.kept?.of(states.count),
+      ...{ machine, hostile, states, levels, memoryBytes, canoniser, tracer, reader },
+      watched: this.watch?.of(states.count),
       broken: new Set(this.owed.flatMap((isBroken, i) => (isBroken ? [i] : []))),
-      interrupted: () => this.options.interrupted?.() === true,
-      explain: (error, id) => this.explain(error, id),
     })
   }
 
@@ -253,8 +257,7 @@ export class Search {
       this.options.onEdges({ ...edges, from, count, choices: choices.all })
     }
     const bytesMax = this.memoryBytes - states.bytes
-    if (this.kept?.add({ rows, ...edges }, count, first, id - first, (i) => first + i, bytesMax) === false)
-      this.kept = undefined
+    if (this.watch?.add({ rows, ...edges }, count, first, id, bytesMax) === false) this.watch = undefined
   }
 
   /** Expands those of the states `first` to `end - 1` that are to be audited a second time, for itself alone. */

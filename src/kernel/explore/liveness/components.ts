@@ -7,7 +7,7 @@ import type { Transitions } from './transitions.ts'
 /** Part of a graph: states, and the transitions between them, but for those by one action. */
 export interface Part {
   readonly transitions: Transitions
-  /** 1 for each state that belongs to it. */
+  /** Not 0 for each state that belongs to it. */
   readonly marks: Uint8Array
   readonly without: number | undefined
 }

@@ -1,5 +1,6 @@
 /** Where somebody could go round for ever, or rest, and nobody who is fair would be wronged. */
 import { eachComponent, type Part } from './components.ts'
+import { afterCycles } from './cycles.ts'
 import type { Fairness } from './expectation.ts'
 import type { Reader } from './reader.ts'
 
@@ -80,28 +81,25 @@ export class Demands {
   /** `placeOf` orders the states: the first of several is the one with the lowest place. */
   trap(placeOf: (id: number) => number): Trap {
     const { part } = this
+    const rest = this.firstRest(placeOf)
+    const marks = afterCycles(part)
+    // Alone, and without a way back to itself, a state is a trap where all may rest, and nowhere else.
+    if (marks === undefined) return { rest, entry: rest, componentOf: new Int32Array() }
     const { transitions, without = -1 } = part
     const { starts, to, by } = transitions
     const { groups } = this
     const all = this.all()
     /** Those who have not had their turn in the component. */
     const open = this.none()
-    let rest: number | undefined
-    let entry: number | undefined
+    let entry = rest
     let numbers: Int32Array = new Int32Array()
-    eachComponent(part, (members, first, end, componentOf) => {
+    eachComponent({ ...part, marks }, (members, first, end, componentOf) => {
       numbers = componentOf
       for (let group = 0; group < groups; group++) open[group] = all[group]!
       const isAlone = end - first === 1
       for (let i = first; i < end; i++) {
         const id = members[i]!
-        let anyAsks = 0
-        for (let group = 0; group < groups; group++) {
-          const asking = this.asking(id, group)
-          open[group]! &= asking
-          anyAsks |= asking
-        }
-        if (anyAsks === 0 && (rest === undefined || placeOf(id) < placeOf(rest))) rest = id
+        for (let group = 0; group < groups; group++) open[group]! &= this.asking(id, group)
         for (let edge = starts[id]!, last = starts[id + 1]!; edge < last; edge++) {
           // Most components are one state, and numbers of components are far away in memory.
           const stays = isAlone ? to[edge] === id : componentOf[to[edge]!] === componentOf[id]
@@ -113,5 +111,21 @@ export class Demands {
         if (entry === undefined || placeOf(members[i]!) < placeOf(entry)) entry = members[i]!
     })
     return { rest, entry, componentOf: numbers }
+  }
+
+  /** The first state in which nobody who is fair asks for anything. */
+  private firstRest(placeOf: (id: number) => number): number | undefined {
+    const { marks } = this.part
+    let rest: number | undefined
+    for (let id = 0; id < marks.length; id++) {
+      if (marks[id] === 0 || this.isAsked(id)) continue
+      if (rest === undefined || placeOf(id) < placeOf(rest)) rest = id
+    }
+    return rest
+  }
+
+  private isAsked(id: number): boolean {
+    for (let group = 0; group < this.groups; group++) if (this.asking(id, group) !== 0) return true
+    return false
   }
 }

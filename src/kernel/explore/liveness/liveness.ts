@@ -6,7 +6,7 @@
  * and for `leadsTo` laws, the transitions between the states in which it is open are looked at; a component of these
  * is a trap when everybody who is fair acts within it, or cannot act somewhere in it.
  */
-import type { Actor, Machine } from '../../language/index.ts'
+import type { Actor, Erased, Machine } from '../../language/index.ts'
 import { stateToJson } from '../../language/state.ts'
 import { type Choices, choicesOf } from '../choices.ts'
 import type { Violation } from '../exploration.ts'
@@ -19,8 +19,9 @@ import { type Expectation, fairnessOf, lawsOf, obligationsOf } from './expectati
 import { Demands } from './fair.ts'
 import { type Hop, loopFrom } from './lasso.ts'
 import { type Onset, onsetOf } from './onset.ts'
-import { Reader } from './reader.ts'
+import { Interrupted, type Reader } from './reader.ts'
 import { type Transitions, transitionsOf } from './transitions.ts'
+import type { Marked, Watched } from './watch.ts'
 
 /** A search that came to its end. */
 export interface Searched {
@@ -32,11 +33,9 @@ export interface Searched {
   /** Indexes of obligations that are known to be broken. */
   readonly broken: ReadonlySet<number>
   readonly memoryBytes: number
-  /** All transitions, where they were kept. */
-  readonly transitions: Transitions | undefined
-  interrupted(): boolean
-  /** Makes an error that names the function of the author that threw this one in a state. */
-  explain(error: unknown, id: number): unknown
+  readonly reader: Reader
+  /** Of `leadsTo` laws, where there was room for it. */
+  readonly watched: Watched | undefined
   readonly tracer: Tracer
   /** Of a search under symmetry. Who is fair is so by action, never by id: a path and its like are fair alike. */
   readonly canoniser: Canoniser | undefined
@@ -48,8 +47,6 @@ export interface Liveness {
   readonly undecided?: string
 }
 
-class Interrupted extends Error {}
-
 class Judge {
   private readonly searched: Searched
   private readonly choices: Choices
@@ -58,43 +55,44 @@ class Judge {
   constructor(searched: Searched) {
     this.searched = searched
     this.choices = choicesOf(searched.machine)
-    this.reader = new Reader(searched.machine, searched.states, { pause: this.pause, explain: searched.explain })
-  }
-
-  private readonly pause = (): void => {
-    if (this.searched.interrupted()) throw new Interrupted()
+    this.reader = searched.reader
   }
 
   judge(): Liveness {
-    const { machine, hostile, states, broken, memoryBytes, canoniser } = this.searched
-    const open = [
-      ...obligationsOf(machine).filter((owed, i) => !broken.has(i) && this.isEverBarred(owed)),
-      ...lawsOf(machine),
-    ].map((expectation) => ({ expectation, marks: this.reader.marks(expectation.pending) }))
+    const { machine, broken, watched } = this.searched
+    const marked = (expectation: Expectation): Marked => ({ expectation, marks: this.reader.marks(expectation) })
+    const owed = obligationsOf(machine)
+      .filter((one, i) => !broken.has(i) && this.isEverBarred(one))
+      .map(marked)
+    if (watched === undefined) return this.judgeTogether([...owed, ...lawsOf(machine).map(marked)])
+    const ofOwed = this.judgeTogether(owed, watched)
+    return { ...ofOwed, violations: [...ofOwed.violations, ...this.violations(watched.laws, watched.transitions)] }
+  }
+
+  /** Takes the transitions between the states in question again. */
+  private judgeTogether(open: readonly Marked[], watched?: Watched): Liveness {
     if (open.length === 0) return { violations: [] }
+    const { machine, hostile, states, memoryBytes, canoniser } = this.searched
     const marks =
-      open.length === 1 ? open[0]!.marks : open[0]!.marks.map((_, id) => +open.some((one) => one.marks[id] === 1))
+      open.length === 1 ? open[0]!.marks : open[0]!.marks.map((_, id) => +open.some((one) => one.marks[id] !== 0))
     // Beside the transitions: marks, the numbers of components, places and ways to where a law begins.
-    const besides = states.count * (2 + open.length + 3 * Int32Array.BYTES_PER_ELEMENT)
-    const bytesMax = memoryBytes - states.bytes - besides
-    const transitions =
-      this.searched.transitions ??
-      transitionsOf({
-        ...{ machine, choices: this.choices, hostile, states, marks, canoniser },
-        bytesMax,
-        pause: this.pause,
-      })
-    if (transitions === undefined)
-      return {
-        violations: [],
-        undecided: `the transitions of ${states.count} states need more than ${memoryBytes} bytes`,
-      }
-    const violations = open.flatMap(({ expectation, marks: pending }) => {
-      this.pause()
-      const found = this.find(expectation, { transitions, marks: pending, without: expectation.metBy })
+    const besides = states.count * (2 + open.length + 3 * Int32Array.BYTES_PER_ELEMENT) + (watched?.bytes ?? 0)
+    const transitions = transitionsOf({
+      ...{ machine, choices: this.choices, hostile, states, marks, canoniser },
+      bytesMax: memoryBytes - states.bytes - besides,
+      pause: this.reader.pause,
+    })
+    if (transitions !== undefined) return { violations: this.violations(open, transitions) }
+    const undecided = `the transitions of ${states.count} states need more than ${memoryBytes} bytes`
+    return { violations: [], undecided }
+  }
+
+  private violations(open: readonly Marked[], transitions: Transitions): Violation[] {
+    return open.flatMap(({ expectation, marks }) => {
+      this.reader.pause()
+      const found = this.find(expectation, { transitions, marks, without: expectation.metBy })
       return found === undefined ? [] : [found]
     })
-    return { violations }
   }
 
   /** There is a state in which the obligation stands and its action is not possible. */
@@ -105,20 +103,20 @@ class Judge {
     // The way that was possible last is asked first.
     let last = ways[0]
     let isFound = false
-    this.reader.marks((s) => {
+    const isBarred = (s: Erased): boolean => {
       if (isFound || !pending(s)) return false
       if (last !== undefined && isPossible(machine, last, s, hostile)) return false
       last = ways.find((way) => isPossible(machine, way, s, hostile))
       isFound = last === undefined
       return isFound
-    })
+    }
+    this.reader.marks({ pending: isBarred })
     return isFound
   }
 
   private find(expectation: Expectation, part: Part): Violation | undefined {
     const { machine, levels } = this.searched
-    const { begins } = expectation
-    const onset = onsetOf(part, begins && this.reader.marks(begins), levels)
+    const onset = onsetOf(part, levels)
     const within = { ...part, marks: onset.marks }
     const demands = new Demands(fairnessOf(machine), machine.actions.length, this.reader, within)
     const { rest, entry, componentOf } = demands.trap(onset.placeOf)

@@ -1,8 +1,9 @@
 /** From where a law of the form "leads to" is in question: the states in which it began, and what follows them. */
 import type { Part } from './components.ts'
+import { OPEN, OPEN_AND_BEGINS } from './reader.ts'
 
 export interface Onset {
-  /** 1 for each state in which it has begun and is open. */
+  /** Not 0 for each state in which it has begun and is open. */
   readonly marks: Uint8Array
   /** Order in which the states are met, by the length of a shortest way through a state in which it begins. */
   placeOf(id: number): number
@@ -10,22 +11,12 @@ export interface Onset {
   wayTo(id: number): number[]
 }
 
-/** Every state that `marks` has is one of `others`. */
-const isWithin = (marks: Uint8Array, others: Uint8Array): boolean => {
-  for (let id = 0; id < marks.length; id++) if (marks[id]! > others[id]!) return false
-  return true
-}
-
 /** Where it begins in every state of the part. */
 const everywhere = (marks: Uint8Array): Onset => ({ marks, placeOf: (id) => id, wayTo: (id) => [id] })
 
-/** `begins` marks states, or all of them where it is absent; `levels` are the first states of each level of the search. */
-export const onsetOf = (
-  { transitions, marks, without = -1 }: Part,
-  begins: Uint8Array | undefined,
-  levels: readonly number[],
-): Onset => {
-  if (begins === undefined || isWithin(marks, begins)) return everywhere(marks)
+/** `levels` are the first states of each level of the search. */
+export const onsetOf = ({ transitions, marks, without = -1 }: Part, levels: readonly number[]): Onset => {
+  if (!marks.includes(OPEN)) return everywhere(marks)
   const { starts, to, by } = transitions
   const begun = new Uint8Array(marks.length)
   const places = new Int32Array(marks.length)
@@ -43,7 +34,7 @@ export const onsetOf = (
   }
   for (let level = 0, done = 0; level < levels.length || done < met; level++) {
     const end = levels[level + 1] ?? marks.length
-    for (let id = levels[level] ?? end; id < end; id++) if (begins[id] === 1) meet(id, id)
+    for (let id = levels[level] ?? end; id < end; id++) if (marks[id] === OPEN_AND_BEGINS) meet(id, id)
     for (const last = met; done < last; done++) {
       const id = queue[done]!
       for (let edge = starts[id]!; edge < starts[id + 1]!; edge++) if (by[edge] !== without) meet(to[edge]!, id)

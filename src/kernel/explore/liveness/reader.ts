@@ -6,12 +6,27 @@ import { generate, repeat } from '../source.ts'
 import type { Visited } from '../visited.ts'
 import type { Condition } from './expectation.ts'
 
+/** What is marked of states. */
+export const OPEN = 1
+export const OPEN_AND_BEGINS = 2
+
+/** Where an expectation is open, and where it begins; where it begins matters only where it is open. */
+export interface Question {
+  readonly pending: Condition
+  readonly begins?: Condition
+}
+
+/** Marks the states `first` to `end - 1`: 0, `OPEN` or `OPEN_AND_BEGINS`. Where nothing is said of it, it begins. */
+export type Marker = (first: number, end: number, marks: Uint8Array) => void
+
 /** States between looks at who may interrupt. */
 const STRETCH = 1 << 16
 
+/** Somebody asked for the end of it. */
+export class Interrupted extends Error {}
+
 interface ReaderOptions {
-  /** Called now and then; throws to stop. */
-  readonly pause: () => void
+  readonly interrupted: () => boolean
   /** Makes an error that names the function of the author that threw this one. */
   readonly explain: (error: unknown, id: number) => unknown
 }
@@ -35,30 +50,45 @@ export class Reader {
     this.loadRow = generate('load', 'arena,p', [this.loadText], { w: this.view.words })
   }
 
+  /** Called now and then. */
+  readonly pause = (): void => {
+    if (this.options.interrupted()) throw new Interrupted()
+  }
+
   /** State `id`, until the next one is shown. */
   show(id: number): Erased {
     this.loadRow(this.states.arena, id * this.states.stride)
     return this.view.state
   }
 
-  /** 1 for each state in which the condition holds. */
-  marks(condition: Condition): Uint8Array {
-    const { arena, count, stride } = this.states
-    const marks = new Uint8Array(count)
-    const text = `for(;id<last;id++){begun[0]=id;const p=Math.imul(id,${stride});${this.loadText}if(holds(s))marks[id]=1}`
-    const mark = generate<(arena: Int32Array, id: number, last: number, marks: Uint8Array) => void>(
+  /** Of states that were found; more of them may be found later. */
+  marker({ pending, begins }: Question): Marker {
+    const mark = begins === undefined ? `${OPEN_AND_BEGINS}` : `begins(s)?${OPEN_AND_BEGINS}:${OPEN}`
+    const load = `begun[0]=id;const p=Math.imul(id,${this.states.stride});${this.loadText}`
+    const text = `for(;id<end;id++){${load}if(pending(s))marks[id]=${mark}}`
+    const run = generate<(arena: Int32Array, id: number, end: number, marks: Uint8Array) => void>(
       'mark',
-      'arena,id,last,marks',
+      'arena,id,end,marks',
       [text],
-      { w: this.view.words, s: this.view.state, holds: condition, begun: this.begun },
+      { w: this.view.words, s: this.view.state, begun: this.begun, pending, begins },
     )
-    for (let first = 0; first < count; first += STRETCH) {
-      this.options.pause()
+    return (first, end, marks) => {
       try {
-        mark(arena, first, Math.min(first + STRETCH, count), marks)
+        run(this.states.arena, first, end, marks)
       } catch (error) {
         throw this.options.explain(error, this.begun[0]!)
       }
+    }
+  }
+
+  /** Of all states. */
+  marks(question: Question): Uint8Array {
+    const { count } = this.states
+    const marks = new Uint8Array(count)
+    const mark = this.marker(question)
+    for (let first = 0; first < count; first += STRETCH) {
+      this.pause()
+      mark(first, Math.min(first + STRETCH, count), marks)
     }
     return marks
   }

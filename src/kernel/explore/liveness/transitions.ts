@@ -18,7 +18,7 @@ export interface Transitions {
 }
 
 /** Transitions as an expander and a visited set give them: rows, where each leads, and its choice by its place. */
-interface Found {
+export interface Found {
   readonly rows: Int32Array
   readonly to: Int32Array
   readonly by: Int32Array
@@ -38,14 +38,19 @@ const grown = <A extends Int32Array | Uint16Array | Uint32Array>(old: A, length:
   return more
 }
 
+/** Of a state whose transitions are not wanted. */
+const UNWANTED = -1
+
 /** Collects transitions, batch by batch: all those of a state next to each other, and the states in order. */
 export class TransitionStore {
   private readonly actionOf: Uint16Array
   private readonly stride: number
-  private degrees = new Uint32Array(FIRST_CAPACITY)
+  private starts = new Uint32Array(FIRST_CAPACITY)
   private to = new Int32Array(FIRST_CAPACITY)
   private by = new Uint16Array(FIRST_CAPACITY)
   private filled = 0
+  /** States whose place in `starts` is known. */
+  private known = 0
   /** Of the states of a batch: how many transitions, and then where the next of them goes. */
   private places = new Int32Array(FIRST_CAPACITY)
 
@@ -56,36 +61,62 @@ export class TransitionStore {
 
   /**
    * Adds the first `count`, in any order: all those of `states` states. Rows know these by their place among them, counted
-   * from `first`; `idOf` gives their numbers, which come after those of earlier batches. False where that would take more
-   * than `bytesMax` in all.
+   * from `first`; `idOf` gives their numbers, which come after those of earlier batches. Of states that `marks` has as 0
+   * nothing is kept. False where that would take more than `bytesMax` in all.
    */
-  add({ rows, to, by }: Found, count: number, first: number, states: number, idOf: IdOf, bytesMax: number): boolean {
+  add(
+    { rows, to, by }: Found,
+    count: number,
+    first: number,
+    states: number,
+    idOf: IdOf,
+    bytesMax: number,
+    marks?: Uint8Array,
+  ): boolean {
     if (count === 0) return true
     if (!this.makeRoom(count, idOf(states - 1) + 1, bytesMax)) return false
     if (states > this.places.length) this.places = new Int32Array(2 * states)
-    const { actionOf, degrees, places, to: targets, by: actions, stride } = this
+    const { actionOf, starts, places, to: targets, by: actions, stride } = this
     places.fill(0, 0, states)
     for (let row = 0, at = stride - 1; row < count; row++, at += stride) places[rows[at]! - first]!++
-    for (let i = 0, place = this.filled; i < states; i++) {
+    let end = this.filled
+    for (let i = 0; i < states; i++) {
+      const id = idOf(i)
+      this.skipTo(id, end)
+      starts[id] = end
+      this.known = id + 1
       const degree = places[i]!
-      degrees[idOf(i)] = degree
-      places[i] = place
-      place += degree
+      const isWanted = marks === undefined || marks[id] !== 0
+      places[i] = isWanted ? end : UNWANTED
+      if (isWanted) end += degree
     }
+    if (end === this.filled) return true
     for (let row = 0, at = stride - 1; row < count; row++, at += stride) {
-      const place = places[rows[at]! - first]!++
+      const state = rows[at]! - first
+      const place = places[state]!
+      if (place === UNWANTED) continue
+      places[state] = place + 1
       targets[place] = to[row]!
       actions[place] = actionOf[by[row]!]!
     }
-    this.filled += count
+    this.filled = end
     return true
   }
 
-  /** What was collected of so many states. */
+  get bytes(): number {
+    return this.filled * BYTES_EACH + this.known * Uint32Array.BYTES_PER_ELEMENT
+  }
+
+  /** What was collected of so many states: all that there are. */
   of(states: number): Transitions {
-    const starts = new Uint32Array(states + 1)
-    for (let id = 0; id < states; id++) starts[id + 1] = starts[id]! + (this.degrees[id] ?? 0)
-    return { starts, to: this.to, by: this.by }
+    if (states >= this.starts.length) this.starts = grown(this.starts, states + 1)
+    this.skipTo(states + 1, this.filled)
+    return { starts: this.starts, to: this.to, by: this.by }
+  }
+
+  /** Of the states up to this one nothing is kept: theirs would begin at `place`. */
+  private skipTo(id: number, place: number): void {
+    for (; this.known < id; this.known++) this.starts[this.known] = place
   }
 
   private makeRoom(count: number, states: number, bytesMax: number): boolean {
@@ -95,7 +126,7 @@ export class TransitionStore {
     // What is not touched takes no memory, and each growth is a copy of all.
     const more = Math.max(needed, Math.min(GROWTH * capacity, most), Math.min(2 * capacity, CAPACITY_MAX))
     const wanted = needed <= capacity ? capacity : Math.min(more, CAPACITY_MAX)
-    const wantedStates = states <= this.degrees.length ? this.degrees.length : Math.max(2 * this.degrees.length, states)
+    const wantedStates = states <= this.starts.length ? this.starts.length : Math.max(2 * this.starts.length, states)
     // While they are copied, the old ones are there too.
     const copied = wanted === capacity ? 0 : capacity
     if (needed > wanted || (copied + wanted) * BYTES_EACH + wantedStates * 4 > bytesMax) return false
@@ -103,7 +134,7 @@ export class TransitionStore {
       this.to = grown(this.to, wanted)
       this.by = grown(this.by, wanted)
     }
-    if (wantedStates > this.degrees.length) this.degrees = grown(this.degrees, wantedStates)
+    if (wantedStates > this.starts.length) this.starts = grown(this.starts, wantedStates)
     return true
   }
 }
