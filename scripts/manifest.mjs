@@ -2,24 +2,35 @@
 //   node scripts/manifest.mjs            writes what was found: for when a machine has changed on purpose
 //   node scripts/manifest.mjs --check    writes nothing, and fails where something else was found
 //   node scripts/manifest.mjs --print    writes nothing, and prints what was found as JSON
-// Entries marked "long" are left as they are unless --long is given; --upto 100000 leaves out those with more states.
+// Entries marked "long" are left as they are unless --long is given; --upto 100000 leaves out those with more states,
+// --machine pic all of other machines. An entry of two fields, machine and scope, is completed.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { machines } from '../dist/spec/index.js'
 import { explore } from '../dist/src/kernel/explore/index.js'
 
-const { check, print, long, upto } = parseArgs({
+const {
+  check,
+  print,
+  long,
+  upto,
+  machine: only,
+} = parseArgs({
   options: {
     check: { type: 'boolean' },
     print: { type: 'boolean' },
     long: { type: 'boolean' },
     upto: { type: 'string', default: 'Infinity' },
+    machine: { type: 'string' },
   },
 }).values
 
 const file = new URL('../spec/manifest.json', import.meta.url)
 const manifest = JSON.parse(readFileSync(file, 'utf8'))
-const wanted = manifest.entries.filter((entry) => (long || !entry.long) && (entry.states ?? 0) <= Number(upto))
+const wanted = manifest.entries.filter(
+  (entry) =>
+    (long || !entry.long) && (entry.states ?? 0) <= Number(upto) && (only === undefined || entry.machine === only),
+)
 
 /** The entry as it is today. */
 const exploredAgain = (entry) => {

@@ -1,5 +1,6 @@
 /** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
+import { isolation } from './dma/isolation.ts'
 import { ide } from './emulated/ide.ts'
 import { ideDma } from './emulated/ide-dma.ts'
 import { ne2000 } from './emulated/ne2000.ts'
@@ -50,6 +51,7 @@ export const machines: readonly ScopedMachine[] = [
   pic,
   msix,
   intx,
+  isolation,
   remapping,
   cpuDelivery,
   posted,

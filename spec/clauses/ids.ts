@@ -7,6 +7,7 @@ export const clauseFiles = [
   'compatibility.json',
   'cpu-delivery.json',
   'dirty-log.json',
+  'dma-isolation.json',
   'downtime.json',
   'end-to-end.json',
   'hardening.json',
@@ -94,6 +95,17 @@ export type ClauseId =
   | 'DLOG-08'
   | 'DLOG-09'
   | 'DLOG-10'
+  | 'ISO-01'
+  | 'ISO-02'
+  | 'ISO-03'
+  | 'ISO-04'
+  | 'ISO-05'
+  | 'ISO-06'
+  | 'ISO-07'
+  | 'ISO-08'
+  | 'ISO-09'
+  | 'ISO-10'
+  | 'ISO-11'
   | 'DOWN-01'
   | 'DOWN-02'
   | 'DOWN-03'
