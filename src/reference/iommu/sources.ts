@@ -40,7 +40,7 @@ export class DmaSources implements BoardPart {
         device: (requester >> 3) & 31,
         function: requester & 7,
       },
-      facts: { delayed },
+      facts: { delayed, claims: true },
     }))
   }
 
