@@ -23,7 +23,7 @@ import {
   type Width,
 } from '../contract/index.ts'
 import { createMemory, type GuestMemory, type Region, type SavedMemory } from './memory.ts'
-import { encode } from './plain.ts'
+import { copy, encode } from './plain.ts'
 import { readBoardState, stateHash, writeState } from './saved.ts'
 
 /** One chip or device. Members that it lacks are calls that it does not answer. */
@@ -57,6 +57,7 @@ export interface BoardPart {
   reset(): void
   /** Plain data: numbers, strings, booleans, lists, records and byte arrays. */
   save(): unknown
+  /** What `save` gave, written and read or copied: it belongs to the part from now on. */
   restore(state: unknown): void
 }
 
@@ -181,7 +182,7 @@ class Board implements Target {
     if (width === 8) {
       const { space, address, cpu = 0 } = at
       const whole = BigInt.asUintN(64, value)
-      if (this.#parts.some((part) => part.writeWide?.(space, address, whole, cpu) ?? false)) return
+      for (const part of this.#parts) if (part.writeWide?.(space, address, whole, cpu) === true) return
       this.#write(at, 0, 4, low)
       this.#write(at, 4, 4, Number(BigInt.asUintN(32, value >> 32n)))
     } else this.#write(at, 0, width, width === 4 ? low : low % 2 ** (8 * width))
@@ -224,7 +225,8 @@ class Board implements Target {
   }
 
   #step(): boolean {
-    return this.#parts.some((part) => part.step?.() ?? false)
+    for (const part of this.#parts) if (part.step?.() === true) return true
+    return false
   }
 
   step(_device: string): boolean {
@@ -240,13 +242,13 @@ class Board implements Target {
 
   setLine(chip: string, pin: number, level: boolean): void {
     this.#alive()
-    if (!this.#parts.some((part) => part.setLine?.(chip, pin, level) ?? false))
-      throw new TargetError('refused', `there is no input ${pin} of a chip '${chip}'`)
+    for (const part of this.#parts) if (part.setLine?.(chip, pin, level) === true) return
+    throw new TargetError('refused', `there is no input ${pin} of a chip '${chip}'`)
   }
 
   message(requester: number, address: number, data: number): void {
     this.#alive()
-    this.#parts.some((part) => part.message?.(requester, address, data) ?? false)
+    for (const part of this.#parts) if (part.message?.(requester, address, data) === true) return
   }
 
   acknowledge(cpu: number): number | undefined {
@@ -302,8 +304,11 @@ class Board implements Target {
   }
 
   migrate(): Target {
+    this.#alive()
     const destination = new Board(this.#options)
-    destination.restore(this.save())
+    // The same as through a saved state, without the text of it: parts share nothing, and what is not saved is lost.
+    this.#memory.moveInto(destination.#memory)
+    for (const [index, part] of destination.#parts.entries()) part.restore(copy(this.#parts[index]!.save()))
     // What happened before the move and was not looked at yet happened all the same.
     destination.#events = this.#events
     this.#poison = 'migrated away'

@@ -34,15 +34,18 @@ export interface GuestMemory {
   clear(): void
   save(): SavedMemory
   restore(saved: SavedMemory): void
+  /** Another memory of the same regions takes the contents over; here nothing is left. */
+  moveInto(other: GuestMemory): void
+  /** Takes over what `moveInto` gives. */
+  take(contents: readonly unknown[]): void
   /** Equal contents, equal numbers: two independent 32-bit sums. */
   hash(): [number, number]
 }
 
 const PAGE_BYTES = 4096
 
-interface Bank {
-  readonly start: Gpa
-  readonly end: Gpa
+/** What is in a bank, from the first byte that is written on: until then all of it is zero, and most banks stay so. */
+interface Content {
   readonly bytes: Uint8Array
   readonly words: Uint32Array
   /** Pages written since the last `clear`; the others are zero. */
@@ -52,21 +55,33 @@ interface Bank {
   readonly hashes: Uint32Array
 }
 
+interface Bank {
+  readonly start: Gpa
+  readonly end: Gpa
+  content: Content | undefined
+}
+
 const bankOf = ({ start, end }: Region): Bank => {
   const size = end - start
   const pages = size / PAGE_BYTES
   if (!Number.isInteger(pages) || pages < 1 || start % PAGE_BYTES !== 0)
     throw new TargetError('start', `memory region [${start}, ${end}) is not a whole number of ${PAGE_BYTES}-byte pages`)
+  return { start, end, content: undefined }
+}
+
+const contentOf = (bank: Bank): Content => {
+  if (bank.content !== undefined) return bank.content
+  const size = bank.end - bank.start
+  const pages = size / PAGE_BYTES
   const buffer = new ArrayBuffer(size)
-  return {
-    start,
-    end,
+  bank.content = {
     bytes: new Uint8Array(buffer),
     words: new Uint32Array(buffer),
     touched: new Uint8Array(pages),
     stale: new Uint8Array(pages),
     hashes: new Uint32Array(pages * 2),
   }
+  return bank.content
 }
 
 /** `regions` ascend and do not overlap; they may touch each other. */
@@ -99,13 +114,13 @@ export function createMemory(regions: readonly Region[], emit: (event: TargetEve
   const copyOut = (gpa: Gpa, bytes: number): Uint8Array => {
     const bank = bankAt(gpa)
     if (bank !== undefined && gpa + bytes <= bank.end)
-      return bank.bytes.slice(gpa - bank.start, gpa - bank.start + bytes)
+      return bank.content?.bytes.slice(gpa - bank.start, gpa - bank.start + bytes) ?? new Uint8Array(bytes)
     const out = new Uint8Array(bytes)
     for (let done = 0; done < bytes; ) {
       const part = bankAt(gpa + done)!
       const count = Math.min(bytes - done, part.end - gpa - done)
       const from = gpa + done - part.start
-      out.set(part.bytes.subarray(from, from + count), done)
+      if (part.content !== undefined) out.set(part.content.bytes.subarray(from, from + count), done)
       done += count
     }
     return out
@@ -115,14 +130,15 @@ export function createMemory(regions: readonly Region[], emit: (event: TargetEve
     for (let done = 0; done < data.length; ) {
       const bank = bankAt(gpa + done)!
       const count = Math.min(data.length - done, bank.end - gpa - done)
+      const { bytes, touched, stale } = contentOf(bank)
       const to = gpa + done - bank.start
       if (count === 2 && data.length === 2) {
-        bank.bytes[to] = data[0]!
-        bank.bytes[to + 1] = data[1]!
-      } else bank.bytes.set(count === data.length ? data : data.subarray(done, done + count), to)
+        bytes[to] = data[0]!
+        bytes[to + 1] = data[1]!
+      } else bytes.set(count === data.length ? data : data.subarray(done, done + count), to)
       for (let page = Math.floor(to / PAGE_BYTES); page * PAGE_BYTES < to + count; page++) {
-        bank.touched[page] = 1
-        bank.stale[page] = 1
+        touched[page] = 1
+        stale[page] = 1
       }
       done += count
     }
@@ -169,24 +185,30 @@ export function createMemory(regions: readonly Region[], emit: (event: TargetEve
       copyIn(gpa, data)
     },
     clear() {
-      for (const bank of banks)
-        for (let page = 0; page < bank.touched.length; page++)
-          if (bank.touched[page] === 1) {
-            bank.bytes.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
-            bank.touched[page] = 0
-            bank.stale[page] = 1
+      for (const { content } of banks) {
+        if (content === undefined) continue
+        const { bytes, touched, stale } = content
+        for (let page = 0; page < touched.length; page++)
+          if (touched[page] === 1) {
+            bytes.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
+            touched[page] = 0
+            stale[page] = 1
           }
+      }
     },
     save() {
       const pages: Record<string, string> = {}
-      for (const bank of banks)
-        for (let page = 0; page < bank.touched.length; page++) {
-          if (bank.touched[page] === 0) continue
+      for (const { start, content } of banks) {
+        if (content === undefined) continue
+        const { bytes, touched } = content
+        for (let page = 0; page < touched.length; page++) {
+          if (touched[page] === 0) continue
           const from = page * PAGE_BYTES
-          const content = bank.bytes.subarray(from, from + PAGE_BYTES)
-          if (content.some((byte) => byte !== 0))
-            pages[`0x${(bank.start + from).toString(16)}`] = Buffer.from(content).toString('hex')
+          const data = bytes.subarray(from, from + PAGE_BYTES)
+          if (data.some((byte) => byte !== 0))
+            pages[`0x${(start + from).toString(16)}`] = Buffer.from(data).toString('hex')
         }
+      }
       return { regions: regions.map(({ start, end }) => ({ start, end })), pages }
     },
     restore(saved) {
@@ -199,28 +221,38 @@ export function createMemory(regions: readonly Region[], emit: (event: TargetEve
       this.clear()
       for (const [gpa, hex] of Object.entries(saved.pages)) this.store(Number(gpa), Buffer.from(hex, 'hex'))
     },
+    moveInto(other) {
+      other.take(banks.map(({ content }) => content))
+      for (const bank of banks) bank.content = undefined
+    },
+    take(contents) {
+      for (const [i, bank] of banks.entries()) bank.content = contents[i] as Content | undefined
+    },
     hash() {
       let low = 0
       let high = 0
-      for (const bank of banks)
-        for (let page = 0; page < bank.stale.length; page++) {
-          if (bank.stale[page] === 1) hashPage(bank, page)
-          low = (low + bank.hashes[page * 2]!) | 0
-          high = (high + bank.hashes[page * 2 + 1]!) | 0
+      for (const { start, content } of banks) {
+        if (content === undefined) continue
+        const { stale, hashes } = content
+        for (let page = 0; page < stale.length; page++) {
+          if (stale[page] === 1) hashPage(start, content, page)
+          low = (low + hashes[page * 2]!) | 0
+          high = (high + hashes[page * 2 + 1]!) | 0
         }
+      }
       return [low >>> 0, high >>> 0]
     },
   }
 }
 
 /** A page of zeros hashes to zero, so that a touched empty page equals one never touched. */
-function hashPage(bank: Bank, page: number): void {
+function hashPage(start: Gpa, { words: all, hashes, stale }: Content, page: number): void {
   const words = PAGE_BYTES / 4
-  const where = bank.start / PAGE_BYTES + page
+  const where = start / PAGE_BYTES + page
   let low = 0
   let high = 0
   for (let index = 0; index < words; index++) {
-    const word = bank.words[page * words + index]!
+    const word = all[page * words + index]!
     if (word === 0) continue
     const place = Math.imul(where * words + index + 1, 0x9e3779b1)
     let mixed = Math.imul(word ^ place, 0x85ebca6b)
@@ -230,7 +262,7 @@ function hashPage(bank: Bank, page: number): void {
     mixed = Math.imul(mixed ^ (mixed >>> 16), 0x165667b1)
     high = (high + (mixed ^ (mixed >>> 14))) | 0
   }
-  bank.hashes[page * 2] = low
-  bank.hashes[page * 2 + 1] = high
-  bank.stale[page] = 0
+  hashes[page * 2] = low
+  hashes[page * 2 + 1] = high
+  stale[page] = 0
 }

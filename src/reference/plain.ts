@@ -16,9 +16,23 @@ export function encode(value: unknown): unknown {
   return out
 }
 
-/** The inverse of `encode`; shares nothing with its argument. */
+/** A deep copy of plain state, as it would come back from being written and read. */
+export function copy(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Uint8Array) return value.slice()
+  if (Array.isArray(value)) return value.map(copy)
+  const out: Record<string, unknown> = {}
+  for (const key in value) {
+    const member = (value as Record<string, unknown>)[key]
+    if (member !== undefined) out[key] = copy(member)
+  }
+  return out
+}
+
+/** The inverse of `encode`; byte arrays that are there already are handed on. */
 export function decode(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Uint8Array) return value
   if (Array.isArray(value)) return value.map(decode)
   if (isHex(value)) return new Uint8Array(Buffer.from(value.hex, 'hex'))
   const out: Record<string, unknown> = {}

@@ -69,10 +69,14 @@ export const honestIoapic = (): IoapicParts => ({
   isRequested: (entry) =>
     !isMasked(entry) && (isLevel(entry) ? isAsserted(entry) && !isInService(entry) : entry.latched),
   isRequestedAgain: (entry) => isLevel(entry) && !isMasked(entry) && isAsserted(entry) && !isInService(entry),
-  endedBy: (entries, vector) =>
-    entries.flatMap((entry, pin) =>
-      isLevel(entry) && isInService(entry) && (entry.low & ENTRY.vector) === vector ? [pin] : [],
-    ),
+  endedBy: (entries, vector) => {
+    const ended: number[] = []
+    for (let pin = 0; pin < entries.length; pin++) {
+      const entry = entries[pin]!
+      if ((entry.low & ENTRY.vector) === vector && isInService(entry) && isLevel(entry)) ended.push(pin)
+    }
+    return ended
+  },
   remoteIrrAfter: (was, now) => (was & ENTRY.remoteIrr) !== 0 && (now & ENTRY.level) !== 0,
   isServedWhenWritten: () => true,
   givesWay: (resends) => resends > RESENDS_MAX,

@@ -218,6 +218,6 @@ export class Ioapic implements BoardPart {
   }
 
   restore(state: unknown): void {
-    this.#state = structuredClone(state) as IoapicState
+    this.#state = state as IoapicState
   }
 }

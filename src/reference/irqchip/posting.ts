@@ -8,7 +8,6 @@ import type { Instruction, Schedule, Space } from '../../contract/index.ts'
 import { DEFAULT_BASE, FIRST_VECTOR, LAPIC } from '../../layout/lapic.ts'
 import { DESCRIPTOR, POSTING, REMAPPABLE, URGENT_HANDLE } from '../../layout/posted-interrupt.ts'
 import type { BoardPart, BoardServices } from '../board.ts'
-import { encode } from '../plain.ts'
 import {
   type Control,
   freshPosting,
@@ -175,7 +174,7 @@ export class PostedCpu implements BoardPart {
   }
 
   restore(state: unknown): void {
-    this.state = encode(state) as PostingState
+    this.state = state as PostingState
   }
 }
 

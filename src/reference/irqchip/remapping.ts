@@ -325,10 +325,10 @@ export class Remapping implements BoardPart {
     this.#state = fresh()
   }
   save(): unknown {
-    return structuredClone(this.#state)
+    return this.#state
   }
   restore(state: unknown): void {
-    this.#state = structuredClone(state) as RemappingState
+    this.#state = state as RemappingState
   }
 }
 

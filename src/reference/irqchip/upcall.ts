@@ -5,7 +5,6 @@
 import type { Instruction, Space } from '../../contract/index.ts'
 import { BLOCK, CALL, EVENT_CHANNEL, HVM, PORTS_PER_WORD, RESULT, SHARED } from '../../layout/event-channel.ts'
 import type { BoardPart, BoardServices } from '../board.ts'
-import { encode } from '../plain.ts'
 import type { UpcallParts, UpcallState } from './upcall-parts.ts'
 
 const DEVICE = 'upcall'
@@ -124,7 +123,7 @@ export class EventChannels implements BoardPart {
   }
 
   restore(state: unknown): void {
-    this.state = encode(state) as UpcallState
+    this.state = state as UpcallState
   }
 }
 

@@ -8,7 +8,6 @@
 import type { Instruction, Schedule, Space } from '../../contract/index.ts'
 import { DEFAULT_BASE, FIRST_VECTOR, LAPIC, MESSAGE, MESSAGE_DATA } from '../../layout/lapic.ts'
 import type { BoardPart, BoardServices } from '../board.ts'
-import { encode } from '../plain.ts'
 import { freshVcpu, type VcpuParts, type VcpuState } from './vcpu-parts.ts'
 import { addVector, hasVector, removeVector } from './vectors.ts'
 
@@ -160,6 +159,6 @@ export class Vcpu implements BoardPart {
   }
 
   restore(state: unknown): void {
-    this.#state = encode(state) as VcpuState
+    this.#state = state as VcpuState
   }
 }

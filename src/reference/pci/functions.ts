@@ -112,7 +112,7 @@ export class PciFunctions implements PciBus {
     return {
       configAddress: this.#configAddress,
       functions: this.#functions.map(({ fn }) => ({
-        registers: structuredClone(fn.state),
+        registers: fn.state,
         transport: fn.personality.save(fn),
       })),
     }
@@ -126,7 +126,7 @@ export class PciFunctions implements PciBus {
     this.#configAddress = configAddress
     for (const [index, { fn }] of this.#functions.entries()) {
       const { registers, transport } = functions[index]!
-      fn.state = structuredClone(registers)
+      fn.state = registers
       fn.personality.restore(transport)
     }
   }
