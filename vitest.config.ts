@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
+const endToEnd = 'test/**/*.e2e.test.ts'
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts', 'properties/**/*.test.ts'],
     setupFiles: ['test/setup.ts'],
     // Processes, not threads: some tests block in reads of a child, which no thread could be ended in.
     pool: 'forks',
@@ -12,5 +13,17 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts', 'properties/**/*.test.ts'],
+          exclude: ['**/node_modules/**', endToEnd],
+        },
+      },
+      // What is shipped, as people meet it: the program, the package, the examples, the tutorial, campaigns on QEMU.
+      { extends: true, test: { name: 'e2e', include: [endToEnd] } },
+    ],
   },
 })

@@ -1,6 +1,5 @@
-/** QEMU under short campaigns: what is found is what the shipped list of known deviations says. */
+/** QEMU under literal steps and a short campaign: what is found is what the shipped list of known deviations says. */
 import { describe, expect, it } from 'vitest'
-import { KnownDeviations, shippedDeviations } from '../../src/campaign/deviations.ts'
 import type { Target } from '../../src/contract/target.ts'
 import type { Args } from '../../src/kernel/language/machine.ts'
 import type { Model } from '../../src/kernel/model.ts'
@@ -10,20 +9,7 @@ import { models } from '../../src/models/index.ts'
 import { splitQueueModel, virtioBlkModel } from '../../src/models/split-queue.ts'
 import { openTarget } from '../targets-qemu/open-target.ts'
 import { qemuMissing } from '../targets-qemu/require-qemu.ts'
-import { campaign } from './campaign.ts'
-
-const RUNS = 30
-
-const ON_EITHER_BUS = ['split-queue', 'virtio-blk', 'device-status', 'config-space'] as const
-const MACHINES: Readonly<Record<string, readonly string[]>> = {
-  'virtio-blk': [...ON_EITHER_BUS, 'pci-function', 'msix', 'intx'],
-  'virtio-blk-mmio': [...ON_EITHER_BUS, 'mmio-interrupt'],
-}
-
-const known = (target: Target, model: Model): string[] =>
-  new KnownDeviations(shippedDeviations(), target.describe(), '2026-01-01')
-    .of(model.machine.name)
-    .map(({ law, clause }) => `${law}@${clause}`)
+import { findsOnlyWhatIsKnown, MACHINES, SMOKE } from './qemu-campaign.ts'
 
 /** The law that a few literal steps break, with its clause. */
 const broken = (
@@ -52,15 +38,7 @@ describe.skipIf(qemuMissing !== undefined)('QEMU', { retry: 2 }, () => {
       expect(judging.map(({ machine }) => machine.name).sort()).toEqual([...names].sort())
     })
 
-    it.each(names)(`${address}: %s finds only what is known`, async (name) => {
-      const model = models.find(({ machine }) => machine.name === name)!
-      const target = await openTarget(address)
-      const tolerated = known(target, model)
-      const { found, first, commands } = campaign(model, target, { runs: RUNS, tolerated, graceMs: 50 })
-      expect(first).toBeUndefined()
-      expect(found).toEqual({})
-      expect(commands).toBeGreaterThan(RUNS)
-    })
+    it(`${address}: ${SMOKE} finds only what is known`, () => findsOnlyWhatIsKnown(address, SMOKE))
   }
 
   it('conforms to what drivers mostly do: requests of direct chains, in and out of order', async () => {
