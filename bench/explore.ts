@@ -91,13 +91,14 @@ const growth = (): void => {
 
 /** What comes beside the search for states: promises, as times its cost, and walks, as steps a second. */
 const beside = (scope: string): void => {
-  const names = ['ours', 'open-in-few', 'open-in-most', 'walks', 'counted-walks']
+  const names = ['ours', 'open-in-few', 'open-in-most', 'broken', 'walks', 'counted-walks']
   const taken: Record<string, Taken[]> = {}
   for (let round = 0; round < ROUNDS; round++)
     for (const name of names) (taken[name] ??= []).push(contender(name, scope)())
   for (const [name, key] of [
     ['a promise open in few states', 'open-in-few'],
     ['a promise open in most states', 'open-in-most'],
+    ['a broken one, open in all', 'broken'],
   ] as const) {
     const times = (by: 'seconds' | 'processor'): string => (best(taken[key]!, by) / best(taken.ours!, by)).toFixed(2)
     line(name, `${times('processor')} x the search`, `in processor time; ${times('seconds')} x by the clock`)

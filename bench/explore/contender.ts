@@ -1,6 +1,6 @@
 /**
  * One exploration, or one simulation, in a process of its own, so that its memory can be told: `node contender.js
- * bare|ours|many|wide|open-in-few|open-in-most|walks|counted-walks SCOPE [THREADS]` prints what was found and what it took.
+ * bare|ours|many|wide|open-in-few|open-in-most|broken|walks|counted-walks SCOPE [THREADS]` prints what was found and what it took.
  */
 import { type Exploration, explore, exploreWithWorkers } from '../../src/kernel/explore/index.ts'
 import { simulate } from '../../src/kernel/simulate/index.ts'
@@ -20,9 +20,9 @@ interface Found {
 /** Of walks. */
 const STEPS = 20_000_000
 
-const holding = (found: Exploration): Found => {
-  if (found.result !== 'holds')
-    throw new Error(`expected a promise that holds, found ${JSON.stringify(found.violations)}`)
+const ending = (found: Exploration, result: Exploration['result']): Found => {
+  if (found.result !== result)
+    throw new Error(`expected a promise of which the result is ${result}, found ${JSON.stringify(found.violations)}`)
   return found
 }
 
@@ -31,7 +31,7 @@ const run = (): Found | Promise<Found> => {
     const { outstanding, anyHead } = splitQueueTso.at(scope).scope
     return exploreBare(outstanding!, anyHead === 1)
   }
-  if (isPromised(who)) return holding(explore(promising(who, scope)))
+  if (isPromised(who)) return ending(explore(promising(who, scope)), who === 'broken' ? 'violated' : 'holds')
   if (who === 'walks' || who === 'counted-walks') {
     const walked = simulate(splitQueueTso.at(scope), { steps: STEPS, seed: 1, distinct: who === 'counted-walks' })
     return { states: walked.distinct ?? 0, transitions: walked.steps, depth: 0 }

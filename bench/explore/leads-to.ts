@@ -4,13 +4,14 @@ import { splitQueueTso } from './split-queue-tso.ts'
 
 const clause = { id: 'VIO-SPLIT-TSO' } as Clause
 
-/** States in which each promise is open: a few in a hundred, or four fifths. Both hold. */
+/** States in which each promise is open: a few in a hundred, or four fifths; these hold. Or all: that one is broken. */
 const promises = {
   'open-in-few': { from: (s: Erased) => s.driver.at === 'wait', to: (s: Erased) => s.driver.at !== 'wait' },
   'open-in-most': {
     from: () => true,
     to: (s: Erased) => s.driver.at === 'idle' && s.driver.store.is !== 'descriptor',
   },
+  broken: { from: () => true, to: () => false },
 } as const
 
 export type Promised = keyof typeof promises

@@ -1,7 +1,8 @@
 /**
- * Strongly connected components, by Pearce's form of Tarjan's algorithm, without recursion: one number for each state,
- * which is the number of its component in the end.
+ * Strongly connected components: first the one that is likely to be large, then the others by Pearce's form of Tarjan's
+ * algorithm, without recursion. One number for each state, which is the number of its component in the end.
  */
+import { componentAroundFirst } from './around-first.ts'
 import type { Transitions } from './transitions.ts'
 
 /** Part of a graph: states, and the transitions between them, but for those by one action. */
@@ -16,19 +17,34 @@ export interface Part {
 const OUTSIDE = 2 ** 31 - 1
 
 /**
- * Calls `visit` with each component: its states are those of `members` from `first` on, and those of its number in
- * `componentOf`. Arrays are taken whole: what is not touched takes no memory.
+ * Calls `visit` with each component of a part that is not empty: its states are those of `members` from `first` on, and
+ * those of its number in `componentOf`. Arrays are taken whole: what is not touched takes no memory.
  */
 export const eachComponent = (
-  { transitions, marks, without = -1 }: Part,
+  part: Part,
   visit: (members: Int32Array, first: number, end: number, componentOf: Int32Array) => void,
 ): void => {
+  const { transitions, marks, without = -1 } = part
   const { starts, to, by } = transitions
   const numbers = new Int32Array(marks.length)
+  let component = OUTSIDE - 1
   let size = 0
   for (let id = 0; id < marks.length; id++) {
     if (marks[id] === 0) numbers[id] = OUTSIDE
     else size++
+  }
+  const around = componentAroundFirst(part)
+  if (around !== undefined) {
+    const members = new Int32Array(size)
+    let count = 0
+    for (let id = 0; id < marks.length; id++) {
+      if (around[id] === 0) continue
+      numbers[id] = component
+      members[count++] = id
+    }
+    component--
+    size -= count
+    visit(members, 0, count, numbers)
   }
   /** States on the way, their next transitions, and whether each may be the first met of its component. */
   const way = new Int32Array(size)
@@ -73,7 +89,6 @@ export const eachComponent = (
   }
 
   let number = 1
-  let component = OUTSIDE - 1
   let leftEnd = 0
   for (let root = 0; root < marks.length; root++) {
     if (numbers[root] !== 0) continue

@@ -47,6 +47,11 @@ export class Demands {
     return new Int32Array(this.groups)
   }
 
+  isNone(few: Few): boolean {
+    for (let group = 0; group < this.groups; group++) if (few[group] !== 0) return false
+    return true
+  }
+
   all(): Few {
     const all = this.none()
     this.fairness.forEach((_, f) => {
@@ -97,7 +102,7 @@ export class Demands {
       numbers = componentOf
       for (let group = 0; group < groups; group++) open[group] = all[group]!
       const isAlone = end - first === 1
-      for (let i = first; i < end; i++) {
+      for (let i = first; i < end && !this.isNone(open); i++) {
         const id = members[i]!
         for (let group = 0; group < groups; group++) open[group]! &= this.asking(id, group)
         for (let edge = starts[id]!, last = starts[id + 1]!; edge < last; edge++) {
@@ -106,7 +111,7 @@ export class Demands {
           if (stays && by[edge] !== without) this.act(open, by[edge]!)
         }
       }
-      for (let group = 0; group < groups; group++) if (open[group] !== 0) return
+      if (!this.isNone(open)) return
       for (let i = first; i < end; i++)
         if (entry === undefined || placeOf(members[i]!) < placeOf(entry)) entry = members[i]!
     })

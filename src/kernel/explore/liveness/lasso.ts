@@ -9,6 +9,8 @@ export interface Hop {
   readonly by: number
 }
 
+const NOT_MET = 0
+
 /** Goes to the nearest state or transition that is still wanted, again and again, and then home: short, not shortest. */
 export const loopFrom = (entry: number, part: Part, demands: Demands, componentOf: Int32Array): Hop[] => {
   const { starts, to, by } = part.transitions
@@ -26,30 +28,44 @@ export const loopFrom = (entry: number, part: Part, demands: Demands, componentO
     settle(after, hop)
     return after.some((bits, group) => bits !== open[group])
   }
+  /** By state: one more than the number of the one before it on the way of a search, which meets those of the queue. */
+  const before = new Int32Array(componentOf.length)
+  const queue = new Int32Array(componentOf.length)
+  /** The first transition of the component from one state to another. */
+  const hopTo = (from: number, target: number): Hop => {
+    let edge = starts[from]!
+    while (to[edge] !== target || !isInside(edge)) edge++
+    return { from, to: target, by: by[edge]! }
+  }
   /** A shortest way, of one hop at least. */
   const way = (start: number, isWanted: (hop: Hop) => boolean): Hop[] => {
-    const before = new Map<number, Hop>()
-    const queue = [start]
-    for (const from of queue)
-      for (let edge = starts[from]!; edge < starts[from + 1]!; edge++) {
+    let end = 0
+    queue[end++] = start
+    before[start] = start + 1
+    let last: Hop | undefined
+    for (let at = 0; at < end && last === undefined; at++) {
+      const from = queue[at]!
+      for (let edge = starts[from]!; edge < starts[from + 1]! && last === undefined; edge++) {
         if (!isInside(edge)) continue
         const hop = { from, to: to[edge]!, by: by[edge]! }
-        if (isWanted(hop)) {
-          const hops = [hop]
-          for (let at = from; at !== start; at = hops[0]!.from) hops.unshift(before.get(at)!)
-          return hops
+        if (isWanted(hop)) last = hop
+        else if (before[hop.to] === NOT_MET) {
+          before[hop.to] = from + 1
+          queue[end++] = hop.to
         }
-        if (hop.to === start || before.has(hop.to)) continue
-        before.set(hop.to, hop)
-        queue.push(hop.to)
       }
-    throw new Error('explore: a component is not connected')
+    }
+    if (last === undefined) throw new Error('explore: a component is not connected')
+    const hops = [last]
+    for (let at = last.from; at !== start; at = before[at]! - 1) hops.push(hopTo(before[at]! - 1, at))
+    for (let at = 0; at < end; at++) before[queue[at]!] = NOT_MET
+    return hops.reverse()
   }
 
   demands.rest(open, entry)
   const hops: Hop[] = []
   let at = entry
-  while (open.some((bits) => bits !== 0)) {
+  while (!demands.isNone(open)) {
     const more = way(at, isWelcome)
     for (const hop of more) settle(open, hop)
     hops.push(...more)
