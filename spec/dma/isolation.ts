@@ -399,6 +399,14 @@ export const isolation = scoped(
           },
           eager: (s) => (s.asked !== 'nothing' && s.mayRefuse ? {} : undefined),
         },
+        'iommu.stall': {
+          does: 'A flush does not come to its end.',
+          requires: { flushesEnd: { clause: clause('ISO-12'), holds: () => false } },
+        },
+        'iommu.stray': {
+          does: 'Memory that no access was about changes.',
+          requires: { onlyWhatIsAsked: { clause: clause('ISO-01'), holds: () => false } },
+        },
       },
       invariants: {
         aFrameHoldsWhatItsOwnerMayHave: {

@@ -3,6 +3,7 @@ import type { Model } from '../kernel/model.ts'
 import { configSpaceModel } from './config-space.ts'
 import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
+import { isolationModel } from './dma/isolation.ts'
 import { ideModel } from './emulated/ide.ts'
 import { ideDmaModel } from './emulated/ide-dma.ts'
 import { ne2000Model } from './emulated/ne2000.ts'
@@ -30,6 +31,7 @@ export const models: readonly Model[] = [
   picModel,
   msixModel,
   intxModel,
+  isolationModel,
   remappingModel,
   cpuDeliveryModel,
   postedModel,

@@ -1,0 +1,5 @@
+/** Every kind of unit that can be driven. */
+import type { UnitKind } from './unit.ts'
+import { vtdUnit } from './unit-vtd.ts'
+
+export const unitKinds: readonly UnitKind[] = [vtdUnit]
