@@ -17,41 +17,10 @@ export interface Cells<V> extends ReadonlyCells<V> {
   fill(value: V): void
 }
 
-/** Shared half of the two array views (of scalars, of records). */
-export abstract class CellsBase<V> implements Cells<V> {
-  readonly length: number
-  protected readonly path: string
-
-  constructor(length: number, path: string) {
-    this.length = length
-    this.path = path
-  }
-
-  abstract at(index: number): V
-  abstract set(index: number, value: V): void
-
-  some(test: (value: V, index: number) => boolean): boolean {
-    for (let i = 0; i < this.length; i++) if (test(this.at(i), i)) return true
-    return false
-  }
-  every(test: (value: V, index: number) => boolean): boolean {
-    for (let i = 0; i < this.length; i++) if (!test(this.at(i), i)) return false
-    return true
-  }
-  count(test: (value: V, index: number) => boolean): number {
-    let count = 0
-    for (let i = 0; i < this.length; i++) if (test(this.at(i), i)) count++
-    return count
-  }
-  findIndex(test: (value: V, index: number) => boolean): number | undefined {
-    for (let i = 0; i < this.length; i++) if (test(this.at(i), i)) return i
-    return undefined
-  }
-  fill(value: V): void {
-    for (let i = 0; i < this.length; i++) this.set(i, value)
-  }
-  protected check(index: number): void {
-    if (!(index >= 0 && index < this.length))
-      throw new RangeError(`${this.path}[${String(index)}]: expected an index from 0 to ${this.length - 1}`)
-  }
-}
+/** Text of the methods beside `at` and `set`. Each array has its own copy: shared ones would see the tests of all arrays, and stay slow. */
+export const ARRAY_METHODS = `
+some(test){for(let i=0;i<this.length;i++)if(test(this.at(i),i))return true;return false}
+every(test){for(let i=0;i<this.length;i++)if(!test(this.at(i),i))return false;return true}
+count(test){let n=0;for(let i=0;i<this.length;i++)if(test(this.at(i),i))n++;return n}
+findIndex(test){for(let i=0;i<this.length;i++)if(test(this.at(i),i))return i;return undefined}
+fill(v){for(let i=0;i<this.length;i++)this.set(i,v)}`

@@ -7,6 +7,7 @@
  * a word is an integer field, which it keeps in a register from one accessor to the next.
  */
 import { Bits } from './bits.ts'
+import { ARRAY_METHODS } from './cells.ts'
 import type { Layout, Node } from './layout.ts'
 import { type AnyScalar, encodeScalar } from './scalar.ts'
 import { bitsFor, maskOf, type Place, type WordLayout, wordLayoutOf } from './word-layout.ts'
@@ -185,14 +186,6 @@ class Accessors {
     return others.map((place) => `{const r=0;${this.put(place)}}`).join('')
   }
 }
-
-/** Methods of arrays, each array with its own copy: shared ones would see the tests of all arrays, and stay slow. */
-const ARRAY_METHODS = `
-some(test){for(let i=0;i<this.length;i++)if(test(this.at(i),i))return true;return false}
-every(test){for(let i=0;i<this.length;i++)if(!test(this.at(i),i))return false;return true}
-count(test){let n=0;for(let i=0;i<this.length;i++)if(test(this.at(i),i))n++;return n}
-findIndex(test){for(let i=0;i<this.length;i++)if(test(this.at(i),i))return i;return undefined}
-fill(v){for(let i=0;i<this.length;i++)this.set(i,v)}`
 
 type ViewClass = new (words: Words, element: number, children: readonly unknown[]) => object
 

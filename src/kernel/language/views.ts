@@ -3,90 +3,106 @@
  * the cells of a state; an assignment outside a type throws and names the field. No view is allocated after `viewOf`.
  */
 import { Bits } from './bits.ts'
-import { CellsBase } from './cells.ts'
+import { ARRAY_METHODS } from './cells.ts'
 import type { Layout, Node } from './layout.ts'
 import { type AnyScalar, decodeScalar, encodeScalar } from './scalar.ts'
 
 type Values = Int32Array
 
-class ScalarCells extends CellsBase<unknown> {
-  private readonly values: Values
-  private readonly cell: number
-  private readonly type: AnyScalar
+/** Text that reads and writes scalars, with the constants that it names: each is generated where it is used, so that engines inline it. */
+class Accessors {
+  readonly constants: unknown[] = []
 
-  constructor(values: Values, cell: number, length: number, type: AnyScalar, path: string) {
-    super(length, path)
-    this.values = values
-    this.cell = cell
-    this.type = type
+  constant(value: unknown): string {
+    return `C${this.constants.push(value) - 1}`
   }
-  override at(index: number): unknown {
-    this.check(index)
-    return decodeScalar(this.type, this.values[this.cell + index]!)
-  }
-  override set(index: number, value: unknown): void {
-    this.check(index)
-    this.values[this.cell + index] = encodeScalar(this.type, value, `${this.path}[${index}]`)
-  }
-}
 
-class ViewCells extends CellsBase<object> {
-  private readonly elements: readonly object[]
+  /** The author's value of the raw number `raw`. */
+  decoded(type: AnyScalar, raw: string): string {
+    switch (type.kind) {
+      case 'flag':
+        return `${raw}===1`
+      case 'enum':
+        return `${this.constant(type.names)}[${raw}]`
+      case 'set':
+        return `Bits.of(${raw})`
+      case 'maybe':
+        return `(r=>r===0?undefined:${this.decoded(type.of!, '(r-1)')})(${raw})`
+      default:
+        return type.low === 0 ? raw : `${raw}+(${type.low})`
+    }
+  }
 
-  constructor(elements: readonly object[], path: string) {
-    super(elements.length, path)
-    this.elements = elements
-  }
-  override at(index: number): object {
-    this.check(index)
-    return this.elements[index]!
-  }
-  override set(index: number, value: object): void {
-    const element = this.at(index) as { $assign?: (value: object) => void }
-    if (element.$assign === undefined)
-      throw new TypeError(`${this.path}[${index}]: a record is written field by field, or emptied with clear()`)
-    element.$assign(value)
+  /** Statements that put the raw number of `x` into `r`; `path` is text that says where, for the message of what does not fit. */
+  encoded(type: AnyScalar, path: string, x = 'x', r = 'r'): string {
+    const slow = `${r}=encode(${this.constant(type)},${x},${path})`
+    switch (type.kind) {
+      case 'flag':
+        return `if(${x}===true)${r}=1;else if(${x}!==false)${slow};`
+      case 'enum':
+        return `switch(${x}){${type.names!.map((name, raw) => `case ${JSON.stringify(name)}:${r}=${raw};break;`).join('')}default:${slow}}`
+      case 'set':
+        return `if(${x} instanceof Bits&&${x}.mask>=0&&${x}.mask<${type.cells})${r}=${x}.mask;else ${slow};`
+      case 'maybe':
+        return `if(${x}!==undefined){${this.encoded(type.of!, path, x, r)}${r}=${r}+1}`
+      default: {
+        const raw = type.low === 0 ? x : `${x}-(${type.low})`
+        return `${r}=${raw};if((${r}|0)!==${r}||${r}<0||${r}>=${type.cells})${slow};`
+      }
+    }
   }
 }
 
 /** Source text of the getter and setter of one scalar field; `cell` is relative to the base of its record. */
-const accessor = (name: string, cell: number, type: AnyScalar, constant: string): string => {
+const accessor = (name: string, cell: number, type: AnyScalar, a: Accessors): string => {
   const at = `this.$v[this.$b+${cell}]`
-  const read: Record<AnyScalar['kind'], string> = {
-    flag: `return ${at}===1`,
-    int: `return ${at}${type.low === 0 ? '' : `+(${type.low})`}`,
-    mod: `return ${at}`,
-    id: `return ${at}`,
-    enum: `return ${constant}.names[${at}]`,
-    set: `return Bits.of(${at})`,
-    maybe: `const raw=${at};return raw===0?undefined:decode(${constant}.of,raw-1)`,
-  }
-  const path = `this.$p+${JSON.stringify(name)}`
-  const slow = `${at}=encode(${constant},x,${path})`
-  const write: Partial<Record<AnyScalar['kind'], string>> = {
-    flag: `if(x===true)${at}=1;else if(x===false)${at}=0;else ${slow}`,
-    int: `const raw=x-(${type.low});if((raw|0)===raw&&raw>=0&&raw<${type.cells})${at}=raw;else ${slow}`,
-    id: `if((x|0)===x&&x>=0&&x<${type.cells})${at}=x;else ${slow}`,
-    mod: `if((x|0)===x&&x>=0&&x<${type.cells})${at}=x;else ${slow}`,
-  }
   const key = JSON.stringify(name)
-  return `get ${key}(){${read[type.kind]}}\nset ${key}(x){${write[type.kind] ?? slow}}`
+  return `get ${key}(){return ${a.decoded(type, at)}}
+set ${key}(x){let r=0;${a.encoded(type, `this.$p+${key}`)}${at}=r}`
 }
 
-type RecordClass = new (values: Values, base: number, path: string, children: readonly unknown[]) => object
+/** Source text of the class of an array: of scalars, which it holds itself, or of records and arrays. */
+const arraySource = ({ length, of }: Node & { kind: 'array' }, a: Accessors): string => {
+  const check = `if(!(i>=0&&i<${length}))throw new RangeError(this.$p+'['+String(i)+']: expected an index from 0 to ${length - 1}');`
+  const head = `return class{constructor(v,b,p,c){this.$v=v;this.$b=b;this.$p=p;this.$c=c;this.length=${length}}`
+  if (of.kind === 'scalar') {
+    const path = "this.$p+'['+i+']'"
+    return `${head}
+at(i){${check}return ${a.decoded(of.type, 'this.$v[this.$b+i]')}}
+set(i,x){${check}let r=0;${a.encoded(of.type, path)}this.$v[this.$b+i]=r}${ARRAY_METHODS}}`
+  }
+  const set =
+    of.kind === 'variant'
+      ? 'this.$c[i].$assign(x)'
+      : "throw new TypeError(this.$p+'['+i+']: a record is written field by field, or emptied with clear()')"
+  return `${head}
+at(i){${check}return this.$c[i]}
+set(i,x){${check}${set}}${ARRAY_METHODS}}`
+}
 
-const classes = new WeakMap<Node, { made: RecordClass; children: readonly Node[] }>()
+type ViewClass = new (values: Values, base: number, path: string, children: readonly unknown[]) => object
 
-/** The accessor class of a record or variant; cells are relative to the record's own start. */
-const classFor = (node: Node & { kind: 'record' | 'variant' }): { made: RecordClass; children: readonly Node[] } => {
+const classes = new WeakMap<Node, { made: ViewClass; children: readonly Node[] }>()
+
+/** The class of a record, variant or array; cells are relative to its own start. */
+const classFor = (node: Exclude<Node, { kind: 'scalar' }>): { made: ViewClass; children: readonly Node[] } => {
   const known = classes.get(node)
   if (known !== undefined) return known
-  const constants: AnyScalar[] = []
+  const a = new Accessors()
   const children: Node[] = []
+  const source = node.kind === 'array' ? arraySource(node, a) : recordSource(node, children, a)
+  const names = { Bits, encode: encodeScalar, ...Object.fromEntries(a.constants.map((value, i) => [`C${i}`, value])) }
+  const text = `'use strict';const {${Object.keys(names).join(',')}}=N\n${source}`
+  const result = { made: new Function('N', text)(names) as ViewClass, children }
+  classes.set(node, result)
+  return result
+}
+
+/** Source text of the class of a record or variant. What is no scalar in it is put on the list of its children. */
+const recordSource = (node: Node & { kind: 'record' | 'variant' }, children: Node[], a: Accessors): string => {
   const lines: string[] = []
-  const constant = (type: AnyScalar): string => `C[${constants.push(type) - 1}]`
   const member = (name: string, field: Node): void => {
-    if (field.kind === 'scalar') lines.push(accessor(name, field.cell - node.cell, field.type, constant(field.type)))
+    if (field.kind === 'scalar') lines.push(accessor(name, field.cell - node.cell, field.type, a))
     else {
       const child = children.push(field) - 1
       const set =
@@ -98,7 +114,7 @@ const classFor = (node: Node & { kind: 'record' | 'variant' }): { made: RecordCl
   }
   if (node.kind === 'record') for (const [name, field] of node.fields) member(name, field)
   else {
-    lines.push(`get is(){return ${constant(node.tag)}.names[this.$v[this.$b]]}`)
+    lines.push(`get is(){return ${a.decoded(node.tag, 'this.$v[this.$b]')}}`)
     const seen = new Set<string>()
     const cases: string[] = []
     for (const [name, fields] of node.cases) {
@@ -114,39 +130,26 @@ const classFor = (node: Node & { kind: 'record' | 'variant' }): { made: RecordCl
       cases.push(`case ${JSON.stringify(name)}:${puts.join('')}break;`)
     }
     lines.push(
-      `$assign(x){const tag=encode(C[0],x.is,this.$p+'is');this.$v.fill(0,this.$b,this.$b+${node.cells});this.$v[this.$b]=tag;switch(x.is){${cases.join('')}}}`,
+      `$assign(x){const tag=encode(${a.constant(node.tag)},x.is,this.$p+'is');this.$v.fill(0,this.$b,this.$b+${node.cells});this.$v[this.$b]=tag;switch(x.is){${cases.join('')}}}`,
     )
   }
-  const source = `return class {
+  return `return class {
 constructor(v,b,p,c){this.$v=v;this.$b=b;this.$p=p;this.$c=c}
 $clear(){this.$v.fill(0,this.$b,this.$b+${node.cells})}
 ${lines.join('\n')}
 }`
-  const made = new Function('C', 'Bits', 'decode', 'encode', source)(
-    constants,
-    Bits,
-    decodeScalar,
-    encodeScalar,
-  ) as RecordClass
-  const result = { made, children }
-  classes.set(node, result)
-  return result
 }
 
 const build = (node: Node, values: Values, shift: number, path: string): unknown => {
   switch (node.kind) {
     case 'scalar':
       return decodeScalar(node.type, values[node.cell + shift]!)
-    case 'array':
-      return node.of.kind === 'scalar'
-        ? new ScalarCells(values, node.cell + shift, node.length, node.of.type, path)
-        : new ViewCells(
-            Array.from(
-              { length: node.length },
-              (_, i) => build(node.of, values, shift + i * node.stride, `${path}[${i}]`) as object,
-            ),
-            path,
-          )
+    case 'array': {
+      const { of, length, stride } = node
+      const inner = of.kind === 'scalar' ? 0 : length
+      const elements = Array.from({ length: inner }, (_, i) => build(of, values, shift + i * stride, `${path}[${i}]`))
+      return new (classFor(node).made)(values, node.cell + shift, path, elements)
+    }
     default: {
       const { made, children } = classFor(node)
       const prefix = path === '' ? '' : `${path}.`
