@@ -6,7 +6,7 @@ import type { CampaignResult } from '../../src/campaign/types.ts'
 import * as language from '../../src/kernel/language/index.ts'
 // @ts-expect-error: plain JavaScript, so that it serves the compiled project too
 import { toyModel, toyTarget } from '../fixtures/campaign/toy.mjs'
-import { campaignOn, freshFolder, toyAddress, toyModels } from './toy.ts'
+import { campaignHere, campaignOn, freshFolder, toyAddress, toyModels } from './toy.ts'
 
 /** Without what depends on the clock and on the machine that runs it. */
 const timeless = (result: CampaignResult): unknown =>
@@ -63,25 +63,26 @@ describe('a campaign', () => {
     })
   })
 
-  it.each(['two-bugs', 'takes-pokes'])('finds the same on %s with one worker and with two', async (target) => {
+  it.each(['two-bugs', 'takes-pokes'])('finds the same on %s with one worker, with two, and here', async (target) => {
     const [one, two] = [await campaignOn(target, { workers: 1 }), await campaignOn(target, { workers: 2 })]
     expect(timeless(two.result)).toEqual(timeless(one.result))
+    expect(timeless((await campaignHere(target)).result)).toEqual(timeless(one.result))
   })
 
   it('goes on after a violation, so that the next law is found broken too', async () => {
-    const { machine } = await campaignOn('two-bugs')
+    const { machine } = await campaignHere('two-bugs')
     expect(machine.counterexamples.map(({ law, steps }) => [law, steps]).sort()).toEqual([
       ['device.answer.echoes', 1],
       ['owes device.answer', 1],
     ])
     expect(machine.runs).toBe(150)
-    const gaveUp = await campaignOn('two-bugs', { maxBugs: 1 })
+    const gaveUp = await campaignHere('two-bugs', { maxBugs: 1 })
     expect(gaveUp.machine.reason).toContain('given up after 1 different bugs')
     expect(gaveUp.machine.counterexamples).toHaveLength(1)
   })
 
   it('reports hardening under that name, and no violation', async () => {
-    const { result, machine } = await campaignOn('takes-pokes')
+    const { result, machine } = await campaignHere('takes-pokes')
     expect([result.exit, machine.verdict]).toEqual([0, 'conforms'])
     expect(machine.counterexamples).toEqual([])
     expect(machine.hardening).toMatchObject([{ clause: 'HRD-TOY-01', basis: 'hardening', steps: 1 }])
@@ -92,7 +93,7 @@ describe('a campaign', () => {
   })
 
   it('finds what outlives a reset, as one plan with the reset in it', async () => {
-    const { machine } = await campaignOn('leaks', { runs: 60 })
+    const { machine } = await campaignHere('leaks', { runs: 60 })
     const file = JSON.parse(readFileSync(machine.counterexamples[0]!.file!, 'utf8'))
     expect(file.plan.length).toBe(13)
     const again = await replayCounterexample({
@@ -104,7 +105,7 @@ describe('a campaign', () => {
   })
 
   it('does not convict on what never comes again', async () => {
-    const { result, machine } = await campaignOn('once', { runs: 50 })
+    const { result, machine } = await campaignHere('once', { runs: 50 })
     expect(machine.unjudged).toMatchObject([
       { verdict: 'inconclusive', clause: 'TOY-ECHO-01', reproduced: { times: 0, of: 5 } },
     ])
@@ -113,19 +114,19 @@ describe('a campaign', () => {
   })
 
   it('confirms silence of an asynchronous target several times', async () => {
-    const { machine } = await campaignOn('forgets-slowly', { runs: 20, graceMs: 1 })
+    const { machine } = await campaignHere('forgets-slowly', { runs: 20, graceMs: 1 })
     expect(machine.counterexamples).toMatchObject([{ law: 'owes device.answer', reproduced: { times: 3, of: 3 } }])
   })
 
   it('is inconclusive when a goal was missed', async () => {
-    const { result, machine } = await campaignOn('honest', { runs: 1, maxSteps: 1 })
+    const { result, machine } = await campaignHere('honest', { runs: 1, maxSteps: 1 })
     expect([result.exit, machine.verdict]).toEqual([4, 'inconclusive'])
     expect(machine.reason).toContain(machine.missed.join(', '))
   })
 
   it('says why a machine is not applicable', async () => {
     const address = new URL('../fixtures/modules/honest.mjs', import.meta.url).pathname
-    const { result, machine } = await campaignOn('honest', { target: `module:${address}` })
+    const { result, machine } = await campaignHere('honest', { target: `module:${address}` })
     expect([result.exit, machine.verdict, machine.reason]).toEqual([4, 'not-applicable', 'it has no toy'])
     expect(new Set(machine.clauses.map(({ status }) => status))).toEqual(new Set(['not-applicable']))
   })

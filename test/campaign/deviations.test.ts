@@ -3,7 +3,7 @@ import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Deviation, KnownDeviations, readDeviations, shippedDeviations } from '../../src/campaign/deviations.ts'
 import { styleOf, summaryLines } from '../../src/report/index.ts'
-import { campaignOn, freshFolder } from './toy.ts'
+import { campaignHere, freshFolder } from './toy.ts'
 
 const entry: Deviation = {
   target: 'toy',
@@ -21,7 +21,7 @@ const listOf = (deviations: unknown[], file = path.join(freshFolder(), 'known.js
 
 describe('known deviations', () => {
   it('let a campaign pass, and say how often they were met', async () => {
-    const { result, machine } = await campaignOn('wrong-echo', { deviations: [listOf([entry])] })
+    const { result, machine } = await campaignHere('wrong-echo', { deviations: [listOf([entry])] })
     expect([result.exit, machine.verdict, machine.counterexamples]).toEqual([0, 'conforms', []])
     expect(machine.deviations).toMatchObject([{ law: entry.law, stale: false, reason: entry.reason }])
     expect(machine.deviations[0]!.met).toBeGreaterThan(0)
@@ -29,25 +29,25 @@ describe('known deviations', () => {
   })
 
   it('leave everything else in force', async () => {
-    const { result, machine } = await campaignOn('two-bugs', { deviations: [listOf([entry])] })
+    const { result, machine } = await campaignHere('two-bugs', { deviations: [listOf([entry])] })
     expect(result.exit).toBe(1)
     expect(machine.counterexamples.map(({ clause }) => clause)).toEqual(['TOY-OWES-01'])
   })
 
   it('may name single bugs, which are shown and do not fail a campaign', async () => {
-    const bugIds = (await campaignOn('wrong-echo')).machine.counterexamples.map(({ bugId }) => bugId)
-    const known = await campaignOn('wrong-echo', { deviations: [listOf([{ ...entry, bugIds }])] })
+    const bugIds = (await campaignHere('wrong-echo')).machine.counterexamples.map(({ bugId }) => bugId)
+    const known = await campaignHere('wrong-echo', { deviations: [listOf([{ ...entry, bugIds }])] })
     expect([known.result.exit, known.machine.verdict]).toEqual([0, 'conforms'])
     expect(known.machine.counterexamples).toMatchObject([{ known: true, bugId: bugIds[0] }])
     expect(known.machine.clauses.find(({ id }) => id === 'TOY-ECHO-01')?.status).toBe('known')
-    const other = await campaignOn('wrong-echo', { deviations: [listOf([{ ...entry, bugIds: ['0000000000'] }])] })
+    const other = await campaignHere('wrong-echo', { deviations: [listOf([{ ...entry, bugIds: ['0000000000'] }])] })
     expect([other.result.exit, other.machine.counterexamples[0]?.known]).toEqual([1, false])
   })
 
   it('may name what is seen of a crash, in whatever form it comes', async () => {
     const crash = { ...entry, law: 'crashes', clause: 'SAF-03' }
     const told = async (narrow: object) => {
-      const { result, machine } = await campaignOn('throws', { deviations: [listOf([{ ...crash, ...narrow }])] })
+      const { result, machine } = await campaignHere('throws', { deviations: [listOf([{ ...crash, ...narrow }])] })
       return [result.exit, machine.counterexamples.map(({ known }) => known)]
     }
     expect(await told({ lastWords: '*boom*' })).toEqual([0, [true]])
@@ -56,10 +56,10 @@ describe('known deviations', () => {
   })
 
   it('are stale when their clause was decided a thousand times without them', async () => {
-    const { result, machine } = await campaignOn('honest', { deviations: [listOf([entry])] })
+    const { result, machine } = await campaignHere('honest', { deviations: [listOf([entry])] })
     expect([result.exit, machine.deviations[0]!.stale]).toEqual([0, true])
     expect(result.warnings).toEqual([expect.stringContaining('device.answer.echoes@TOY-ECHO-01: stale')])
-    const few = await campaignOn('honest', { runs: 20, deviations: [listOf([entry])] })
+    const few = await campaignHere('honest', { runs: 20, deviations: [listOf([entry])] })
     expect(few.machine.deviations[0]!.stale).toBe(false)
   })
 
@@ -73,13 +73,13 @@ describe('known deviations', () => {
       reason: 'sevens come as sixes',
     }
     writeFileSync(file, JSON.stringify({ schemaVersion: 1, kind: 'deviations', deviations: [], profiles: [follows] }))
-    const { result, machine } = await campaignOn('wrong-echo', { deviations: [file] })
+    const { result, machine } = await campaignHere('wrong-echo', { deviations: [file] })
     expect([result.exit, machine.verdict]).toEqual([0, 'conforms'])
     expect([machine.profile, machine.scope.bounds.slack, machine.counterexamples]).toEqual(['one off', 1, []])
     expect(summaryLines(result, () => undefined, styleOf(false)).join('\n')).toContain(', by profile one off')
-    const asked = await campaignOn('wrong-echo', { deviations: [file], profile: 'strict' })
+    const asked = await campaignHere('wrong-echo', { deviations: [file], profile: 'strict' })
     expect([asked.result.exit, asked.machine.profile]).toEqual([1, 'strict'])
-    const other = await campaignOn('two-bugs', { deviations: [file] })
+    const other = await campaignHere('two-bugs', { deviations: [file] })
     expect(other.machine.counterexamples.filter(({ known }) => !known).map(({ clause }) => clause)).toContain(
       'TOY-OWES-01',
     )
@@ -89,11 +89,11 @@ describe('known deviations', () => {
     const file = path.join(freshFolder(), 'unknown.json')
     const follows = { target: 'toy', version: '1.2', machine: 'toy', profile: 'one of', reason: 'gone' }
     writeFileSync(file, JSON.stringify({ schemaVersion: 1, kind: 'deviations', deviations: [], profiles: [follows] }))
-    await expect(campaignOn('honest', { deviations: [file] })).rejects.toThrow('did you mean one off?')
+    await expect(campaignHere('honest', { deviations: [file] })).rejects.toThrow('did you mean one off?')
   })
 
   it('warn when their day is over', async () => {
-    const { result } = await campaignOn('wrong-echo', {
+    const { result } = await campaignHere('wrong-echo', {
       deviations: [listOf([{ ...entry, since: '2001-01-01', expires: '2002-01-01' }])],
     })
     expect(result.warnings).toEqual([expect.stringContaining('expired on 2002-01-01')])

@@ -5,12 +5,12 @@ import type { Counterexample } from '../../src/campaign/counterexample.ts'
 import { UsageError } from '../../src/campaign/exit.ts'
 import { writeJsonFile } from '../../src/campaign/files.ts'
 import { readCounterexample, replayCounterexample } from '../../src/campaign/main-side.ts'
-import { campaignOn, freshFolder, toyAddress, toyModels } from './toy.ts'
+import { campaignHere, freshFolder, toyAddress, toyModels } from './toy.ts'
 
 let good: string
 let folder: string
 beforeAll(async () => {
-  const { machine } = await campaignOn('wrong-echo', { runs: 20 })
+  const { machine } = await campaignHere('wrong-echo', { runs: 20 })
   good = readFileSync(machine.counterexamples[0]!.file!, 'utf8')
   folder = freshFolder()
 })

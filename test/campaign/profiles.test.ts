@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { styleOf, summaryLines } from '../../src/report/index.ts'
-import { campaignOn } from './toy.ts'
+import { campaignHere, campaignOn } from './toy.ts'
 
 describe('profiles', () => {
   it('say which behaviour in use a counterexample equals, in its file and in the summary', async () => {
-    const { result, machine } = await campaignOn('wrong-echo')
+    const { result, machine } = await campaignHere('wrong-echo')
     expect(result.exit).toBe(1)
     expect(machine.counterexamples).toMatchObject([{ law: 'device.answer.echoes', profiles: ['one off'] }])
     expect(JSON.parse(readFileSync(machine.counterexamples[0]!.file!, 'utf8'))).toMatchObject({ profiles: ['one off'] })
@@ -14,11 +14,11 @@ describe('profiles', () => {
   })
 
   it('are judged by when one is asked for, and a target that breaks another law equals none', async () => {
-    const judged = await campaignOn('wrong-echo', { profile: 'one off' })
+    const judged = await campaignHere('wrong-echo', { profile: 'one off' })
     expect([judged.result.exit, judged.machine.scope.bounds.slack]).toEqual([0, 1])
-    const strict = await campaignOn('wrong-echo', { profile: 'strict' })
+    const strict = await campaignHere('wrong-echo', { profile: 'strict' })
     expect(strict.machine.counterexamples).toMatchObject([{ profiles: ['one off'] }])
-    const other = await campaignOn('two-bugs')
+    const other = await campaignHere('two-bugs')
     expect(other.machine.counterexamples.map(({ law, profiles }) => [law, profiles])).toContainEqual([
       'owes device.answer',
       [],

@@ -11,6 +11,8 @@ export interface Campaign {
   readonly found: Readonly<Record<string, number>>
   readonly hardening: Readonly<Record<string, number>>
   readonly goals: Readonly<Record<string, number>>
+  /** What was decided, exercised, violated and departed from, by clause. */
+  readonly clauses: ReturnType<Ledger['clauses']>
   readonly commands: number
   /** The first run that did not conform, for people. */
   readonly first: string | undefined
@@ -67,6 +69,7 @@ export const campaign = (
     found,
     hardening,
     goals: Object.fromEntries(names.map((name, i) => [name, ledger.goals[i]!])),
+    clauses: ledger.clauses(),
     commands,
     first,
   }

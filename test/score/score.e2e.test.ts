@@ -46,7 +46,7 @@ describe('score', () => {
   it('says which faults and machines there are', async () => {
     await expect(score({ faults: 'vq-no-such-fault' })).rejects.toThrow(/no fault fits 'vq-no-such-fault'.*vq-loop/)
     await expect(score({ machines: ['split-quue'] })).rejects.toThrow(`did you mean ${models[0]!.machine.name}`)
-    await expect(score({ modules: ['test/score/score.test.ts.missing'] })).rejects.toThrow('expected a file')
+    await expect(score({ modules: ['test/score/no-such-file.mjs'] })).rejects.toThrow('expected a file')
   })
 
   it('stops when it is told to, with what it has', async () => {
