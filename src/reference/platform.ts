@@ -19,7 +19,7 @@ import { createMmioTransport, MMIO_BYTES, type MmioTransport } from './paravirtu
 import { createPciBus } from './pci/bus.ts'
 import type { PciFunctions } from './pci/functions.ts'
 import { correctParts, type PciParts } from './pci/parts.ts'
-import { encode } from './plain.ts'
+import { copy, encode } from './plain.ts'
 import { readState, type SavedPlatform, stateHash, writeState } from './saved.ts'
 
 /** The parts that a seeded fault can replace one of. */
@@ -277,15 +277,21 @@ class Platform implements Target {
     this.#alive()
     const saved = readState(this.#kind(), state)
     this.#memory.restore(saved.memory as SavedMemory)
-    this.#device.restore(saved.device)
-    if (this.#pci === undefined) this.#mmio?.restore(saved.transport)
-    else this.#pci.restore(saved.transport)
+    this.#restore(saved.device, saved.transport)
+  }
+
+  #restore(device: unknown, transport: unknown): void {
+    this.#device.restore(device)
+    if (this.#pci === undefined) this.#mmio?.restore(transport)
+    else this.#pci.restore(transport)
   }
 
   migrate(): Target {
-    const state = this.save()
+    this.#alive()
     const destination = new Platform(this.#options)
-    destination.restore(state)
+    // The same as through a saved state, without the text of it.
+    this.#memory.moveInto(destination.#memory)
+    destination.#restore(copy(this.#device.save()), copy(this.#transportState()))
     // What happened before the move and was not looked at yet happened all the same.
     destination.#events = this.#events
     this.#poison = 'migrated away'
