@@ -16,6 +16,9 @@ export const PCI = {
   interruptPin: 0x3d,
 } as const
 
+/** A PCI-to-PCI bridge: its three bus numbers, primary first, and what it passes on of memory, base and limit in MiB from bit 4 on. */
+export const BRIDGE = { buses: 0x18, memory: 0x20 } as const
+
 export const COMMAND = { IO: 1, MEMORY: 2, BUS_MASTER: 4, INTX_DISABLE: 0x400 } as const
 export const PCI_STATUS = { INTERRUPT: 0x08, CAPABILITIES: 0x10 } as const
 

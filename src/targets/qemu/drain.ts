@@ -11,6 +11,8 @@ const LEGACY_BAR_BYTES = 0x80
 const MMIO_BYTES = 0x200
 /** The reset control register of the PC. */
 export const RESET_PORT = 0xcf9
+/** q35 resets completely when this is written there. */
+export const FULL_RESET = 6
 
 /**
  * Whether a write may stop or reset the device. QEMU completes all requests before it does, in the thread that serves

@@ -2,8 +2,9 @@
 
 import { type Door, type OpenOptions, type Target, TargetError } from '../../contract/index.ts'
 import { SCRATCH_BYTES } from './block-graph.ts'
+import { iommuMachines, openIommu } from './iommu/index.ts'
 import { machineFor, RAM_BYTES } from './machine.ts'
-import { parseAddress } from './options.ts'
+import { parseAddress, splitAddress } from './options.ts'
 import { agentFirmware } from './pc/agent-code.ts'
 import { PC_RAM_BYTES, type PcMachine, pcMachines } from './pc/machine.ts'
 import { PcTarget } from './pc/target.ts'
@@ -15,16 +16,18 @@ export const qemuDoor: Door = {
   scheme: 'qemu',
   summary: 'a device of QEMU (needs qemu-system-x86_64)',
   async open(rest, open) {
+    const { machine: wanted, query } = splitAddress(rest)
+    const unit = Object.hasOwn(iommuMachines, wanted) ? iommuMachines[wanted] : undefined
+    if (unit !== undefined) return openIommu(unit, query, open)
     const { machine: name, options } = parseAddress(rest)
     const pc = Object.hasOwn(pcMachines, name) ? pcMachines[name] : undefined
     if (pc !== undefined) {
-      const query = new URLSearchParams(rest.slice(name.length))
-      const other = [...query.keys()].find((key) => key !== 'binary')
+      const other = [...new URLSearchParams(query).keys()].find((key) => key !== 'binary')
       if (other !== undefined)
         throw new TargetError('address', `qemu: machine ${name} has no option but binary, found '${other}'`)
       return openPc(pc, options.binary, open)
     }
-    const machine = machineFor(name, options, Object.keys(pcMachines))
+    const machine = machineFor(name, options, [...Object.keys(pcMachines), ...Object.keys(iommuMachines)])
     const process = await QemuProcess.start(
       {
         binary: options.binary,

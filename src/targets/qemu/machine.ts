@@ -51,7 +51,7 @@ const facts = (options: QemuOptions) => ({
   worksInKicks: !options.iothread,
 })
 
-const memory = (files: MachineFiles): string[] => [
+export const memoryArguments = (files: MachineFiles): string[] => [
   '-m',
   `${RAM_BYTES >> 20}`,
   '-object',
@@ -98,7 +98,7 @@ const machines: Readonly<Record<string, Machine>> = {
       '-machine',
       // Without timers that nobody programmed, so that only the device under test interrupts.
       'q35,memory-backend=ram0,hpet=off,pit=off',
-      ...memory(files),
+      ...memoryArguments(files),
       ...blockGraph(files.image, options.readonly),
       ...iothread(options),
       '-device',
@@ -123,7 +123,7 @@ const machines: Readonly<Record<string, Machine>> = {
     arguments: (options, files) => [
       '-machine',
       'microvm,memory-backend=ram0,ioapic2=off,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=off',
-      ...memory(files),
+      ...memoryArguments(files),
       ...blockGraph(files.image, options.readonly),
       '-global',
       'virtio-mmio.force-legacy=false',

@@ -22,12 +22,14 @@ export interface QemuOptions {
   readonly sectors: number
 }
 
-type Kind =
+/** What an option takes. */
+export type OptionKind =
   | { readonly kind: 'flag' }
   | { readonly kind: 'number'; readonly from: number; readonly to: number }
   | { readonly kind: 'text' }
+  | { readonly kind: 'choice'; readonly of: readonly string[] }
 
-const known: Readonly<Record<keyof QemuOptions, Kind>> = {
+const known: Readonly<Record<keyof QemuOptions, OptionKind>> = {
   binary: { kind: 'text' },
   iothread: { kind: 'flag' },
   queueSize: { kind: 'number', from: 4, to: 1024 },
@@ -39,22 +41,35 @@ const known: Readonly<Record<keyof QemuOptions, Kind>> = {
   sectors: { kind: 'number', from: 1, to: 65536 },
 }
 
-/** Splits `virtio-blk?iothread=1&queueSize=8` into the machine's name and its options. */
-export function parseAddress(rest: string): { readonly machine: string; readonly options: QemuOptions } {
+/** The machine's name of an address such as `virtio-blk?iothread=1`, and what stands after the question mark. */
+export function splitAddress(rest: string): { readonly machine: string; readonly query: string } {
   const cut = rest.indexOf('?')
-  const machine = cut < 0 ? rest : rest.slice(0, cut)
-  const given = new Map<string, string | number | boolean>()
-  for (const [name, text] of new URLSearchParams(cut < 0 ? '' : rest.slice(cut + 1))) {
-    const kind = Object.hasOwn(known, name) ? known[name as keyof QemuOptions] : undefined
-    if (kind === undefined) {
+  return cut < 0 ? { machine: rest, query: '' } : { machine: rest.slice(0, cut), query: rest.slice(cut + 1) }
+}
+
+/** The options that a query gives; one that is not known is an error. */
+export function optionsOf<Name extends string>(
+  query: string,
+  known: Readonly<Record<Name, OptionKind>>,
+): Partial<Record<Name, string | number | boolean>> {
+  const given: Partial<Record<Name, string | number | boolean>> = {}
+  for (const [name, text] of new URLSearchParams(query)) {
+    if (!Object.hasOwn(known, name)) {
       throw new TargetError(
         'address',
         `qemu: unknown option '${name}', expected one of ${Object.keys(known).join(', ')}`,
       )
     }
-    given.set(name, optionValue(name, kind, text))
+    given[name as Name] = optionValue(name, known[name as Name], text)
   }
-  const iothread = given.get('iothread') === true
+  return given
+}
+
+/** Splits `virtio-blk?iothread=1&queueSize=8` into the machine's name and its options. */
+export function parseAddress(rest: string): { readonly machine: string; readonly options: QemuOptions } {
+  const { machine, query } = splitAddress(rest)
+  const given = optionsOf(query, known)
+  const iothread = given.iothread === true
   return {
     machine,
     options: {
@@ -68,12 +83,12 @@ export function parseAddress(rest: string): { readonly machine: string; readonly
       merging: iothread,
       lines: true,
       sectors: 64,
-      ...(Object.fromEntries(given) as Partial<QemuOptions>),
+      ...(given as Partial<QemuOptions>),
     },
   }
 }
 
-function optionValue(name: string, kind: Kind, text: string): string | number | boolean {
+function optionValue(name: string, kind: OptionKind, text: string): string | number | boolean {
   switch (kind.kind) {
     case 'flag':
       if (text === '1' || text === 'on' || text === '') return true
@@ -87,6 +102,9 @@ function optionValue(name: string, kind: Kind, text: string): string | number | 
         `qemu: option ${name} expects a number from ${kind.from} to ${kind.to}, found '${text}'`,
       )
     }
+    case 'choice':
+      if (kind.of.includes(text)) return text
+      throw new TargetError('address', `qemu: option ${name} expects one of ${kind.of.join(', ')}, found '${text}'`)
     case 'text':
       if (text !== '') return text
       throw new TargetError('address', `qemu: option ${name} expects a text, found nothing`)

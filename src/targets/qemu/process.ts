@@ -20,8 +20,9 @@ export class QemuProcess implements Peer {
   readonly trace: number | undefined
   /** What QEMU prints, in a file. */
   readonly stdoutFile: string
+  /** What QEMU complains of, in a file. */
+  readonly stderrFile: string
   readonly #child: ChildProcess
-  readonly #stderrFile: string
   readonly #descriptors: readonly number[]
   readonly #options: OpenOptions
   #closed = false
@@ -33,7 +34,7 @@ export class QemuProcess implements Peer {
     this.trace = started.trace
     this.stdoutFile = started.stdoutFile
     this.#child = started.child
-    this.#stderrFile = started.stderrFile
+    this.stderrFile = started.stderrFile
     this.#descriptors = [started.ram, ...started.pipes, ...(started.trace === undefined ? [] : [started.trace])]
     this.#options = options
     const [qtestIn, qtestOut, monitorIn, monitorOut] = started.pipes
@@ -64,7 +65,7 @@ export class QemuProcess implements Peer {
   gone(startMs: number): TargetError {
     if (this.#end === undefined) {
       const waitedMs = performance.now() - startMs
-      const words = lastWords(this.#stderrFile)
+      const words = lastWords(this.stderrFile)
       const hung = this.#options.killed?.() ?? waitedMs >= this.#options.timeoutMs
       this.#end = hung
         ? new TargetError('hang', `qemu: no answer for ${Math.round(waitedMs)} ms, so it was killed`, words)

@@ -15,7 +15,7 @@ import {
 } from '../../contract/index.ts'
 import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT } from '../../layout/pci.ts'
 import { Backend } from './backend.ts'
-import { findMsix, mayDrain, RESET_PORT } from './drain.ts'
+import { FULL_RESET, findMsix, mayDrain, RESET_PORT } from './drain.ts'
 import { type Machine, MESSAGE_GPA, MESSAGE_SLOT_BYTES, messageSlots, RAM_BYTES } from './machine.ts'
 import { Monitor } from './monitor.ts'
 import type { QemuOptions } from './options.ts'
@@ -23,9 +23,6 @@ import type { QemuProcess } from './process.ts'
 import { Qtest } from './qtest.ts'
 
 const SUFFIX = { 1: 'b', 2: 'w', 4: 'l', 8: 'q' } as const
-
-/** q35 resets completely when this is written to the reset port. */
-const FULL_RESET = 6
 
 /** Turns of the main loop that a completion needs after its request: one to finish it, one to notify. */
 const TURNS = 2
