@@ -73,6 +73,8 @@ export type ClauseId =
   | 'ASG-06'
   | 'ASG-07'
   | 'ASG-08'
+  | 'ASG-09'
+  | 'ASG-10'
   | 'COMP-01'
   | 'COMP-02'
   | 'COMP-03'

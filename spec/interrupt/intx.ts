@@ -108,7 +108,9 @@ const neighbour = () =>
       },
       'bus.lower': {
         does: 'The shared line is released.',
-        requires: { nobodyAsserts: { clause: clause('PCI-INTX-01'), holds: (s) => !wanted(s), safety: true } },
+        requires: {
+          everySourceHasReleasedIt: { clause: clause('IOA-11'), holds: (s) => !wanted(s), safety: true },
+        },
         effect: (s) => void (s.wire = false),
         eager: (s) => (!wanted(s) && s.wire ? {} : undefined),
       },

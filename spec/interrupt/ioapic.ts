@@ -22,6 +22,10 @@ import {
   withdraw,
 } from './ioapic-entries.ts'
 
+/** It was made one of edges in service, and one of levels again, and its input is asserted. */
+const isSwitched = (s: Written): boolean =>
+  s.entries.some((e) => e.remote === 'switched' && mayWant(e) && !s.outstanding.has(e.vector))
+
 /**
  * `exact`: 0 where a message is seen only once until its end. `electrical`: 0 where the level of a line says whether it is
  * asserted, whatever the polarity. `routes`: how many ways there are to address a message.
@@ -156,6 +160,11 @@ export const ioapic = scoped(
           args: { pins: t.set(pins), level: t.flag },
           requires: {
             asProgrammed: { clause: clause('IOA-12'), holds: (_s, { pins }) => !pins.isEmpty },
+            whereTheEntrySays: {
+              clause: clause('IOA-10'),
+              given: () => exact === 1 && routes > 1,
+              holds: (_s, { pins }) => !pins.isEmpty,
+            },
             ofTheTriggerMode: {
               clause: clause('IOA-12'),
               holds: (s, { pins, level }) => ofSome(s, pins, (entry) => entry.level === level || entry.turned),
@@ -204,6 +213,12 @@ export const ioapic = scoped(
             const p = s.entries.findIndex((entry) => (mayWant(entry) && !entry.resting) || entry.owed)
             return p === undefined ? undefined : { pins: noBits.with(p), level: s.entries.at(p).level }
           },
+        },
+        'irqchip.misdirect': {
+          does: 'Sends a message that is an entry in all but its destination or destination mode.',
+          args: { pin },
+          when: () => exact === 1 && routes > 1,
+          requires: { asTheEntrySays: { clause: clause('IOA-10'), holds: () => false } },
         },
         'cpu.end': {
           does: 'Ends a level interrupt: the broadcast of a local APIC.',
@@ -325,8 +340,9 @@ export const ioapic = scoped(
           { clause: clause('IOA-08'), when: (s) => s.cause === 'register' && isOwedALevel(s) },
           {
             clause: clause('HRD-36'),
-            when: (s) => s.entries.some((e) => e.remote === 'switched' && mayWant(e) && !s.outstanding.has(e.vector)),
+            when: isSwitched,
           },
+          { clause: clause('IOA-09'), when: isSwitched },
         ],
       },
       goals: {

@@ -317,6 +317,12 @@ export const lapicRequests = (cpus: number, vectors: number) => {
           return { gives: 'vector' as const, vector: highest(irr) }
         },
       },
+      'irqchip.answerIdleService': {
+        does: 'Whether a cycle in which nothing was to be given brought something into service.',
+        args: { entered: t.flag },
+        when: () => vectors > 4,
+        requires: { noInServiceBit: { clause: clause('LAP-09'), holds: (_s, { entered }) => !entered } },
+      },
       'cpu.endOfInterrupt': {
         does: 'Writes the EOI register.',
         args: { cpu },

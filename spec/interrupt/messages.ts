@@ -18,15 +18,16 @@ export const messageState = {
  * What an entry owes. `event`: a message for an event. `held`: the pending bit. `release`: the message of a pending bit
  * whose mask has gone; `released`: that message has been sent, and there is no reason for another. `unsure`: PCI does
  * not say whether an event survives what happened since (bus mastering or MSI-X off), so that it may or may not.
+ * `resolved`: software has dealt with what was held back.
  */
-const due = t.oneOf('nothing', 'event', 'held', 'release', 'released', 'unsure')
+const due = t.oneOf('nothing', 'event', 'held', 'release', 'released', 'unsure', 'resolved')
 /** Which of two messages an entry holds. */
 const edition = t.below(2)
 
 interface Entry {
   edition: number
   masked: boolean
-  due: 'nothing' | 'event' | 'held' | 'release' | 'released' | 'unsure'
+  due: 'nothing' | 'event' | 'held' | 'release' | 'released' | 'unsure' | 'resolved'
 }
 interface Messages {
   readonly enabled: boolean
@@ -55,12 +56,19 @@ const mayGiveUp = (s: { readonly stalled: boolean; readonly mapped: number | und
 const onItsWay = (entry: Entry): boolean => entry.due === 'event' || entry.due === 'release'
 const awaited = (entry: Entry): boolean => onItsWay(entry) || entry.due === 'held'
 
-export const messages = (vectors: number) => {
+/** `whole`: with what would only make a walk longer. */
+export const messages = (vectors: number, whole: boolean) => {
   const vector = t.below(vectors)
   const forget = (
-    s: Messages & { enabled: boolean; functionMask: boolean; prompt: boolean; mapped: number | undefined },
+    s: Messages & {
+      enabled: boolean
+      functionMask: boolean
+      prompt: boolean
+      unheard: boolean
+      mapped: number | undefined
+    },
   ): void => {
-    s.enabled = s.functionMask = s.prompt = false
+    s.enabled = s.functionMask = s.prompt = s.unheard = false
     s.mapped = undefined
     for (let v = 0; v < vectors; v++) {
       s.entries.at(v).masked = true
@@ -82,6 +90,8 @@ export const messages = (vectors: number) => {
       mapped: t.maybe(vector),
       /** The driver last asked for a vector that does not exist. */
       beyond: t.flag,
+      /** An event came that was mapped to no vector, with nothing in the way of a message. Where it is `whole`. */
+      unheard: t.flag,
     },
     initial: forget,
     actions: {
@@ -148,7 +158,7 @@ export const messages = (vectors: number) => {
           // Nobody says whether what is pending on the old vector outlives the mapping.
           doubt(s, (entry, v) => mayGiveUp(s, v) || (v === s.mapped && awaited(entry)))
           s.mapped = vector
-          s.beyond = false
+          s.beyond = s.unheard = false
         },
       },
       'driver.mapBeyond': {
@@ -161,11 +171,17 @@ export const messages = (vectors: number) => {
           doubt(s, (entry, v) => mayGiveUp(s, v) || (v === s.mapped && awaited(entry)))
           s.mapped = undefined
           s.beyond = true
+          s.unheard = false
         },
       },
       'device.answerVector': {
         args: { reads: t.oneOf('asWritten', 'noVector', 'other') },
         requires: {
+          unmapsAgain: {
+            clause: clause('VIO-PCI-10'),
+            given: (s) => !s.beyond && s.mapped === undefined,
+            holds: (_s, { reads }) => reads === 'asWritten',
+          },
           readsBackOrFails: {
             clause: clause('VIO-PCI-07'),
             given: (s) => !s.beyond,
@@ -192,11 +208,31 @@ export const messages = (vectors: number) => {
         weight: 10,
         when: (s) => isReachable(s),
         effect(s) {
+          if (whole && s.enabled && s.mapped === undefined && canSend(s) && !s.functionMask) s.unheard = true
           if (!s.enabled || s.mapped === undefined) return
           const entry = s.entries.at(s.mapped)
           if (!canSend(s)) entry.due = 'unsure'
           else entry.due = entry.masked || s.functionMask ? 'held' : 'event'
         },
+      },
+      'driver.mapNowhere': {
+        does: 'Maps the event to no vector, and unmasks every entry.',
+        weight: 3,
+        when: (s) => whole && s.enabled && isReachable(s),
+        effect(s) {
+          doubt(s, (entry, v) => mayGiveUp(s, v) || (v === s.mapped && awaited(entry)))
+          s.mapped = undefined
+          s.beyond = s.unheard = false
+          for (let v = 0; v < vectors; v++) s.entries.at(v).masked = false
+          release(s, canSend(s))
+        },
+      },
+      'driver.resolve': {
+        does: 'Deals with the event whose message is held back, without having been told.',
+        weight: 9,
+        when: (s) =>
+          whole && isReachable(s) && s.mapped !== undefined && s.entries.at(s.mapped).due === 'held' && !s.stalled,
+        effect: (s) => void (s.entries.at(s.mapped!).due = 'resolved'),
       },
       'device.message': {
         does: 'Sends the message of an entry; `stray` is one of an entry that no event is mapped to, or of none.',
@@ -211,6 +247,11 @@ export const messages = (vectors: number) => {
             given: (s, { vector, stray }) =>
               isUp(s) && s.enabled && s.mapped === undefined && (stray || s.entries.at(vector).due === 'nothing'),
             holds: () => false,
+            // Whichever entry it might have been: none of them could hold the message back.
+            refrains: (s) =>
+              s.unheard && !s.functionMask && canSend(s) && s.entries.every(({ masked }) => !masked)
+                ? { vector: 0, edition: s.entries.at(0).edition, stray: false }
+                : undefined,
           },
           ofAnEntry: { clause: clause('PCI-MSIX-08'), holds: (_s, { stray }) => !stray },
           unmasked: {
@@ -232,6 +273,17 @@ export const messages = (vectors: number) => {
             clause: clause('VIO-PCI-39'),
             given: (s, { vector }) => s.mapped !== undefined && s.entries.at(vector).due === 'nothing',
             holds: (s, { vector }) => vector === s.mapped,
+          },
+          notOfWhatWasResolved: {
+            clause: clause('MSI-04'),
+            given: (s, { vector }) => s.entries.at(vector).due === 'resolved' && !mayGiveUp(s, vector),
+            holds: () => false,
+            refrains(s) {
+              const vector = s.entries.findIndex(({ due, masked }) => due === 'resolved' && !masked)
+              return vector === undefined || s.functionMask || !s.enabled || !canSend(s)
+                ? undefined
+                : { vector, edition: s.entries.at(vector).edition, stray: false }
+            },
           },
           onceForAllThatWasHeld: {
             clause: clause('MSI-03'),
@@ -264,6 +316,11 @@ export const messages = (vectors: number) => {
             given: (s, { vector }) => s.entries.at(vector).due === 'released' && !mayGiveUp(s, vector),
             holds: (_s, { bit }) => !bit,
           },
+          clearedWhenResolved: {
+            clause: clause('MSI-04'),
+            given: (s, { vector }) => s.entries.at(vector).due === 'resolved' && !mayGiveUp(s, vector),
+            holds: (_s, { bit }) => !bit,
+          },
           onlyWhatIsHeldBack: {
             clause: clause('PCI-MSIX-12'),
             given: (s, { vector }) => s.entries.at(vector).due === 'nothing' && !mayGiveUp(s, vector),
@@ -283,6 +340,44 @@ export const messages = (vectors: number) => {
             },
           },
         },
+      },
+      'driver.rewriteWide': {
+        does: 'Gives an entry that is masked its other address and data, by accesses of eight bytes, and reads it back by such.',
+        args: { vector },
+        weight: 3,
+        when: (s, { vector }) => whole && s.hasMessages && isReachable(s) && s.entries.at(vector).masked,
+        effect: (s, { vector }) => void (s.entries.at(vector).edition = 1 - s.entries.at(vector).edition),
+      },
+      'device.answerWide': {
+        does: 'Whether an entry reads in halves of eight bytes as it was written, and as in quarters of four.',
+        args: { same: t.flag },
+        when: () => whole,
+        requires: { accessesOfEightBytes: { clause: clause('MSI-08'), holds: (_s, { same }) => same } },
+      },
+      'driver.writeBeside': {
+        does: 'Writes right behind the table, where nothing is.',
+        weight: 1,
+        when: (s) => whole && s.hasMessages && isReachable(s),
+      },
+      'device.answerBeside': {
+        does: 'Whether table and pending bits read as before.',
+        args: { kept: t.flag },
+        when: () => whole,
+        requires: { noOtherEntry: { clause: clause('MSI-08'), holds: (_s, { kept }) => kept } },
+      },
+      'driver.writePending': {
+        does: 'Writes pending bits.',
+        args: { ones: t.flag },
+        hostile: true,
+        weight: 3,
+        requires: { onlyReadsThem: { clause: clause('PCI-MSIX-13'), holds: () => false } },
+        when: (s) => whole && s.hasMessages && isReachable(s),
+      },
+      'device.answerPendingWritten': {
+        does: 'Whether the pending bits read as before.',
+        args: { kept: t.flag },
+        when: () => whole,
+        requires: { readOnly: { clause: clause('MSI-07'), holds: (_s, { kept }) => kept, safety: true } },
       },
       'driver.setUp': { effect: program },
       'driver.restart': { effect: program },

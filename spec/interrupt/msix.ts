@@ -5,7 +5,7 @@ import { messages } from './messages.ts'
 
 export const msix = scoped('msix', { explored: { vectors: 2 }, played: { vectors: 3 } }, ({ vectors }) =>
   compose(
-    { lifecycle: lifecycle(), messages: messages(vectors), breach: afterABreach },
+    { lifecycle: lifecycle(), messages: messages(vectors, vectors > 2), breach: afterABreach },
     {
       shared: ['phase', 'decode', 'master', 'intxOff', 'power', 'resetting', 'hasMessages', 'stalled'],
       synchronised: [

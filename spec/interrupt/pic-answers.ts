@@ -39,6 +39,9 @@ export const answers = (scope: PicScope) => {
     (register: 'requests' | 'service') =>
     (s: SeenPair, { chip }: { readonly chip: 'master' | 'slave' }) =>
       s[chip].selected === register
+  /** It was told to end its highest level, and nothing else since. */
+  const isEnded = (s: SeenPair, chip: 'master' | 'slave'): boolean =>
+    s.ended === chip && s[chip].selected === 'service' && !s[chip].unsure
   /** What a chip requests, as far as it can be told: the slave's INT cannot while the slave is being set up. */
   const doubtful = (s: SeenPair, chip: 'master' | 'slave'): Bits =>
     chip === 'slave' || s.cascade === 'seen' || (s.master.levelMode && s.cascade === 'doubtful') ? noBits : CASCADE_ONLY
@@ -139,6 +142,20 @@ export const answers = (scope: PicScope) => {
             clause: clause('PIC-04'),
             given: read('requests'),
             holds: (s, { chip, levels }) => requests(s[chip]).union(doubtful(s, chip)).contains(levels),
+          },
+          passesOverWhatIsMasked: {
+            clause: clause('PIC-09'),
+            given: (s, { chip }) =>
+              isEnded(s, chip) &&
+              scope.sparesMasked === 1 &&
+              s[chip].specialMask &&
+              s[chip].served.meets(s[chip].masked),
+            holds: (s, { chip, levels }) => levels.contains(s[chip].served.and(s[chip].masked)),
+          },
+          theHighestIsEnded: {
+            clause: clause('PIC-06'),
+            given: (s, { chip }) => isEnded(s, chip),
+            holds: (s, { chip, levels }) => levels.equals(s[chip].served),
           },
           inServiceIsKept: {
             clause: clause('PIC-03'),

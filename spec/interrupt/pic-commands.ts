@@ -60,7 +60,10 @@ export const commands = (scope: PicScope) => {
           (!rotate || (has(rotation) && endable(s[chip], scope) !== undefined)) &&
           (!look || (has(reads) && isReady(s, 'master') && isReady(s, 'slave'))),
         effect(s, { chip, rotate, look }) {
-          if (look) s.master.selected = s.slave.selected = 'service'
+          if (look) {
+            s.master.selected = s.slave.selected = 'service'
+            s.ended = chip
+          }
           const level = endable(s[chip], scope)
           if (level !== undefined) end(s[chip], level, rotate && scope.rotation === 1)
           if (level !== undefined || scope.pulses === 3) after(s, chip, scope)

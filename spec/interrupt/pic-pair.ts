@@ -163,6 +163,7 @@ export const pair = (scope: PicScope) => {
         does: 'Gives the register that is selected.',
         args: { chip: chips, levels },
         effect(s, { chip, levels }) {
+          if (s.ended === chip) s.ended = 'none'
           if (s[chip].selected === 'requests') {
             s[chip].edges = levels.minus(levelTriggered(s[chip]))
             if (chip === 'master' && s.cascade === 'doubtful') s.cascade = 'seen'

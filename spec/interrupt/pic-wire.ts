@@ -69,6 +69,8 @@ export const pairState = (bases: number) => ({
   int: t.flag,
   /** INT of the master may not follow yet; see `promptSpecialMask`. */
   late: t.flag,
+  /** The chip that was told to end its highest level, and whose register is about to be read. */
+  ended: t.oneOf('none', 'master', 'slave'),
   /** Chips that were used before they were initialised. */
   broken: t.set(2),
 })

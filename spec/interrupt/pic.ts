@@ -47,7 +47,7 @@ export const pic = scoped(
     compose(
       { pair: joined(pair(scope), commands(scope), setUps(scope)), answers: answers(scope) },
       {
-        shared: ['master', 'slave', 'cascade', 'asked', 'int', 'late', 'broken'],
+        shared: ['master', 'slave', 'cascade', 'asked', 'int', 'late', 'ended', 'broken'],
         synchronised: [
           'irqchip.answerVector',
           'irqchip.answerPoll',

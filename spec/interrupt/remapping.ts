@@ -68,12 +68,16 @@ interface Request extends Outcome, Faults {
   slot: number
 }
 
-/** Nothing leaves for a request that is blocked, and one request is one interrupt. */
-const against = (id: ClauseId, ...obstacles: readonly Outcome['obstacle'][]) => ({
-  clause: clause(id),
-  given: (s: Readonly<Outcome>) => s.earlier === 0 && s.may.isEmpty && obstacles.includes(s.obstacle),
-  holds: () => false,
-})
+/** Nothing leaves for a request that is blocked, and one request is one interrupt: `what` would be the interrupt. */
+const against = <A>(what: A, id: ClauseId, ...obstacles: readonly Outcome['obstacle'][]) => {
+  const isKept = (s: Readonly<Outcome>): boolean => s.earlier === 0 && s.may.isEmpty && obstacles.includes(s.obstacle)
+  return {
+    clause: clause(id),
+    given: isKept,
+    holds: () => false,
+    refrains: (s: Readonly<Outcome>) => (isKept(s) && s.obstacle !== 'none' ? what : undefined),
+  }
+}
 /** What was blocked is recorded with its reason: that nothing left is a decision, too. */
 const blockedFor = (obstacle: Outcome['obstacle']) => ({
   given: (s: Readonly<Faults & Outcome> & { readonly slot: number }, { found }: { readonly found: boolean }) =>
@@ -81,13 +85,13 @@ const blockedFor = (obstacle: Outcome['obstacle']) => ({
   holds: (s: Readonly<Faults>, { reason }: { readonly reason: number | undefined }) =>
     reason !== undefined && s.reasons.has(reason),
 })
-const unblocked = {
-  ofASoundRequest: against('IR-03', 'request', 'entry'),
-  ofAnAcceptedSource: against('IR-04', 'source'),
-  ofABusInRange: against('IR-05', 'bus'),
-  ofAnAllowedFormat: against('IR-07', 'format'),
-  once: against('IR-19', 'none', 'answered'),
-}
+const unblocked = <A>(what: A) => ({
+  ofASoundRequest: against(what, 'IR-03', 'request', 'entry'),
+  ofAnAcceptedSource: against(what, 'IR-04', 'source'),
+  ofABusInRange: against(what, 'IR-05', 'bus'),
+  ofAnAllowedFormat: against(what, 'IR-07', 'format'),
+  once: against(what, 'IR-19', 'none', 'answered'),
+})
 /** What leaves now is of the last request. */
 const isLast = (s: Readonly<Outcome>): boolean => s.earlier === 0
 const answered = (s: Outcome): void => {
@@ -426,7 +430,7 @@ export const remapping = scoped(
           does: 'An interrupt leaves: with all attributes of an entry, as the request says itself, or like neither.',
           args: { as: t.below(entries.length + 2), wide: t.flag },
           requires: {
-            ...unblocked,
+            ...unblocked({ as: PLAIN, wide: false }),
             likeAnEntry: { clause: clause('IR-06'), given: isLast, holds: (_s, { as }) => as <= ITSELF },
             byItself: {
               clause: clause('IR-16'),
@@ -468,7 +472,7 @@ export const remapping = scoped(
           does: 'A request is recorded in the posted descriptor, with the vector of an entry; `marked`: a notification is outstanding.',
           args: { entry, marked: t.flag },
           requires: {
-            ...unblocked,
+            ...unblocked({ entry: PLAIN, marked: true }),
             outstandingWhenNotified: {
               clause: clause('PI-02'),
               holds: (s, { marked }) => marked === (s.notices !== 'suppressed'),

@@ -13,7 +13,7 @@ export const pciFunction = scoped(
       {
         lifecycle: lifecycle(),
         registers: registers(),
-        messages: messages(vectors),
+        messages: messages(vectors, vectors > 1),
         line: line(config === 1),
         breach: afterABreach,
       },

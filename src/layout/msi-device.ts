@@ -18,6 +18,8 @@ export const MSI_REGISTERS = {
   causes: 0x08,
   /** 16 bits: the MSI-X table entry of `MAPPED`, or 0xffff for none. */
   vector: 0x0c,
+  /** 32 bits: a write says that the mapped event has been dealt with, so that nothing is to be told of it any more. */
+  resolve: 0x10,
 } as const
 export const MSI_SIGNATURE = 0x5a01
 

@@ -15,6 +15,11 @@ const MESSAGE_ACTIONS = [
   'driver.rewrite',
   'driver.mapEvent',
   'driver.mapBeyond',
+  'driver.mapNowhere',
+  'driver.resolve',
+  'driver.rewriteWide',
+  'driver.writeBeside',
+  'driver.writePending',
   'driver.readPending',
   'driver.readEntry',
 ] as const

@@ -103,6 +103,41 @@ export class Msix {
     return (this.#config.guest.read32(this.#entry(vector, MSIX_ENTRY.control)) & MSIX_ENTRY_MASKED) !== 0
   }
 
+  /** The same by accesses of eight bytes, which keep the entry masked; whether it then reads so in halves and in quarters. */
+  setMessageWide(vector: number, message: Message): boolean {
+    const { target } = this.#config.guest
+    this.#messages[vector] = message
+    const masked = BigInt(MSIX_ENTRY_MASKED) << 32n
+    const halves = [BigInt(message.address), BigInt(message.data) | masked]
+    // The other bits of the control word are reserved.
+    const defined = [0xffff_ffff_ffff_ffffn, 0xffff_ffffn | masked]
+    const places = [MSIX_ENTRY.addressLow, MSIX_ENTRY.data].map((field) => this.#entry(vector, field))
+    for (const [i, at] of places.entries()) target.write(at, 8, halves[i]!)
+    const inQuarters = this.readMessage(vector)
+    return (
+      places.every((at, i) => (target.read(at, 8) & defined[i]!) === halves[i]) &&
+      inQuarters.address === message.address &&
+      inQuarters.data === message.data &&
+      this.isMasked(vector)
+    )
+  }
+  /** Eight bytes behind the table; undefined: something else may be there. */
+  get beside() {
+    const end = this.#entry(this.vectors, 0)
+    return this.#pending >= end.address + 8 || this.#pending + 8 * Math.ceil(this.vectors / 64) <= this.#table
+      ? end
+      : undefined
+  }
+  /** Writes the word of the pending bits that the lowest entries have, which software should never do. */
+  writePending(value: number): void {
+    this.#config.guest.write32(place('mmio', this.#pending), value)
+  }
+  /** Table and pending bits as they read. */
+  contents(): string {
+    const entries = Array.from({ length: this.vectors }, (_, v) => v)
+    return JSON.stringify(entries.map((v) => [this.readMessage(v), this.isMasked(v), this.pending(v)]))
+  }
+
   /** The pending bit of an entry. */
   pending(vector: number): boolean {
     const at = place('mmio', this.#pending + 4 * (vector >>> 5))

@@ -11,6 +11,12 @@ type Message = Extract<TargetEvent, { kind: 'interrupt' }>
 
 /** Inputs that are played with, in the order in which they are taken. */
 const INPUTS = [5, 23, 18] as const
+/** Of each input, physical and logical: every bit of either, of which a physical one has four in the original part. */
+const DESTINATIONS = [
+  [0x9, 0x82],
+  [0x3, 0x44],
+  [0x6, 0x39],
+] as const
 /** Played vectors: one in each priority class where a CPU takes them, else with a class and a sub-class in common. */
 const CLASSES = [0x41, 0x51, 0x61] as const
 const RELATED = [0x41, 0x51, 0x5e] as const
@@ -128,7 +134,7 @@ export class IoapicSession implements Session {
   /** Each entry addresses its messages in ways of its own, where that can be seen: it tells whose they are. */
   #halvesOf(index: number, route = this.#entries[index]!.route): Halves {
     const { masked, level, low, vector } = this.#entries[index]!
-    const destination = this.#exact ? 1 + 2 * index + route : 0
+    const destination = this.#exact ? DESTINATIONS[index]![route]! : 0
     return {
       low:
         (masked ? ENTRY.masked : 0) |
@@ -240,7 +246,24 @@ export class IoapicSession implements Session {
   #tellMessage(message: Message): void {
     const held = this.#entries.flatMap((_entry, index) => (this.#holds(index, message) ? [index] : []))
     const note = `vector 0x${message.vector.toString(16)}, ${message.logical ? 'logical' : 'physical'} destination 0x${message.destination.toString(16)}, ${message.delivery}`
-    this.#tell('irqchip.message', { pins: Bits.from(held), level: message.level }, held.length === 0 ? note : undefined)
+    const { routes = 1 } = this.#machine.scope
+    const astray = this.#exact && routes > 1 && held.length === 0 ? this.#astray(message) : undefined
+    if (astray !== undefined) this.#tell('irqchip.misdirect', { pin: astray }, note)
+    else
+      this.#tell(
+        'irqchip.message',
+        { pins: Bits.from(held), level: message.level },
+        held.length === 0 ? note : undefined,
+      )
+  }
+
+  /** An entry that says all of a message but where it goes. */
+  #astray({ vector, delivery }: Message): number | undefined {
+    const index = this.#entries.findIndex((_entry, i) => {
+      const { low } = this.#halvesOf(i)
+      return (low & ENTRY.vector) === vector && delivery === DELIVERIES[(low >>> ENTRY.delivery) & 7]
+    })
+    return index < 0 ? undefined : index
   }
 
   #holds(index: number, message: Message): boolean {

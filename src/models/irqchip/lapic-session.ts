@@ -177,7 +177,12 @@ export class LapicSession implements Session {
     'bus.messageNmi': ({ cpu }) => this.#message(this.#apicIds[cpu]!, 0, 'nmi', false),
     'driver.sendNmi': ({ cpu, to }) => this.#command(cpu, 'nmi', to, 0),
     'cpu.acknowledge': ({ cpu }) => this.#acknowledge(cpu),
-    'cpu.acknowledgeIdly': ({ cpu }) => this.#acknowledge(cpu),
+    'cpu.acknowledgeIdly': ({ cpu }) => {
+      const before = this.#setOf(cpu, LAPIC.inService)
+      this.#acknowledge(cpu)
+      const entered = !before.contains(this.#setOf(cpu, LAPIC.inService))
+      this.#tell('irqchip.answerIdleService', { entered })
+    },
     'cpu.endOfInterrupt': ({ cpu }) => this.#at(cpu).write(LAPIC.endOfInterrupt, 0),
     'cpu.endIdly': ({ cpu }) => this.#at(cpu).write(LAPIC.endOfInterrupt, 0),
     'driver.suppressEnds': ({ cpu, on }) => this.#changeSpurious(cpu, SPURIOUS.suppressBroadcast, on),

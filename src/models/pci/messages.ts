@@ -66,6 +66,19 @@ export class Messages {
     this.msix.setMessage(vector, this.#messages[vector]![this.#editions[vector]!]!)
   }
 
+  /** The same by accesses of eight bytes: whether they work. */
+  rewriteWide(vector: number): Args {
+    this.#editions[vector] = 1 - this.#editions[vector]!
+    return { same: this.msix.setMessageWide(vector, this.#messages[vector]![this.#editions[vector]!]!) }
+  }
+
+  /** Writes where software has nothing to write: whether table and pending bits read as before. */
+  trespass(write: () => void): Args {
+    const before = this.msix.contents()
+    write()
+    return { kept: this.msix.contents() === before }
+  }
+
   /** Maps the event to a vector, to none, or to one beyond the table: what the register reads after that. */
   map(vector: number): Args {
     const read = this.#subject.map(vector)

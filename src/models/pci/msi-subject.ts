@@ -41,6 +41,9 @@ class MsiFunction {
   happen(event: number): void {
     this.#guest.write32(this.#at(MSI_REGISTERS.doorbell), event)
   }
+  resolve(): void {
+    this.#guest.write32(this.#at(MSI_REGISTERS.resolve), 1)
+  }
   causes(): number {
     return this.#guest.read32(this.#at(MSI_REGISTERS.causes))
   }
@@ -64,6 +67,7 @@ export class MsiSubject implements Subject {
   readonly landmark: Landmark
   readonly wire?: string
   readonly neighbour?: Neighbour
+  readonly leavesGaps = true
   readonly #guest: Guest
   readonly #function: MsiFunction
   readonly #other: MsiFunction | undefined
@@ -122,6 +126,9 @@ export class MsiSubject implements Subject {
 
   provoke(): void {
     this.#function.happen(MAPPED_EVENT)
+  }
+  resolve(): void {
+    this.#function.resolve()
   }
   submit(): void {
     this.#function.happen(UNMAPPED_EVENT)

@@ -10,6 +10,7 @@ import { notesOf } from '../guest/notes.ts'
 import { enableFunction, writeBar } from '../guest/pci-bars.ts'
 import { identityIsReadOnly, inspectBars, listIsSound } from '../guest/pci-inspect.ts'
 import { Capabilities } from './capabilities.ts'
+import { because } from './function-model.ts'
 import { Messages } from './messages.ts'
 import type { Subject } from './subject.ts'
 
@@ -21,6 +22,7 @@ const NEED_MESSAGES = [
   ...['driver.enableMessages', 'driver.disableMessages', 'driver.maskFunction', 'driver.mask', 'driver.unmask'],
   ...['driver.rewrite', 'driver.mapEvent', 'driver.mapBeyond', 'driver.readPending', 'driver.readEntry'],
   ...['aHeldMessage', 'anUnmaskedPendingVector', 'aRewrittenPendingVector', 'anEventUnderTheFunctionMask'],
+  ...['driver.mapNowhere', 'driver.rewriteWide', 'driver.writeBeside', 'driver.writePending', 'driver.resolve'],
   ...['aReleasedFunction', 'anUnmappedEvent'],
 ] as const
 
@@ -53,8 +55,15 @@ export class PciFunctionSession implements Session {
     if (msix !== undefined && msix.vectors < vectors)
       throw new ModelError(`${subject.id}: expected at least ${vectors} MSI-X table entries, found ${msix.vectors}`)
     this.#messages = msix === undefined ? undefined : new Messages(subject, msix, vectors)
-    this.unavailable =
-      this.#messages === undefined ? Object.fromEntries(NEED_MESSAGES.map((name) => [name, 'it has no MSI-X'])) : {}
+    this.unavailable = {
+      ...(this.#messages === undefined
+        ? Object.fromEntries(NEED_MESSAGES.map((name) => [name, 'it has no MSI-X']))
+        : {}),
+      ...(subject.resolve === undefined ? because(['driver.resolve'], 'software cannot resolve its causes') : {}),
+      ...(subject.leavesGaps && msix?.beside !== undefined
+        ? {}
+        : because(['driver.writeBeside', 'device.answerBeside'], 'what lies behind its table is not known')),
+    }
     this.#capabilities = new Capabilities(subject)
     this.#home = subject.landmark.bar.base
   }
@@ -135,6 +144,25 @@ export class PciFunctionSession implements Session {
     'driver.mapEvent': ({ vector }) =>
       this.#tell('device.answerVector', this.#messages!.map((vector as number | undefined) ?? NO_VECTOR)),
     'driver.mapBeyond': () => this.#tell('device.answerVector', this.#messages!.map(this.#messages!.msix.vectors)),
+    'driver.mapNowhere': () => {
+      this.#tell('device.answerVector', this.#messages!.map(NO_VECTOR))
+      for (let v = 0; v < this.#machine.scope.vectors!; v++) this.#messages!.msix.mask(v, false)
+    },
+    'driver.resolve': () => this.#subject.resolve!(),
+    'driver.rewriteWide': ({ vector }) =>
+      this.#tell('device.answerWide', this.#messages!.rewriteWide(vector as number)),
+    'driver.writeBeside': () => {
+      const { target } = this.#subject
+      const { beside } = this.#messages!.msix
+      const write = (): void => {
+        for (const value of [-1, 0]) target.write(beside!, 8, BigInt.asUintN(64, BigInt(value)))
+      }
+      this.#tell('device.answerBeside', this.#messages!.trespass(write))
+    },
+    'driver.writePending': ({ ones }) => {
+      const write = (): void => this.#messages!.msix.writePending(ones ? 0xffff_ffff : 0)
+      this.#tell('device.answerPendingWritten', this.#messages!.trespass(write))
+    },
     'driver.provoke': () => this.#subject.provoke(),
     'driver.readPending': ({ vector }) =>
       this.#tell('device.answerPending', { vector, bit: this.#messages!.msix.pending(vector as number) }),

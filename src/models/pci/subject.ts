@@ -43,6 +43,10 @@ export interface Subject {
   /** One event; `submit` is the other kind, for a device that has two. */
   provoke(): void
   submit(): void
+  /** Deals with what `provoke` was about, where software can. */
+  resolve?(): void
+  /** Nothing but table and pending bits is where they are. */
+  readonly leavesGaps?: boolean
   /** Maps the event to a vector; what its register then reads. */
   map(vector: number): number
   /** Reads its causes, which clears them: bit 0 for `submit`, or for the only kind there is, bit 1 for `provoke`. */

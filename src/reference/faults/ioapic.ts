@@ -101,6 +101,18 @@ export const ioapicFaults: readonly Fault[] = [
     },
   }),
   fault({
+    id: 'irq-ioapic-logical-destination-cut',
+    difficulty: 'shallow',
+    what: 'Sends four bits of the destination in either mode: of a logical one the upper half is lost.',
+    replaces: 'addressed',
+    install: (parts) => {
+      parts.addressed = (entry) => {
+        const { destination, logical } = honest.addressed(entry)
+        return { destination: destination & 0xf, logical }
+      }
+    },
+  }),
+  fault({
     id: 'irq-ioapic-remote-irr-writable',
     difficulty: 'shallow',
     what: 'Software can write remote IRR.',

@@ -38,6 +38,18 @@ export const lapicFaults: readonly Fault[] = [
     },
   }),
   fault({
+    id: 'irq-apic-empty-acknowledge-enters-service',
+    difficulty: 'medium',
+    what: 'A cycle that comes while the priority holds every request back gives nothing, and puts the highest in service.',
+    replaces: 'giveNothing',
+    install: (parts) => {
+      parts.giveNothing = ({ irr, isr }) => {
+        const vector = highestVector(irr)
+        if (vector >= 0) addVector(isr, vector)
+      }
+    },
+  }),
+  fault({
     id: 'irq-apic-eoi-of-the-latest-request',
     difficulty: 'shallow',
     what: 'An end of interrupt ends the lowest vector in service and not the highest.',

@@ -1,5 +1,7 @@
-/** Faults of functions that share a line. Those of one function alone are in `pci/faults.ts`. */
+/** Faults of functions that share a line, or have causes that can be resolved. Others are in `pci/faults.ts`. */
+import { NO_VECTOR } from '../../layout/virtio.ts'
 import { msiBoard } from '../pci/msi-board.ts'
+import { correctParts } from '../pci/parts.ts'
 import { boardFault, type Fault } from './fault.ts'
 
 export const msiDeviceFaults: readonly Fault[] = [
@@ -21,6 +23,27 @@ export const msiDeviceFaults: readonly Fault[] = [
     replaces: 'msi.line',
     install(parts) {
       parts.line = ([first = false]) => first
+    },
+  }),
+  boardFault(msiBoard, {
+    id: 'irq-msix-resolved-event-stays-pending',
+    area: 'interrupt',
+    difficulty: 'medium',
+    what: 'An event that software has dealt with while its vector was masked stays pending, and is told when the mask goes.',
+    replaces: 'pci.resolve',
+    install(parts) {
+      parts.pci.resolve = () => {}
+    },
+  }),
+  boardFault(msiBoard, {
+    id: 'irq-msix-event-cannot-be-unmapped',
+    area: 'interrupt',
+    difficulty: 'shallow',
+    what: 'An event that software maps to no vector is mapped to the first.',
+    replaces: 'pci.vectorAfterWrite',
+    install(parts) {
+      parts.pci.vectorAfterWrite = (value, vectors) =>
+        value === NO_VECTOR ? 0 : correctParts.vectorAfterWrite(value, vectors)
     },
   }),
   boardFault(msiBoard, {

@@ -1,6 +1,6 @@
 /** What an I/O APIC remembers, and the decisions of it that a seeded fault can replace. */
 import type { Delivery } from '../../contract/index.ts'
-import { DELIVERIES, ENTRY } from '../../layout/ioapic.ts'
+import { DELIVERIES, DESTINATION, ENTRY } from '../../layout/ioapic.ts'
 
 export interface Entry {
   /** The two halves as they read, but for the pending bit: messages never wait here. */
@@ -62,6 +62,8 @@ export interface IoapicParts {
   givesWay(resends: number): boolean
   /** Whether the owner of a line is told of the end of its interrupt. */
   tellsOwner(): boolean
+  /** Where a message goes. */
+  addressed(entry: Entry): { readonly destination: number; readonly logical: boolean }
 }
 
 export const honestIoapic = (): IoapicParts => ({
@@ -81,6 +83,7 @@ export const honestIoapic = (): IoapicParts => ({
   isServedWhenWritten: () => true,
   givesWay: (resends) => resends > RESENDS_MAX,
   tellsOwner: () => true,
+  addressed: ({ low, high }) => ({ destination: high >>> DESTINATION, logical: (low & ENTRY.logical) !== 0 }),
 })
 
 export const freshEntry = (): Entry => ({

@@ -201,8 +201,7 @@ export class Ioapic implements BoardPart {
     this.#options.send({
       kind: 'interrupt',
       device: this.#id,
-      destination: entry.high >>> DESTINATION,
-      logical: (entry.low & ENTRY.logical) !== 0,
+      ...this.#options.parts.addressed(entry),
       delivery,
       level,
       vector: entry.low & ENTRY.vector,

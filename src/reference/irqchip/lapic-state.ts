@@ -80,6 +80,8 @@ export interface LapicParts {
   accept(apic: LapicState, vector: number, level: boolean): void
   /** Whether a fixed interrupt is taken at all. */
   accepts(apic: LapicState): boolean
+  /** What an acknowledge that finds nothing to give leaves in service. */
+  giveNothing(apic: LapicState): void
   /** The vector that an end of interrupt ends; -1: there is none. */
   ended(apic: LapicState): number
   /** Whether the end of a vector is told to the I/O APICs. */
@@ -119,6 +121,7 @@ export const honestLapic = (): LapicParts => ({
     addVector(apic.irr, vector)
   },
   accepts: isEnabled,
+  giveNothing: () => {},
   ended: ({ isr }) => highestVector(isr),
   broadcasts: ({ tmr, spurious }, vector) => hasVector(tmr, vector) && (spurious & SPURIOUS.suppressBroadcast) === 0,
   signalAfterMasked: ({ signal }) => signal,

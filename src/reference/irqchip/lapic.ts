@@ -273,7 +273,11 @@ export class Lapics implements BoardPart {
 
   acknowledge(cpu: number): number | undefined {
     const apic = this.#state.apics[cpu]
-    if (apic === undefined || !apic.signal) return undefined
+    if (apic === undefined) return undefined
+    if (!apic.signal) {
+      this.options.parts.giveNothing(apic)
+      return undefined
+    }
     const given = this.#give(apic)
     this.#refresh()
     return given
@@ -282,7 +286,10 @@ export class Lapics implements BoardPart {
   #give(apic: LapicState): number | undefined {
     if (this.#isExternal(apic)) return this.options.external?.()
     const vector = this.#deliverable(apic)
-    if (vector < 0) return apic.spurious & 0xff
+    if (vector < 0) {
+      this.options.parts.giveNothing(apic)
+      return apic.spurious & 0xff
+    }
     removeVector(apic.irr, vector)
     addVector(apic.isr, vector)
     return vector

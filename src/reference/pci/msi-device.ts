@@ -58,7 +58,11 @@ export class MsiDevice implements Personality {
       if (value === 0) this.resetDevice(fn)
       else this.#state.running = true
     } else if (offset === MSI_REGISTERS.doorbell) this.#happen(fn, value & EVENTS)
-    else if (offset === MSI_REGISTERS.vector)
+    else if (offset === MSI_REGISTERS.resolve) {
+      const { msix } = fn.state
+      const entry = fn.parts.vectorOf(this.#state.vector, msix.entries.length)
+      if (entry !== undefined && entry < msix.entries.length) fn.parts.resolve(msix, entry)
+    } else if (offset === MSI_REGISTERS.vector)
       this.#state.vector = fn.parts.vectorAfterWrite(value & 0xffff, fn.state.msix.entries.length)
   }
 

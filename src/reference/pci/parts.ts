@@ -22,6 +22,8 @@ export interface PciParts {
   remember(msix: MsixState, vector: number): void
   /** The remembered event of an entry is about to be sent. */
   forget(msix: MsixState, vector: number): void
+  /** Software has dealt with the event of an entry. */
+  resolve(msix: MsixState, vector: number): void
   message(msix: MsixState, vector: number): Message
   /** Level of the INTx pin. */
   intxLevel(state: FunctionState): boolean
@@ -58,6 +60,7 @@ export const correctParts: PciParts = {
   masked,
   remember,
   forget,
+  resolve: forget,
   message,
   intxLevel: (state) =>
     state.causes !== 0 && !state.msix.enabled && state.power === D0 && (state.command & COMMAND.INTX_DISABLE) === 0,
