@@ -10,6 +10,8 @@ export class Home {
   /** By group, sorted. */
   private marked: readonly Int32Array[]
   private cells: Int32Array
+  /** By group: room to sort in. */
+  private readonly sorted: readonly Int32Array[]
 
   constructor(layout: Layout) {
     const groups = new Map<string, number[]>()
@@ -19,13 +21,14 @@ export class Home {
     }
     this.groups = [...groups.values()].map((cells) => Int32Array.from(cells))
     this.marked = []
+    this.sorted = this.groups.map((group) => new Int32Array(group.length))
     this.cells = new Int32Array()
   }
 
   /** Remembers a state. */
   mark(cells: Int32Array): void {
     this.cells = cells.slice()
-    this.marked = this.groups.map((group) => group.map((cell) => cells[cell]!).sort())
+    this.marked = this.groups.map((group) => sortInto(new Int32Array(group.length), group, cells))
   }
 
   /** In how many values a state differs from the one that is remembered. */
@@ -36,7 +39,7 @@ export class Home {
       if (this.isAsItWas(group, cells)) continue
       const then = this.marked[g]!
       if (group.length === 1) away++
-      else away += group.length - common(group.map((cell) => cells[cell]!).sort(), then)
+      else away += group.length - common(sortInto(this.sorted[g]!, group, cells), then)
     }
     return away
   }
@@ -46,6 +49,22 @@ export class Home {
     for (let i = 0; i < group.length; i++) if (cells[group[i]!] !== this.cells[group[i]!]) return false
     return true
   }
+}
+
+/** Longer lists are sorted by the engine, for which a call takes more than the sorting of a few. */
+const FEW = 32
+
+/** The values of these cells, in order. */
+const sortInto = (list: Int32Array, group: Int32Array, cells: Int32Array): Int32Array => {
+  for (let i = 0; i < group.length; i++) list[i] = cells[group[i]!]!
+  if (list.length > FEW) return list.sort()
+  for (let i = 1; i < list.length; i++) {
+    const value = list[i]!
+    let at = i
+    for (; at > 0 && list[at - 1]! > value; at--) list[at] = list[at - 1]!
+    list[at] = value
+  }
+  return list
 }
 
 /** How many values two sorted lists have in common. */

@@ -74,6 +74,8 @@ export class Runner {
   target: Target
   private readonly session: Session
   private readonly unperformable: Readonly<Record<string, string>>
+  /** By number of the action: whether it is one of them. */
+  private readonly refused: Uint8Array
   private readonly options: RunOptions
   private readonly canStep: boolean
   private readonly synchronous: boolean
@@ -99,6 +101,7 @@ export class Runner {
     this.synchronous = can.synchronous
     this.session = model.open(target, machine, this.sink, options.alive)
     this.unperformable = { ...model.unavailable?.(target.describe()), ...this.session.unavailable }
+    this.refused = Uint8Array.from(machine.actions, ({ name }) => Number(name in this.unperformable))
   }
 
   /** What was seen so far. */
@@ -195,7 +198,7 @@ export class Runner {
   private perform(step: PlanStep): boolean {
     switch (step.do) {
       case 'act': {
-        if (step.action.name in this.unperformable) return false
+        if (this.refused[step.action.index] === 1) return false
         const args = resolve(this.judge.state, step.action, step.args, step.hostile)
         if (args === undefined) return false
         this.performed.push({ do: 'act', action: step.action, args, hostile: step.hostile })

@@ -18,22 +18,39 @@ export class StandIn {
   private readonly state: Erased
   private readonly cells: Int32Array
   private readonly theirs: readonly Action[]
+  /** States, and how often each action was taken, while it is found out whether an action races. */
+  private readonly start: Int32Array
+  private readonly after: Int32Array
+  private readonly first: Int32Array
+  private readonly last: Int32Array
+  private readonly rest: Int32Array
+  /** What comes of a state when nothing of ours comes first: many actions are tried in the same one. */
+  private readonly idle: { readonly from: Int32Array; readonly to: Int32Array }
 
   /** `state` is a view of `cells`; both are changed in place. */
   constructor(machine: Machine, played: readonly Actor[], state: Erased, cells: Int32Array) {
     this.state = state
     this.cells = cells
     this.theirs = machine.actions.filter((action) => !played.includes(action.actor) && action.eager !== undefined)
+    const { length } = this.theirs
+    this.start = cells.slice()
+    this.after = cells.slice()
+    this.first = new Int32Array(length)
+    this.last = new Int32Array(length)
+    this.rest = new Int32Array(length)
+    // No state is like this one.
+    this.idle = { from: cells.map(() => -1), to: cells.slice() }
   }
 
   /** It has something to do. */
   get busy(): boolean {
-    return this.theirs.some((action) => this.choice(action) !== undefined)
+    for (const action of this.theirs) if (this.choice(action) !== undefined) return true
+    return false
   }
 
-  /** Takes so many actions at most; how often each was taken. */
-  work(bound: number, witness?: Witness): number[] {
-    const times = this.theirs.map(() => 0)
+  /** Takes so many actions at most. `times`: how often each was taken. */
+  work(bound: number, witness?: Witness, times?: Int32Array): void {
+    times?.fill(0)
     for (let taken = 0; taken < bound; ) {
       let moved = false
       for (let i = 0; i < this.theirs.length; i++) {
@@ -44,12 +61,11 @@ export class StandIn {
         action.effect?.(this.state, args)
         witness?.after()
         moved = true
-        times[i]!++
-        if (++taken >= bound) return times
+        if (times !== undefined) times[i]!++
+        if (++taken >= bound) return
       }
-      if (!moved) break
+      if (!moved) return
     }
-    return times
   }
 
   private choice(action: Action): Args | undefined {
@@ -61,20 +77,33 @@ export class StandIn {
    * Whether it matters that an action of ours comes before what is about to be done here, up to rest. Changes nothing.
    */
   races({ action, resolved }: Drawn): Race | undefined {
-    const { cells, state } = this
-    const start = cells.slice()
+    const { cells, state, start, after, first, last, rest, idle } = this
+    start.set(cells)
     action.effect?.(state, resolved)
-    const first = this.work(EAGER_MAX)
-    const after = cells.slice()
-    cells.set(start)
-    const last = this.work(EAGER_MAX)
+    this.work(EAGER_MAX, undefined, first)
+    after.set(cells)
+    if (same(start, idle.from)) cells.set(idle.to)
+    else {
+      cells.set(start)
+      this.work(EAGER_MAX, undefined, last)
+      idle.from.set(start)
+      idle.to.set(cells)
+    }
     const stillPossible = action.when === undefined || action.when(state, resolved)
     if (stillPossible) action.effect?.(state, resolved)
-    const rest = this.work(EAGER_MAX)
-    const differs = after.some((cell, i) => cell !== cells[i])
+    this.work(EAGER_MAX, undefined, rest)
+    let differs = !stillPossible || !same(after, cells)
     cells.set(start)
-    const extra = first.map((times, i) => times - last[i]! - rest[i]!)
-    if (extra.some((times) => times > 0)) return 'more'
-    return differs || !stillPossible || extra.some((times) => times < 0) ? 'other' : undefined
+    for (let i = 0; i < first.length; i++) {
+      const extra = first[i]! - last[i]! - rest[i]!
+      if (extra > 0) return 'more'
+      differs ||= extra < 0
+    }
+    return differs ? 'other' : undefined
   }
+}
+
+const same = (a: Int32Array, b: Int32Array): boolean => {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
