@@ -1,6 +1,9 @@
 /** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
+import { invalidation } from './dma/invalidation.ts'
 import { isolation } from './dma/isolation.ts'
+import { softwareMediatedAssignment } from './dma/software-mediated-assignment.ts'
+import { translation } from './dma/translation.ts'
 import { ide } from './emulated/ide.ts'
 import { ideDma } from './emulated/ide-dma.ts'
 import { ne2000 } from './emulated/ne2000.ts'
@@ -52,6 +55,9 @@ export const machines: readonly ScopedMachine[] = [
   msix,
   intx,
   isolation,
+  translation,
+  softwareMediatedAssignment,
+  invalidation,
   remapping,
   cpuDelivery,
   posted,

@@ -3,7 +3,9 @@ import type { Model } from '../kernel/model.ts'
 import { configSpaceModel } from './config-space.ts'
 import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
+import { invalidationModel } from './dma/invalidation.ts'
 import { isolationModel } from './dma/isolation.ts'
+import { softwareMediatedAssignmentModel } from './dma/software-mediated-assignment.ts'
 import { ideModel } from './emulated/ide.ts'
 import { ideDmaModel } from './emulated/ide-dma.ts'
 import { ne2000Model } from './emulated/ne2000.ts'
@@ -32,6 +34,8 @@ export const models: readonly Model[] = [
   msixModel,
   intxModel,
   isolationModel,
+  invalidationModel,
+  softwareMediatedAssignmentModel,
   remappingModel,
   cpuDeliveryModel,
   postedModel,
