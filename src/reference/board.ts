@@ -52,8 +52,8 @@ export interface BoardPart {
   dma?(requester: number, access: DmaAccess): DmaOutcome | undefined
   /** Asks for something of the back end of the device `id`; false: not of this part. */
   controlBackend?(id: string, control: Control): boolean
-  /** One smallest step of work that is left to do; false: none is. */
-  step?(): boolean
+  /** One smallest step of work that is left to do, of `device` where it is named and the part tells its devices apart; false: none is. */
+  step?(device?: string): boolean
   reset(): void
   /** Plain data: numbers, strings, booleans, lists, records and byte arrays. */
   save(): unknown
@@ -224,14 +224,14 @@ class Board implements Target {
     return 'busy'
   }
 
-  #step(): boolean {
-    for (const part of this.#parts) if (part.step?.() === true) return true
+  #step(device?: string): boolean {
+    for (const part of this.#parts) if (part.step?.(device) === true) return true
     return false
   }
 
-  step(_device: string): boolean {
+  step(device: string): boolean {
     this.#alive()
-    return this.#step()
+    return this.#step(device)
   }
 
   control(device: string, control: Control): void {

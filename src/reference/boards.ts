@@ -1,11 +1,13 @@
 /** Boards that can be opened by name: bare chips with their lines as inputs, simple devices, and a whole PC. */
 import type { Target } from '../contract/index.ts'
+import { mediatedBoard } from './assigned/mediated-board.ts'
 import { type BoardOptions, openBoard } from './board.ts'
 import { ideBoard } from './emulated/ide-board.ts'
 import { ne2000Board } from './emulated/ne2000-board.ts'
 import { parallelBoard } from './emulated/parallel-board.ts'
 import { serialBoard } from './emulated/serial-board.ts'
 import { vgaBoard } from './emulated/vga-board.ts'
+import { vtdBoard, vtdCachingModeBoard, vtdScalableBoard } from './iommu/vtd-board.ts'
 import { ioapicBoard } from './irqchip/ioapic-board.ts'
 import { lapicBoard } from './irqchip/lapic-board.ts'
 import { pcBoard } from './irqchip/pc-board.ts'
@@ -59,4 +61,8 @@ export const boards: readonly AnyBoard[] = [
   pcBoard,
   ideBoard,
   ne2000Board,
+  mediatedBoard,
+  vtdBoard,
+  vtdCachingModeBoard,
+  vtdScalableBoard,
 ]

@@ -23,10 +23,32 @@ export interface Piece {
   readonly bytes: number
 }
 
+/** What a device TLB is given for a page of an IOVA: pages that are together in memory. Neither right: nothing is there. */
+export interface Grant {
+  readonly page: number
+  readonly pages: number
+  /** The page of memory that the first one is. */
+  readonly host: number
+  readonly read: boolean
+  readonly write: boolean
+}
+
 /** A unit that translates, or something that stands in its place. */
 export interface Iommu {
   /** Pieces in the order of the access, up to the first byte that is refused; the unit has reported the refusal. */
   translate(request: TranslationRequest): readonly Piece[]
+  /** Takes a write of `device` that is an interrupt request and reaches no memory; false: it is none. */
+  takeMessage?(device: string, request: TranslationRequest, data: Uint8Array): boolean
+  /** Answers a request for a translation of the page of `iova` (ATS); undefined: there are none, the requester goes on without. */
+  grant?(request: TranslationRequest): Grant | undefined
+}
+
+/** What a unit asks of those that access memory through it. */
+export interface Downstream {
+  /** What is in flight arrives. */
+  drain(): void
+  /** A device TLB forgets what it was given for these pages; what it sent by that arrives before. */
+  forget(requester: RequesterId, page: number, pages: number): void
 }
 
 /** No unit: an address on the bus is a GPA. */
@@ -42,17 +64,24 @@ export function moveThrough(
   device: string,
   iommu: Iommu,
   requester: RequesterId,
-  { access, iova, bytes, data, pasid, translated }: DmaAccess,
+  access: DmaAccess,
 ): DmaOutcome {
-  const asked = { requester, access, iova, bytes }
-  const named = pasid === undefined ? asked : { ...asked, pasid }
-  return movePieces(memory, device, iommu.translate(translated ? { ...named, translated } : named), {
-    access,
-    iova,
-    bytes,
-    ...(data === undefined ? {} : { data }),
-  })
+  const request = requestOf(requester, access)
+  if (isTaken(device, iommu, request, access)) return { moved: access.bytes }
+  return movePieces(memory, device, iommu.translate(request), access)
 }
+
+/** What an access asks of a unit. */
+export const requestOf = (requester: RequesterId, access: DmaAccess): TranslationRequest => {
+  const { access: kind, iova, bytes, pasid, translated } = access
+  const asked = { requester, access: kind, iova, bytes }
+  const named = pasid === undefined ? asked : { ...asked, pasid }
+  return translated ? { ...named, translated } : named
+}
+
+/** Is the access an interrupt request, which the unit has taken? */
+export const isTaken = (device: string, iommu: Iommu, request: TranslationRequest, { data }: DmaAccess): boolean =>
+  data !== undefined && (iommu.takeMessage?.(device, request, data) ?? false)
 
 /** Moves bytes whose place in memory is known. */
 export function movePieces(

@@ -1,0 +1,79 @@
+/**
+ * A copy of what is mapped for each requester, as it is kept for a device that is assigned to a guest: the guest's tables are
+ * looked at when the guest invalidates, not when the device accesses memory. Caching mode tells the guest to do so always.
+ */
+import { GRANULARITY, INTERRUPT_WINDOW } from '../../layout/vtd.ts'
+import { overlap, type Pages } from './pages.ts'
+import type { PageFlush, VtdParts } from './vtd-parts.ts'
+import { ALL_PAGES, type Attachment, type Leaf, type Shadow } from './vtd-state.ts'
+import type { VtdTables } from './vtd-tables.ts'
+
+/** What is looked at and unmapped as one, in the order of that: around the interrupt window, where nothing is mapped. */
+const WINDOWS: readonly Pages[] = [
+  { page: INTERRUPT_WINDOW.end / 4096, pages: ALL_PAGES - INTERRUPT_WINDOW.end / 4096 },
+  { page: 0, pages: INTERRUPT_WINDOW.start / 4096 },
+]
+
+const startsIn = ({ page, pages }: Pages, leaf: Leaf): boolean => leaf.page >= page && leaf.page < page + pages
+
+/** Everything anew. `attachment`: what the tables say of the requester now; undefined: nothing that leads to a table. */
+export const rebuild = (
+  shadow: Shadow,
+  attachment: Attachment | undefined,
+  tables: VtdTables,
+  parts: VtdParts,
+): void => {
+  if (attachment === undefined) {
+    shadow.leaves = parts.withoutContext(shadow.leaves)
+    return
+  }
+  const mapped: Leaf[] = []
+  tables.list(attachment, { page: 0, pages: ALL_PAGES }, (leaf) => mapped.push(leaf))
+  for (const window of WINDOWS) {
+    const cleared = parts.unmapped(window)
+    shadow.leaves = [
+      ...shadow.leaves.filter((leaf) => !overlap(leaf, cleared)),
+      ...mapped.filter((leaf) => startsIn(window, leaf)),
+    ]
+  }
+}
+
+/** What an invalidation of pages names, and all of every leaf that it touches. */
+const grown = (flush: PageFlush, leaves: readonly Leaf[]): Pages => {
+  const most = 2 ** flush.mask
+  let first = flush.page - (flush.page % most)
+  let end = first + most
+  for (const leaf of leaves)
+    if (overlap(leaf, { page: first, pages: end - first })) {
+      first = Math.min(first, leaf.page)
+      end = Math.max(end, leaf.page + leaf.pages)
+    }
+  return { page: first, pages: end - first }
+}
+
+/** Only the pages that an invalidation names. */
+export const refresh = (
+  shadow: Shadow,
+  attachment: Attachment,
+  flush: PageFlush,
+  tables: VtdTables,
+  parts: VtdParts,
+): void => {
+  const range = grown(flush, shadow.leaves)
+  const mapped: Leaf[] = []
+  const holes: Pages[] = []
+  tables.list(
+    attachment,
+    range,
+    (leaf) => mapped.push(leaf),
+    (level, hole) => {
+      if (parts.removesUnder(level)) holes.push(hole)
+    },
+  )
+  const stays = (leaf: Leaf): boolean => ![...mapped, ...holes].some((changed) => overlap(leaf, changed))
+  shadow.leaves = [...shadow.leaves.filter(stays), ...mapped]
+}
+
+/** Does an invalidation of pages concern this attachment? */
+export const concerns = (flush: PageFlush, { domain }: Attachment): boolean =>
+  flush.granularity === GRANULARITY.GLOBAL || flush.domain === domain

@@ -1,0 +1,552 @@
+/** Known answers of the VT-d style unit: what VT-d 4.1 says comes of one access, one invalidation, one fault. */
+import { describe, expect, it } from 'vitest'
+import type { Target } from '../../src/contract/index.ts'
+import { openBoardOf } from '../../src/reference/boards.ts'
+import { vtdBoard, vtdCachingModeBoard, vtdScalableBoard } from '../../src/reference/iommu/vtd-board.ts'
+
+const BASE = 0xfed9_0000
+const NIC = 0x0018
+const OTHER = 0x0020
+const SLOW = 0x0028
+const ATS = 0x0030
+const GIB = 0x4000_0000
+const [R, W, RW] = [1n, 2n, 3n]
+const LARGE = 0x80n
+
+const ROOT = 0x1000
+const CONTEXTS = 0x2000
+/** Four levels of tables, one page each. */
+const TABLES = [0x3000, 0x4000, 0x5000, 0x6000] as const
+const QUEUE = 0x8000
+const STATUS = 0x9000
+
+class Rig {
+  readonly target: Target
+  tail = 0
+  constructor(target: Target) {
+    this.target = target
+  }
+  put(gpa: number, ...values: bigint[]): void {
+    const data = new DataView(new ArrayBuffer(8 * values.length))
+    values.forEach((value, index) => void data.setBigUint64(8 * index, value, true))
+    this.target.store(gpa, new Uint8Array(data.buffer))
+  }
+  reg(at: number): number {
+    return Number(this.target.read({ space: 'mmio', address: BASE + at }, 4))
+  }
+  set(at: number, value: number | bigint, width: 4 | 8 = 4): void {
+    this.target.write({ space: 'mmio', address: BASE + at }, width, BigInt(value))
+  }
+  context(requester: number, low: bigint, high: bigint): void {
+    this.put(ROOT + 16 * (requester >> 8), BigInt(CONTEXTS) | 1n)
+    this.put(CONTEXTS + 16 * (requester & 0xff), low, high)
+  }
+  /** `requester` is led by `TABLES` of four levels as domain `domain`. */
+  attach(requester: number, domain = 1, low = 0n): void {
+    this.context(requester, BigInt(TABLES[0]) | low | 1n, 2n | (BigInt(domain) << 8n))
+  }
+  /** Entries from the top on along `iova`; the last one is at `level`. */
+  map(iova: bigint, entry: bigint, level = 1, above = RW): void {
+    for (let at = 4; at > level; at--) this.put(TABLES[4 - at]! + 8 * index(iova, at), BigInt(TABLES[5 - at]!) | above)
+    this.put(TABLES[4 - level]! + 8 * index(iova, level), entry)
+  }
+  start(): this {
+    this.set(0x20, ROOT, 8)
+    this.set(0x18, 1 << 30)
+    this.set(0x90, QUEUE, 8)
+    this.set(0x18, 1 << 26)
+    this.set(0x18, (1 << 26) | (1 << 31))
+    return this
+  }
+  push(low: bigint, high = 0n): void {
+    this.put(QUEUE + this.tail, low, high)
+    this.tail += 16
+    this.set(0x88, this.tail)
+  }
+  /** A queued invalidation, worked off. */
+  flush(low: bigint, high = 0n): void {
+    this.push(low, high)
+    this.target.settle(100)
+  }
+  write(iova: bigint, ...bytes: number[]): number | undefined {
+    return this.dma(NIC, iova, bytes)
+  }
+  dma(requester: number, iova: bigint, bytes: readonly number[], more: object = {}): number | undefined {
+    const data = Uint8Array.from(bytes)
+    return this.target.dma!(requester, { access: 'write', iova, bytes: data.length, data, ...more }).moved
+  }
+  read(iova: bigint, bytes: number, requester = NIC): number | undefined {
+    return this.target.dma!(requester, { access: 'read', iova, bytes }).moved
+  }
+  at(gpa: number, bytes = 1): number[] {
+    return [...this.target.load(gpa, bytes)]
+  }
+  /** Reason, requester, page and kind of a fault record. */
+  fault(record = 0): { reason: number; requester: number; page: number; read: boolean } | undefined {
+    const at = 0x220 + 16 * record
+    const last = this.reg(at + 12)
+    if (last < 2 ** 31) return undefined
+    return {
+      reason: last & 0xff,
+      requester: this.reg(at + 8) & 0xffff,
+      page: this.reg(at + 4) * 2 ** 20 + (this.reg(at) >>> 12),
+      read: (last & (1 << 30)) !== 0,
+    }
+  }
+  /** The reason of the only fault since the last look. */
+  reason(): number | undefined {
+    const records = [0, 1, 2, 3].filter((record) => this.fault(record) !== undefined)
+    const found = records[0] === undefined ? undefined : this.fault(records[0])
+    for (const record of records) this.set(0x22c + 16 * record, 2 ** 31)
+    expect(records.length).toBeLessThan(2)
+    return found?.reason
+  }
+}
+
+const index = (iova: bigint, level: number): number => Number((iova >> BigInt(12 + 9 * (level - 1))) & 511n)
+const fresh = (board = vtdBoard): Rig => new Rig(openBoardOf(board, board.name))
+/** `iova` 0x1000 to 0x2fff are the pages 0x10000 and 0x20000. */
+const simple = (board = vtdBoard): Rig => {
+  const rig = fresh(board)
+  rig.attach(NIC)
+  rig.map(0x1000n, 0x1_0000n | RW)
+  rig.map(0x2000n, 0x2_0000n | RW)
+  return rig.start()
+}
+
+const GLOBAL = 0x12n
+const PAGES = 0x32n | (1n << 16n)
+const CONTEXT_GLOBAL = 0x11n
+
+describe('translation', () => {
+  it('is off until the command, and then leads by requester', () => {
+    const rig = fresh()
+    expect(rig.write(0x1234n, 7)).toBe(1)
+    expect(rig.at(0x1234)).toEqual([7])
+    rig.attach(NIC)
+    rig.map(0x1000n, 0x1_0000n | RW)
+    rig.start()
+    expect(rig.write(0x1234n, 8)).toBe(1)
+    expect(rig.at(0x1_0234)).toEqual([8])
+    expect(rig.dma(OTHER, 0x1000n, [1])).toBe(0)
+    expect(rig.fault()).toEqual({ reason: 2, requester: OTHER, page: 1, read: false })
+    expect(rig.dma(0x500, 0x1000n, [1])).toBe(0)
+    expect(rig.fault(1)).toEqual({ reason: 1, requester: 0x500, page: 1, read: false })
+  })
+
+  it('moves what precedes the page that is refused', () => {
+    const rig = simple()
+    expect(rig.write(0x1ffen, 1, 2, 3, 4)).toBe(4)
+    expect([rig.at(0x1_0ffe, 2), rig.at(0x2_0000, 2)]).toEqual([
+      [1, 2],
+      [3, 4],
+    ])
+    expect(rig.write(0x2ffen, 5, 6, 7, 8)).toBe(2)
+    expect(rig.fault()).toEqual({ reason: 5, requester: NIC, page: 3, read: false })
+  })
+
+  it.each([
+    ['a page of 2 MiB', 2, 0x20_0000n, 0x7f_fff0, 0x60_0000n],
+    ['a page of 1 GiB', 3, BigInt(GIB), GIB + 0x1f_fff0, BigInt(GIB)],
+  ] as const)('maps %s', (_name, level, iova, host, base) => {
+    const rig = fresh()
+    rig.attach(NIC)
+    rig.map(iova, base | LARGE | RW, level)
+    rig.start()
+    expect(rig.write(iova + BigInt(host) - base, 9)).toBe(1)
+    expect(rig.at(host)).toEqual([9])
+  })
+
+  it.each([
+    ['nothing there', 0n, 6, 5],
+    ['read alone', R, undefined, 5],
+    ['write alone', W, 6, undefined],
+    ['both', RW, undefined, undefined],
+  ] as const)('allows what all levels allow: %s', (_name, rights, onRead, onWrite) => {
+    for (const level of [1, 2, 3, 4]) {
+      const rig = fresh()
+      rig.attach(NIC)
+      rig.map(0x1000n, 0x1_0000n | RW)
+      rig.put(TABLES[4 - level]! + 8 * index(0x1000n, level), BigInt(TABLES[5 - level] ?? 0x1_0000) | rights)
+      rig.start()
+      rig.read(0x1000n, 4)
+      expect(rig.reason()).toBe(onRead)
+      rig.write(0x1000n, 4)
+      expect(rig.reason()).toBe(onWrite)
+    }
+  })
+
+  it.each([
+    ['root, lower half', ROOT, 0x2n, 0n, 0xa],
+    ['root, upper half', ROOT, 0n, 1n, 0xa],
+    ['context, type 3', CONTEXTS + 16 * NIC, 0xcn, 0n, 3],
+    ['context, no width', CONTEXTS + 16 * NIC, 0n, 2n, 3],
+    ['context, reserved', CONTEXTS + 16 * NIC, 0x10n, 0n, 0xb],
+    ['context, past the machine', CONTEXTS + 16 * NIC, 1n << 50n, 0n, 0xb],
+    ['table in a table', TABLES[1], 0x800n, 0n, 0xc],
+    ['large at the top', TABLES[0], LARGE, 0n, 0xc],
+    ['page past the machine', TABLES[3] + 8, 1n << 50n, 0n, 0xc],
+    ['table where no memory is', TABLES[2], 1n << 40n, 0n, 7],
+    ['contexts where no memory is', ROOT, 1n << 40n, 0n, 9],
+  ] as const)('refuses what is malformed: %s', (_name, gpa, low, high, reason) => {
+    const rig = simple()
+    const before = rig.target.load(gpa, 16)
+    const view = new DataView(before.buffer, before.byteOffset, 16)
+    rig.put(gpa, view.getBigUint64(0, true) ^ low, view.getBigUint64(8, true) ^ high)
+    expect(rig.write(0x1000n, 1)).toBe(0)
+    expect(rig.reason()).toBe(reason)
+  })
+
+  it('ends at the width of the tables and of an address', () => {
+    const rig = fresh()
+    rig.context(NIC, BigInt(TABLES[1]) | 1n, 1n | (1n << 8n))
+    rig.start()
+    for (const [iova, reason] of [
+      [2n ** 39n - 1n, 5],
+      [2n ** 39n, 4],
+      [2n ** 63n, 4],
+      [2n ** 64n - 1n, 4],
+    ] as const) {
+      expect(rig.write(iova, 1)).toBe(0)
+      expect(rig.reason()).toBe(reason)
+    }
+    expect(rig.write(2n ** 64n - 1n, 1, 2, 3)).toBe(0)
+  })
+
+  it('passes what passes through, and keeps the protected regions', () => {
+    const rig = fresh()
+    rig.attach(NIC, 1, 2n << 2n)
+    rig.start()
+    expect(rig.write(0x40_1000n, 1)).toBe(1)
+    rig.set(0x68, 0x40_0000)
+    rig.set(0x6c, 0x40_0000)
+    rig.set(0x70, 0x60_0000, 8)
+    rig.set(0x64, 2 ** 31)
+    expect(rig.reg(0x64) & 1).toBe(1)
+    expect([0x3f_ffffn, 0x40_0000n, 0x5f_ffffn, 0x60_0000n].map((iova) => rig.write(iova, 2))).toEqual([1, 0, 0, 1])
+    expect(rig.reason()).toBeUndefined()
+  })
+
+  it('takes a write to the interrupt window for an interrupt, whatever the tables map', () => {
+    const rig = simple()
+    rig.map(0xfee0_1000n, 0x3_0000n | RW)
+    rig.map(0x5000n, 0xfee0_0000n | RW)
+    rig.target.events()
+    expect(rig.write(0xfee0_1000n, 0x31, 0, 0, 0)).toBe(4)
+    expect(rig.target.events()).toEqual([{ kind: 'msi', device: 'nic0', address: 0xfee0_1000, data: 0x31 }])
+    expect([rig.read(0xfee0_1000n, 4), rig.write(0x5000n, 1, 2, 3, 4)]).toEqual([0, 0])
+    expect(rig.at(0x3_0000, 4)).toEqual([0, 0, 0, 0])
+    expect([rig.fault()?.reason, rig.fault(1)?.reason]).toEqual([0xe, 0xe])
+  })
+})
+
+describe('what is cached', () => {
+  it('is used until an invalidation of its pages, of its domain or of all', () => {
+    for (const [low, high = 0n] of [
+      [GLOBAL, 0n],
+      [0x22n | (1n << 16n), 0n],
+      [PAGES, 0x1000n],
+      [PAGES, 0x0000n | 4n],
+    ] as const) {
+      const rig = simple()
+      rig.write(0x1000n, 1)
+      rig.map(0x1000n, 0x3_0000n | RW)
+      rig.flush(0x22n | (2n << 16n))
+      rig.flush(PAGES, 0x2000n)
+      rig.flush(PAGES, 0x0n)
+      rig.write(0x1000n, 2)
+      expect([rig.at(0x1_0000), rig.at(0x3_0000)]).toEqual([[2], [0]])
+      rig.flush(low, high)
+      rig.write(0x1000n, 3)
+      expect([rig.at(0x1_0000), rig.at(0x3_0000)]).toEqual([[2], [3]])
+    }
+  })
+
+  it('is the directories too, unless the hint says that they stay', () => {
+    const rig = simple()
+    rig.write(0x1000n, 1)
+    rig.put(TABLES[2], 0x7000n | RW)
+    rig.put(0x7000 + 8, 0x3_0000n | RW)
+    rig.flush(PAGES, 0x1000n | 0x40n)
+    rig.write(0x1000n, 2)
+    expect([rig.at(0x1_0000), rig.at(0x3_0000)]).toEqual([[2], [0]])
+    rig.flush(PAGES, 0x1000n)
+    rig.write(0x1000n, 3)
+    expect(rig.at(0x3_0000)).toEqual([3])
+  })
+
+  it('is the context, by device, function mask and domain', () => {
+    for (const [low, high = 0n] of [
+      CONTEXT_GLOBAL,
+      0x21n | (1n << 16n),
+      0x31n | (0x18n << 32n),
+      0x31n | (0x1fn << 32n) | (3n << 48n),
+    ]) {
+      const rig = simple()
+      rig.write(0x1000n, 1)
+      rig.context(NIC, 0n, 0n)
+      rig.flush(0x31n | (0x20n << 32n))
+      rig.flush(0x31n | (0x1fn << 32n))
+      expect(rig.write(0x1000n, 2)).toBe(1)
+      rig.flush(flush)
+      expect(rig.write(0x1000n, 3)).toBe(0)
+      expect(rig.reason()).toBe(2)
+    }
+  })
+
+  it('is not that nothing is there', () => {
+    const rig = simple()
+    expect(rig.write(0x3000n, 1)).toBe(0)
+    rig.map(0x3000n, 0x3_0000n | RW)
+    expect(rig.write(0x3000n, 1)).toBe(1)
+  })
+
+  it('is flushed by registers, which tell what was done', () => {
+    const rig = simple()
+    rig.write(0x1000n, 1)
+    rig.map(0x1000n, 0n)
+    rig.set(0x100, 0x1000, 8)
+    rig.set(0x108, (3n << 60n) | (2n << 32n) | (1n << 63n), 8)
+    expect([rig.reg(0x10c) >>> 31, (rig.reg(0x10c) >>> 25) & 3]).toEqual([0, 3])
+    expect(rig.write(0x1000n, 2)).toBe(1)
+    rig.set(0x108, (3n << 60n) | (1n << 32n) | (1n << 63n), 8)
+    expect(rig.write(0x1000n, 2)).toBe(0)
+    rig.set(0x100, 0x1000 | 19, 8)
+    rig.set(0x108, (3n << 60n) | (1n << 63n), 8)
+    expect((rig.reg(0x10c) >>> 25) & 3).toBe(0)
+
+    rig.context(NIC, 0n, 0n)
+    rig.set(0x28, (1n << 63n) | (2n << 61n) | 1n, 8)
+    expect([rig.reg(0x2c) >>> 31, (rig.reg(0x2c) >>> 27) & 3]).toEqual([0, 2])
+    rig.reason()
+    rig.write(0x1000n, 3)
+    expect(rig.reason()).toBe(2)
+  })
+
+  it('is not affected by a root table before the command', () => {
+    const rig = simple()
+    rig.set(0x20, 0xa000, 8)
+    rig.flush(CONTEXT_GLOBAL)
+    expect(rig.write(0x1000n, 1)).toBe(1)
+    rig.set(0x18, (1 << 26) | (1 << 31) | (1 << 30))
+    rig.flush(CONTEXT_GLOBAL)
+    expect(rig.write(0x1000n, 1)).toBe(0)
+    expect(rig.reason()).toBe(1)
+  })
+})
+
+describe('the queue', () => {
+  const WAIT = 5n | (1n << 5n) | (0xcafen << 32n)
+
+  it('is worked off a descriptor at a step, and a wait answers in its turn', () => {
+    const rig = simple()
+    rig.set(0xa8, 0xfee0_0000)
+    rig.set(0xa4, 0x41)
+    rig.push(GLOBAL)
+    rig.push(WAIT | 0x10n, BigInt(STATUS))
+    expect(rig.target.step!('iommu')).toBe(true)
+    expect([rig.reg(0x80), rig.at(STATUS, 2)]).toEqual([16, [0, 0]])
+    rig.target.step!('iommu')
+    expect([rig.reg(0x80), rig.at(STATUS, 2), rig.reg(0x9c), rig.reg(0xa0) >>> 30]).toEqual([32, [0xfe, 0xca], 1, 3])
+    rig.target.events()
+    rig.set(0xa0, 0)
+    expect(rig.target.events()).toEqual([{ kind: 'msi', device: 'iommu', address: 0xfee0_0000, data: 0x41 }])
+    expect(rig.target.step!('iommu')).toBe(false)
+  })
+
+  it('wraps', () => {
+    const rig = simple()
+    for (let at = 0; at < 255; at++) rig.push(GLOBAL)
+    rig.target.settle(100)
+    rig.put(QUEUE + 16 * 255, GLOBAL)
+    rig.put(QUEUE, WAIT, BigInt(STATUS))
+    rig.set(0x88, 16)
+    rig.target.settle(100)
+    expect([rig.reg(0x80), rig.at(STATUS, 2)]).toEqual([16, [0xfe, 0xca]])
+  })
+
+  it.each([
+    ['no type', 0n, 0n],
+    ['a type of later', 15n, 0n],
+    ['reserved bits', GLOBAL | (1n << 40n), 0n],
+    ['no granularity', 2n, 0n],
+    ['too large a mask', PAGES, 19n],
+    ['PASIDs without scalable mode', 7n, 0n],
+    ['upper half of a context', CONTEXT_GLOBAL, 1n],
+  ] as const)('stops at what is no descriptor: %s', (_name, low, high) => {
+    const rig = simple()
+    rig.set(0x40, 0xfee0_0000)
+    rig.set(0x38, 0)
+    rig.push(GLOBAL)
+    rig.push(low, high)
+    rig.push(WAIT, BigInt(STATUS))
+    rig.target.events()
+    expect(rig.target.settle(100)).toBe('quiet')
+    expect([rig.reg(0x80), rig.reg(0x34), rig.at(STATUS)]).toEqual([16, 0x10, [0]])
+    expect(rig.target.events()).toEqual([{ kind: 'msi', device: 'iommu', address: 0xfee0_0000, data: 0 }])
+    rig.put(QUEUE + 16, GLOBAL)
+    rig.set(0x34, 0x10)
+    rig.target.settle(100)
+    expect([rig.reg(0x80), rig.reg(0x34), rig.at(STATUS, 2)]).toEqual([48, 0, [0xfe, 0xca]])
+  })
+
+  it('drains before it goes on, where that is asked for', () => {
+    const rig = simple()
+    rig.attach(SLOW)
+    expect(rig.dma(SLOW, 0x1000n, [5])).toBeUndefined()
+    rig.map(0x1000n, 0n)
+    rig.push(GLOBAL)
+    rig.push(GLOBAL | 0xc0n)
+    rig.target.step!('iommu')
+    expect(rig.at(0x1_0000)).toEqual([0])
+    rig.target.step!('iommu')
+    expect(rig.at(0x1_0000)).toEqual([5])
+    rig.dma(SLOW, 0x2000n, [6])
+    expect(rig.target.step!('nic0')).toBe(false)
+    expect([rig.target.step!('slow0'), rig.at(0x2_0000)]).toEqual([true, [6]])
+  })
+})
+
+describe('a fault', () => {
+  it('is recorded in order while there is room, and then it is an overflow', () => {
+    const rig = simple()
+    rig.set(0x40, 0xfee0_0000)
+    for (let page = 3; page < 8; page++) rig.write(BigInt(page * 4096), 1)
+    expect([0, 1, 2, 3].map((record) => rig.fault(record)?.page)).toEqual([3, 4, 5, 6])
+    expect([rig.reg(0x34), rig.reg(0x38) >>> 30]).toEqual([3, 3])
+    rig.set(0x22c, 2 ** 31)
+    rig.write(0x9000n, 1)
+    expect(rig.fault()).toBeUndefined()
+    rig.target.events()
+    rig.set(0x38, 0)
+    expect(rig.target.events().map(({ kind }) => kind)).toEqual(['msi'])
+    rig.set(0x34, 1)
+    rig.read(0xa000n, 1)
+    expect(rig.fault()).toEqual({ reason: 6, requester: NIC, page: 10, read: true })
+    expect(rig.reg(0x34) & 0xff).toBe(2)
+    expect(rig.target.events().filter(({ kind }) => kind === 'msi')).toEqual([])
+  })
+
+  it('is not recorded where the entry says so, and blocks all the same', () => {
+    const rig = simple()
+    rig.attach(NIC, 1, 2n)
+    expect(rig.write(0x3000n, 1)).toBe(0)
+    expect(rig.reason()).toBeUndefined()
+  })
+})
+
+describe('a device TLB', () => {
+  it('is asked to forget by requester and range, and only what may be translated passes', () => {
+    const rig = simple()
+    rig.attach(ATS, 1, 1n << 2n)
+    expect(rig.dma(ATS, 0x1000n, [1])).toBe(1)
+    rig.map(0x1000n, 0n)
+    rig.flush(GLOBAL)
+    expect(rig.dma(ATS, 0x1000n, [2])).toBe(1)
+    rig.flush(3n | (BigInt(NIC) << 32n), 0x1000n)
+    rig.flush(3n | (BigInt(ATS) << 32n), 0x2000n)
+    expect(rig.dma(ATS, 0x1000n, [3])).toBe(1)
+    rig.flush(3n | (BigInt(ATS) << 32n), 0x7fff_ffff_ffff_f001n)
+    expect(rig.dma(ATS, 0x1000n, [4])).toBe(0)
+    expect([rig.reason(), rig.at(0x1_0000)]).toEqual([undefined, [3]])
+    expect(rig.dma(NIC, 0x3_0000n, [5], { translated: true })).toBe(0)
+    expect(rig.reason()).toBe(0xd)
+    expect(rig.dma(ATS, 0x3_0000n, [5], { translated: true })).toBe(1)
+  })
+})
+
+describe('caching mode', () => {
+  it('maps and unmaps with the invalidation, whatever the tables say before', () => {
+    const rig = simple(vtdCachingModeBoard)
+    expect(rig.reg(0x08) & 0x80).toBe(0x80)
+    rig.flush(GLOBAL)
+    expect(rig.write(0x1000n, 1)).toBe(1)
+    rig.map(0x3000n, 0x3_0000n | RW)
+    expect(rig.write(0x3000n, 1)).toBe(0)
+    rig.flush(PAGES, 0x3000n)
+    expect(rig.write(0x3000n, 1)).toBe(1)
+    rig.put(TABLES[1], 0n)
+    expect(rig.write(0x3000n, 2)).toBe(1)
+    rig.flush(PAGES, 0x3000n)
+    expect(rig.write(0x3000n, 3)).toBe(0)
+    rig.context(NIC, 0n, 0n)
+    rig.flush(CONTEXT_GLOBAL)
+    rig.flush(GLOBAL)
+    expect(rig.write(0x1000n, 4)).toBe(0)
+    expect(rig.at(0x1_0000)).toEqual([1])
+  })
+
+  it('comes to an end where tables contain themselves', () => {
+    const rig = simple(vtdCachingModeBoard)
+    for (let at = 0; at < 512; at++) rig.put(TABLES[0] + 8 * at, BigInt(TABLES[0]) | RW)
+    rig.flush(GLOBAL)
+    expect(rig.reg(0x80)).toBe(16)
+  })
+})
+
+describe('scalable mode', () => {
+  const DIRECTORY = 0xb000
+  const PASIDS = 0xc000
+  const scalable = (): Rig => {
+    const rig = fresh(vtdScalableBoard)
+    rig.put(ROOT, BigInt(CONTEXTS) | 1n)
+    rig.put(CONTEXTS + 32 * NIC, BigInt(DIRECTORY) | 9n, 5n)
+    rig.put(DIRECTORY, BigInt(PASIDS) | 1n)
+    rig.put(PASIDS + 64 * 5, BigInt(TABLES[0]) | 1n | (2n << 2n) | (2n << 6n), 7n)
+    rig.put(PASIDS + 64 * 6, 1n | (2n << 2n) | (4n << 6n), 8n)
+    rig.map(0x1000n, 0x1_0000n | RW)
+    rig.start()
+    rig.set(0x20, ROOT | 0x400, 8)
+    rig.set(0x18, (1 << 26) | (1 << 31) | (1 << 30))
+    return rig
+  }
+
+  it('leads by PASID', () => {
+    const rig = scalable()
+    expect(rig.write(0x1000n, 1)).toBe(1)
+    expect(rig.at(0x1_0000)).toEqual([1])
+    expect(rig.dma(NIC, 0x1000n, [2], { pasid: 6 })).toBe(1)
+    // Itself is the root table.
+    expect(rig.at(0x1000)).toEqual([2])
+  })
+
+  it.each([
+    ['no entry', 7, 0x59],
+    ['no directory', 64, 0x51],
+    ['past the directory', 0x2000, 0x46],
+    ['nothing mapped', 5, 0x85],
+  ] as const)('refuses with its own reasons: %s', (_name, pasid, reason) => {
+    const rig = scalable()
+    expect(rig.dma(NIC, 0x9000n, [1], { pasid })).toBe(0)
+    expect(rig.reg(0x228) >>> 31).toBe(1)
+    expect((rig.reg(0x22c) >>> 8) & 0xf_ffff).toBe(pasid)
+    expect(rig.reason()).toBe(reason)
+  })
+
+  it('keeps an entry until its invalidation', () => {
+    const rig = scalable()
+    rig.write(0x1000n, 1)
+    rig.put(PASIDS + 64 * 5, 0n)
+    rig.flush(0x17n | (7n << 16n) | (6n << 32n))
+    expect(rig.write(0x1000n, 2)).toBe(1)
+    rig.flush(0x17n | (7n << 16n) | (5n << 32n))
+    expect(rig.write(0x1000n, 3)).toBe(0)
+    expect(rig.reason()).toBe(0x59)
+  })
+})
+
+it('can be saved in the middle of anything', () => {
+  const rig = simple()
+  rig.attach(SLOW)
+  rig.attach(ATS, 1, 1n << 2n)
+  rig.dma(ATS, 0x1000n, [1])
+  rig.dma(SLOW, 0x2000n, [2])
+  rig.write(0x9000n, 1)
+  rig.push(GLOBAL)
+  const copy = fresh()
+  copy.target.restore!(rig.target.save!())
+  expect(copy.target.fingerprint!()).toBe(rig.target.fingerprint!())
+  for (const one of [rig, copy]) one.target.settle(100)
+  expect(copy.target.fingerprint!()).toBe(rig.target.fingerprint!())
+  expect(copy.at(0x2_0000)).toEqual([2])
+})
