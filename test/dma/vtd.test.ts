@@ -276,7 +276,7 @@ describe('what is cached', () => {
   })
 
   it('is the context, by device, function mask and domain', () => {
-    for (const [low, high = 0n] of [
+    for (const flush of [
       CONTEXT_GLOBAL,
       0x21n | (1n << 16n),
       0x31n | (0x18n << 32n),
