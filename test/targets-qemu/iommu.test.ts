@@ -11,6 +11,7 @@ import {
   VTD_BASE,
   VTD_COMMAND,
 } from '../../src/layout/vtd.ts'
+import { openPci } from '../../src/models/guest/virtio-pci.ts'
 import { openTarget } from './open-target.ts'
 import { qemuMissing } from './require-qemu.ts'
 
@@ -159,6 +160,44 @@ describe.skipIf(qemuMissing !== undefined)('qemu: bare IOMMUs', () => {
     unit.dmaWrite(0x18, IOVA, 1)
     expect(unit.dmaRead(0x18, IOVA)).toEqual([0x99])
     expect([unit.word(FRAME), unit.word(OTHER_FRAME)]).toEqual([0x99, 0x77])
+  })
+
+  test('virtio-iommu translates, and refuses', async () => {
+    const target = await openTarget('virtio-iommu')
+    const device = target.describe().devices[0]!
+    const driver = openPci(target, device)
+    const unit = new Unit(target, 0)
+    const rings = unit.table(4)
+    // ACKNOWLEDGE, DRIVER; VERSION_1, MAP_UNMAP.
+    for (const status of [0, 1, 3]) driver.setStatus(status)
+    driver.setDriverFeatures((1n << 32n) | 4n)
+    driver.setStatus(11)
+    driver.setUpQueue(0, 8, rings, rings + 0x400, rings + 0x800)
+    driver.setStatus(15)
+    let requests = 0
+    const request = (...words: readonly number[]): number => {
+      const [bytes, at] = [4 * words.length, rings + 0x1000] as const
+      target.store(at, new Uint8Array(Uint32Array.from(words).buffer))
+      unit.entry(rings, at, BigInt(bytes) | (1n << 32n) | (1n << 48n))
+      unit.entry(rings + 16, rings + 0x2000, 4n | (2n << 32n))
+      target.store(rings + 0x2000, Uint8Array.of(0xff))
+      requests++
+      target.store(rings + 0x400, Uint8Array.of(0, 0, requests, 0))
+      driver.kick(0)
+      expect(target.settle(0)).toBe('quiet')
+      expect(unit.word(rings + 0x800) >>> 16).toBe(requests)
+      return unit.word(rings + 0x2000) & 0xff
+    }
+    const [attach, map, detach] = [1, 3, 2] as const
+    expect(request(attach, 7, 0x18, 0, 0)).toBe(0)
+    expect(request(map, 7, IOVA, 0, IOVA + 4095, 0, FRAME, 0, 1)).toBe(0)
+    expect(target.events()).toContainEqual({ kind: 'line', device: 'iommu', pin: 0, level: true })
+    unit.entry(FRAME, 0x99)
+    unit.dmaWrite(0x18, IOVA, 1)
+    expect([unit.dmaRead(0x18, IOVA), unit.dmaRead(0x18, IOVA + 4096)]).toEqual([[0x99], [0]])
+    expect(request(detach, 7, 0x18, 0, 0)).toBe(0)
+    unit.dmaWrite(0x18, FRAME, 1)
+    expect(unit.word(FRAME)).toBe(1)
   })
 
   test('options are those of the unit', async () => {

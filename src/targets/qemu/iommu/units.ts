@@ -74,7 +74,7 @@ export const units: Readonly<Record<'intel-iommu' | 'amd-iommu' | 'virtio-iommu'
     },
     arguments: ({ bootBypass = true }) => [
       '-device',
-      `virtio-iommu-pci,id=${UNIT_ID},addr=${VIRTIO_IOMMU_SLOT},boot-bypass=${onOff(bootBypass)},ioeventfd=off,` +
+      `virtio-iommu-pci,id=${UNIT_ID},addr=${VIRTIO_IOMMU_SLOT},boot-bypass=${onOff(bootBypass)},` +
         'disable-legacy=on,disable-modern=off',
     ],
     device: () => ({
