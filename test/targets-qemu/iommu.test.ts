@@ -200,10 +200,29 @@ describe.skipIf(qemuMissing !== undefined)('qemu: bare IOMMUs', () => {
     expect(unit.word(FRAME)).toBe(1)
   })
 
+  test.each(['intel-iommu', 'amd-iommu', 'virtio-iommu'])(
+    'a disk behind %s asks for addresses of its own',
+    async (unit) => {
+      const target = await openTarget(`virtio-blk?iommu=${unit}&ats=1`)
+      const { devices } = target.describe()
+      expect(devices.map(({ id }) => id)).toEqual(['disk', 'iommu'])
+      expect(devices[0]!.facts).toMatchObject({ behind: 'iommu', ats: true })
+      const driver = openPci(target, devices[0]!)
+      for (const accepts of [true, false]) {
+        for (const status of [0, 1, 3]) driver.setStatus(status)
+        driver.setDriverFeatures((1n << 32n) | (accepts ? 1n << 33n : 0n))
+        driver.setStatus(11)
+        expect(driver.status()).toBe(accepts ? 11 : 3)
+      }
+    },
+  )
+
   test('options are those of the unit', async () => {
     const capability = async (rest: string) => new Unit(await openTarget(rest), VTD_BASE).read(VTD.capability, 8)
     expect((await capability('intel-iommu?cachingMode=1')) & 0x80n).toBe(0x80n)
     await expect(openTarget('amd-iommu?awBits=48')).rejects.toThrow("unknown option 'awBits'")
+    await expect(openTarget('virtio-blk?ats=1')).rejects.toThrow('needs the option iommu')
+    await expect(openTarget('virtio-blk-mmio?iommu=amd-iommu')).rejects.toThrow('does not have the option iommu')
     await expect(openTarget('intel-iommu?awBits=40')).rejects.toThrow("expects one of 39, 48, found '40'")
   })
 })

@@ -2,6 +2,7 @@
 
 import { type DeviceDescription, TargetError } from '../../contract/index.ts'
 import { blockGraph, HOLDS, TOP_NODE } from './block-graph.ts'
+import { units } from './iommu/units.ts'
 import type { QemuOptions } from './options.ts'
 
 /** Guest memory in bytes. The file behind it is sparse. */
@@ -101,8 +102,10 @@ const machines: Readonly<Record<string, Machine>> = {
       ...memoryArguments(files),
       ...blockGraph(files.image, options.readonly),
       ...iothread(options),
+      // A unit comes before what is behind it.
+      ...(options.iommu === undefined ? [] : units[options.iommu].arguments({ deviceIotlb: options.ats })),
       '-device',
-      `virtio-blk-pci,addr=${SLOT},disable-legacy=${onOff(!options.transitional)},disable-modern=off,` +
+      `virtio-blk-pci,addr=${SLOT},iommu_platform=${onOff(options.iommu !== undefined)},ats=${onOff(options.ats)},disable-legacy=${onOff(!options.transitional)},disable-modern=off,` +
         `${options.iothread ? 'iothread=thread0' : 'ioeventfd=off'},${blk(options)}`,
     ],
     devices: (options) => [
@@ -110,8 +113,9 @@ const machines: Readonly<Record<string, Machine>> = {
         id: DEVICE,
         kind: 'virtio-blk',
         transport: { kind: 'pci', bus: 0, device: SLOT, function: 0 },
-        facts: facts(options),
+        facts: options.iommu === undefined ? facts(options) : { ...facts(options), behind: 'iommu', ats: options.ats },
       },
+      ...(options.iommu === undefined ? [] : [units[options.iommu].device({})]),
     ],
     path: `/machine/peripheral/${DEVICE}/virtio-backend`,
     lines: [{ gsi: SLOT_GSI, device: DEVICE, pin: 0 }],
@@ -119,7 +123,12 @@ const machines: Readonly<Record<string, Machine>> = {
   },
   'virtio-blk-mmio': {
     summary: 'microvm with a virtio-blk disk on the MMIO transport',
-    lacks: { iothread: 'QEMU has ioeventfd for virtio-mmio with KVM only', transitional: 'a PCI option' },
+    lacks: {
+      iothread: 'QEMU has ioeventfd for virtio-mmio with KVM only',
+      transitional: 'a PCI option',
+      iommu: 'a PCI option',
+      ats: 'a PCI option',
+    },
     arguments: (options, files) => [
       '-machine',
       'microvm,memory-backend=ram0,ioapic2=off,x-option-roms=off,pit=off,pic=off,rtc=off,isa-serial=off',
@@ -148,9 +157,17 @@ const machines: Readonly<Record<string, Machine>> = {
 export function machineFor(name: string, options: QemuOptions, others: readonly string[] = []): Machine {
   const machine = Object.hasOwn(machines, name) ? machines[name] : undefined
   for (const [option, why] of Object.entries(machine?.lacks ?? {})) {
-    if (options[option as keyof QemuOptions] !== true) continue
+    const value = options[option as keyof QemuOptions]
+    if (value === undefined || value === false) continue
     throw new TargetError('address', `qemu: machine ${name} does not have the option ${option}: ${why}`)
   }
+  if (options.iommu !== undefined && options.transitional)
+    throw new TargetError(
+      'address',
+      'qemu: expected iommu or transitional, found both: the legacy interface knows GPAs only',
+    )
+  if (options.iommu === undefined && options.ats)
+    throw new TargetError('address', 'qemu: the option ats needs the option iommu')
   if (machine !== undefined) return machine
   throw new TargetError(
     'address',

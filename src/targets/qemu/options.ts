@@ -1,6 +1,7 @@
 /** What may follow `qemu:` in an address: a machine name, then options as a query string. */
 
 import { TargetError } from '../../contract/index.ts'
+import { type UnitName, units } from './iommu/units.ts'
 
 /** Options of every machine of this door. */
 export interface QemuOptions {
@@ -20,6 +21,10 @@ export interface QemuOptions {
   readonly lines: boolean
   /** Size of the medium in sectors. */
   readonly sectors: number
+  /** The device is behind that unit, and uses addresses that it translates. */
+  readonly iommu?: UnitName
+  /** The device asks the unit for translations, and keeps them. */
+  readonly ats: boolean
 }
 
 /** What an option takes. */
@@ -39,6 +44,8 @@ const known: Readonly<Record<keyof QemuOptions, OptionKind>> = {
   merging: { kind: 'flag' },
   lines: { kind: 'flag' },
   sectors: { kind: 'number', from: 1, to: 65536 },
+  iommu: { kind: 'choice', of: Object.keys(units) },
+  ats: { kind: 'flag' },
 }
 
 /** The machine's name of an address such as `virtio-blk?iothread=1`, and what stands after the question mark. */
@@ -83,6 +90,7 @@ export function parseAddress(rest: string): { readonly machine: string; readonly
       merging: iothread,
       lines: true,
       sectors: 64,
+      ats: false,
       ...(given as Partial<QemuOptions>),
     },
   }

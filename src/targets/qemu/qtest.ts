@@ -23,6 +23,9 @@ export class Qtest {
   readonly #meanwhile: (() => void) | undefined
   #queued = ''
   #owed = 0
+  /** Commands that were queued so far, and those of them whose answers are told to somebody, in their order. */
+  #posted = 0
+  #told: { readonly number: number; readonly then: (answer: string) => void }[] = []
   #edges: LineEdge[] = []
 
   /** `meanwhile` is called while QEMU is at work on what it was sent. */
@@ -33,15 +36,19 @@ export class Qtest {
 
   /** Queues a command. */
   post(command: string): void {
-    this.#queued += `${command}\n`
-    this.#owed++
+    this.#queue(command)
     if (this.#owed >= QUEUED_COMMANDS_MAX || this.#queued.length >= QUEUED_BYTES_MAX) this.drain()
+  }
+
+  /** Queues a command whose answer is told to `then` once it is there, as what it says after `OK`. */
+  postFor(command: string, then: (answer: string) => void): void {
+    this.#told.push({ number: this.#posted, then })
+    this.post(command)
   }
 
   /** Sends a command after all that are queued, and returns what its answer says after `OK`. */
   ask(command: string): string {
-    this.#queued += `${command}\n`
-    this.#owed++
+    this.#queue(command)
     return this.#collect()
   }
 
@@ -58,6 +65,12 @@ export class Qtest {
     return edges
   }
 
+  #queue(command: string): void {
+    this.#queued += `${command}\n`
+    this.#owed++
+    this.#posted++
+  }
+
   /** Sends what is queued, waits for all answers, and returns the last one. */
   #collect(): string {
     const text = this.#queued
@@ -68,6 +81,7 @@ export class Qtest {
     while (this.#owed > 0) {
       const line = this.#pipe.line()
       if (line.startsWith('OK')) {
+        if (this.#told[0]?.number === this.#posted - this.#owed) this.#told.shift()!.then(line.slice(3))
         this.#owed--
         last = line
       } else {

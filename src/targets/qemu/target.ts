@@ -139,6 +139,12 @@ export class QemuTarget implements Target {
     return BigInt(this.#qtest.ask(`in${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)}`))
   }
 
+  readLater(at: Location, width: Width, then: (value: bigint) => void): void {
+    this.#alive()
+    if (at.space !== 'mmio') then(this.read(at, width))
+    else this.#qtest.postFor(`read${SUFFIX[width]} ${checked(at.address)}`, (answer) => then(BigInt(answer)))
+  }
+
   write(at: Location, width: Width, value: bigint): void {
     this.#alive()
     const address = checked(at.address)

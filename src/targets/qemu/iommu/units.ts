@@ -18,14 +18,16 @@ const FLAG: OptionKind = { kind: 'flag' }
 /** Where amd-iommu of QEMU has its registers. */
 const AMD_BASE = 0xfed8_0000
 /** Slot of virtio-iommu on bus 0. */
-const VIRTIO_IOMMU_SLOT = 8
+const VIRTIO_IOMMU_SLOT = 9
 /** The input of the I/O APIC that INTA of that slot ends at on q35. */
-export const VIRTIO_IOMMU_GSI = 20
+export const VIRTIO_IOMMU_GSI = 21
 const UNIT_ID = 'iommu'
 
 const onOff = (flag: unknown): string => (flag === true ? 'on' : 'off')
 
-export const units: Readonly<Record<'intel-iommu' | 'amd-iommu' | 'virtio-iommu', Unit>> = {
+export type UnitName = 'intel-iommu' | 'amd-iommu' | 'virtio-iommu'
+
+export const units: Readonly<Record<UnitName, Unit>> = {
   'intel-iommu': {
     summary: 'q35 with intel-iommu and bare sources of DMA',
     options: {
