@@ -6,7 +6,7 @@ import type { PlatformParts } from '../platform.ts'
 
 export interface Fault {
   readonly id: string
-  readonly area: 'virtqueue' | 'interrupt' | 'emulated' | 'blk' | 'status' | 'migration' | 'transport'
+  readonly area: 'virtqueue' | 'interrupt' | 'emulated' | 'blk' | 'status' | 'migration' | 'transport' | 'dma'
   /** How special a history has to be to show it. */
   readonly difficulty: 'shallow' | 'medium' | 'deep'
   /** What the device does wrong, in one sentence, and when that shows. */

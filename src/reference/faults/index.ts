@@ -5,6 +5,7 @@ import type { Fault } from './fault.ts'
 import { ideFaults } from './ide.ts'
 import { ioapicFaults } from './ioapic.ts'
 import { lapicFaults } from './lapic.ts'
+import { mediatedFaults } from './mediated.ts'
 import { migrationFaults } from './migration.ts'
 import { msiDeviceFaults } from './msi-device.ts'
 import { ne2000Faults } from './ne2000.ts'
@@ -44,4 +45,5 @@ export const faults: readonly Fault[] = [
   ...vgaFaults,
   ...ideFaults,
   ...ne2000Faults,
+  ...mediatedFaults,
 ]

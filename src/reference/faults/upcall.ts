@@ -96,6 +96,27 @@ export const upcallFaults: readonly Fault[] = [
     },
   }),
   fault({
+    id: 'irq-evtchn-foreign-domain-reached',
+    difficulty: 'shallow',
+    what: 'A call that names another domain is carried out, as if it named the domain itself.',
+    replaces: 'mayReach',
+    part: () => true,
+  }),
+  fault({
+    id: 'irq-evtchn-ipi-port-moved',
+    difficulty: 'shallow',
+    what: 'A port for interrupts between virtual CPUs can be made to notify another one.',
+    replaces: 'mayMove',
+    part: (port) => port.state !== 'free',
+  }),
+  fault({
+    id: 'irq-evtchn-reused-port-notifies-last-vcpu',
+    difficulty: 'medium',
+    what: 'A port that was closed and is opened again notifies the virtual CPU that it notified before.',
+    replaces: 'close',
+    part: (port) => void Object.assign(port, { state: 'free', peer: -1 }),
+  }),
+  fault({
     id: 'irq-evtchn-callback-with-interrupts-off',
     difficulty: 'medium',
     what: 'The callback comes although the guest has interrupts disabled.',
