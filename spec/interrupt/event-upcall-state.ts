@@ -22,11 +22,16 @@ export const upcallState = (ports: number, words: number) => {
     ),
     selected: t.set(words),
     marked: t.flag,
+    /** Ends whose other end was closed, until they are bound again or closed. Where there are more than two ports. */
+    left: some,
+    /** The guest has unmasked a port by itself, and has not gone on since; it went on without looking. The same. */
+    unmasked: t.flag,
+    careless: t.flag,
     /** How the upcall is delivered; the interrupt flag, which holds callbacks back. */
     path: t.oneOf('none', 'interrupt', 'callback'),
     enabled: t.flag,
     /** The call in progress, the port that it is about, and whether it can be carried out. */
-    call: t.oneOf('none', 'open', 'bind', 'close', 'send', 'unmask', 'path'),
+    call: t.oneOf('none', 'open', 'bind', 'close', 'send', 'unmask', 'path', 'status'),
     about: t.maybe(port),
     valid: t.flag,
     /** Ports that it may announce; those that it has to; a pending bit or a mask that it still has to change. */
@@ -62,7 +67,7 @@ export const isKnown = (
 
 interface Setup {
   readonly marked: boolean
-  call: 'none' | 'open' | 'bind' | 'close' | 'send' | 'unmask' | 'path'
+  call: 'none' | 'open' | 'bind' | 'close' | 'send' | 'unmask' | 'path' | 'status'
   valid: boolean
   path: 'none' | 'interrupt' | 'callback'
   mayTell: boolean

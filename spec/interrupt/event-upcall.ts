@@ -12,6 +12,8 @@ const scopes = { explored: { ports: 2, words: 1 }, played: { ports: 4, words: 2 
 export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => {
   const port = t.id('port', ports)
   const word = t.below(words)
+  /** What would only make the walk longer is left to what is played. */
+  const isWhole = ports > 2
   return machine({
     source: 'Xen event_channel.h',
     state: upcallState(ports, words),
@@ -50,6 +52,7 @@ export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => 
           s.ports.at(a.port).is = s.ports.at(a.to).is = 'bound'
           s.ports.at(a.port).peer = a.to
           s.ports.at(a.to).peer = a.port
+          s.left = s.left.without(a.to)
           s.toChange = true
         },
       },
@@ -66,7 +69,9 @@ export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => 
           if (closed.peer !== undefined) {
             s.ports.at(closed.peer).is = 'unbound'
             s.ports.at(closed.peer).peer = undefined
+            if (isWhole) s.left = s.left.with(closed.peer)
           }
+          s.left = s.left.without(a.port)
           closed.is = 'free'
           closed.masked = true
           closed.pending = false
@@ -99,6 +104,71 @@ export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => 
           s.valid = true
           s.toChange = true
         },
+      },
+      'driver.query': {
+        does: 'Asks for the status of a port.',
+        args: { port },
+        weight: 3,
+        when: (s, a) => isWhole && s.call === 'none' && s.ports.at(a.port).is !== 'free',
+        effect(s, a) {
+          s.call = 'status'
+          s.about = a.port
+          s.valid = true
+        },
+      },
+      'hypervisor.answerStatus': {
+        does: 'Tells what the port is.',
+        args: { is: t.oneOf('unbound', 'bound', 'other') },
+        when: (s) => s.call === 'status' && s.about !== undefined,
+        requires: {
+          unboundWhenLeft: {
+            clause: clause('XEVT-07'),
+            given: (s) => s.left.has(s.about!),
+            holds: (_s, { is }) => is === 'unbound',
+          },
+          boundAsToldSo: {
+            clause: clause('XEVT-06'),
+            given: (s) => !s.left.has(s.about!),
+            holds: (s, { is }) => is === s.ports.at(s.about!).is,
+          },
+        },
+      },
+      'driver.move': {
+        does: 'Opens one more port, has it notify another virtual CPU, and closes it; of the next of that number the status is asked for. `ipi`: tries it with a port for interrupts between virtual CPUs.',
+        args: { ipi: t.flag },
+        weight: 2,
+        when: (s) => isWhole && s.call === 'none',
+      },
+      'hypervisor.answerMove': {
+        does: 'Which virtual CPU is notified in the end: of the port in question, of the one that reuses its number.',
+        args: { ipi: t.flag, first: t.flag },
+        when: () => isWhole,
+        requires: {
+          fixedForIpis: { clause: clause('XEVT-08'), given: (_s, { ipi }) => ipi, holds: (_s, { first }) => first },
+          firstWhenReused: { clause: clause('XEVT-08'), given: (_s, { ipi }) => !ipi, holds: (_s, { first }) => first },
+        },
+      },
+      'driver.reachOut': {
+        does: 'Names another domain in a call.',
+        args: { by: t.oneOf('open', 'bind', 'status', 'reset') },
+        weight: 2,
+        when: (s) => isWhole && s.call === 'none',
+      },
+      'hypervisor.answerReach': {
+        args: { by: t.oneOf('open', 'bind', 'status', 'reset'), done: t.flag },
+        when: () => isWhole,
+        requires: { refused: { clause: clause('XEVT-09'), holds: (_s, { done }) => !done } },
+      },
+      'driver.misuse': {
+        does: 'Sends to a port that was never opened, or closes it.',
+        args: { by: t.oneOf('send', 'close') },
+        weight: 1,
+        when: (s) => isWhole && s.call === 'none',
+      },
+      'hypervisor.answerMisuse': {
+        args: { done: t.flag },
+        when: () => isWhole,
+        requires: { saysThatItWasNot: { clause: clause('XEVT-12'), holds: (_s, { done }) => !done } },
       },
       'driver.choosePath': {
         does: 'Has upcalls delivered as an interrupt with a vector, or as a callback.',
@@ -293,6 +363,7 @@ export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => 
         effect(s, a) {
           s.ports.at(a.port).masked = false
           s.recheck = s.recheck.with(a.port)
+          s.unmasked = isWhole
           if (s.call === 'unmask' && s.about === a.port) s.toChange = false
           // An event that is being sent may be announced or not: the sender looks at the mask last.
           if (s.about === a.port && s.pended) s.announces = s.announces.with(a.port)
@@ -304,6 +375,13 @@ export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => 
         weight: 5,
         when: (s, a) => s.recheck.has(a.port) && !s.ports.at(a.port).pending,
         effect: (s, a) => void (s.recheck = s.recheck.without(a.port)),
+      },
+      'guest.goOn': {
+        does: 'Goes on with what it did before it unmasked ports by itself.',
+        weight: 4,
+        when: (s) => s.unmasked,
+        requires: { hasLookedAgain: { clause: clause('XEVT-05'), holds: (s) => s.recheck.isEmpty } },
+        effect: (s) => void (s.unmasked = false),
       },
       'guest.enable': {
         does: 'Enables interrupts.',
@@ -333,6 +411,9 @@ export const eventUpcall = scoped('event-upcall', scopes, ({ ports, words }) => 
       'hypervisor.interrupt': { clause: clause('XEVT-10'), when: (s) => s.owesTell },
       'hypervisor.callBack': { clause: clause('XEVT-11'), when: (s) => s.path === 'callback' && s.marked && s.enabled },
     },
+    // Whatever waits at a port that nobody looks at is lost by the guest.
+    breach: (s) => void (s.careless = true),
+    unspecified: (s) => s.careless,
     invariants: {
       noEventIsStranded: {
         clause: clause('XEVT-03'),

@@ -5,6 +5,8 @@ export const SHARED = {
   /** Of virtual CPU 0: upcall pending (one byte), selector (64 bits, one for each word of the pending array). */
   UPCALL: 0x0,
   SELECTOR: 0x8,
+  /** From those of one virtual CPU to those of the next. */
+  NEXT_VCPU: 0x40,
   /** One bit for each port. */
   PENDING: 0x800,
   MASK: 0xa00,
@@ -21,15 +23,40 @@ export const PORTS_PER_WORD = 64
 export const CALL = { EVENT_CHANNEL: 32, HVM: 34 } as const
 
 /** Commands of `CALL.EVENT_CHANNEL`. */
-export const EVENT_CHANNEL = { BIND_INTERDOMAIN: 0, CLOSE: 3, SEND: 4, ALLOC_UNBOUND: 6, UNMASK: 9 } as const
+export const EVENT_CHANNEL = {
+  BIND_INTERDOMAIN: 0,
+  CLOSE: 3,
+  SEND: 4,
+  STATUS: 5,
+  ALLOC_UNBOUND: 6,
+  BIND_IPI: 7,
+  BIND_VCPU: 8,
+  UNMASK: 9,
+  RESET: 10,
+} as const
+
+/** What the status of a port says it is. */
+export const PORT_STATUS = { CLOSED: 0, UNBOUND: 1, INTERDOMAIN: 2, IPI: 5 } as const
 
 /** Commands of `CALL.HVM`, and the parameter that is set. */
 export const HVM = { SET_PARAM: 0, SET_UPCALL_VECTOR: 23, CALLBACK_PARAM: 0, CALLBACK_BY_VECTOR: 2 } as const
 
 /** Offsets in the block of a call, behind the command. */
 export const BLOCK = {
-  /** Of send, close and unmask. */
+  /** Of send, close and unmask, and of binding a port to a virtual CPU. */
   PORT: 4,
+  /** The domain whose port it is about, 16 bits. */
+  DOMAIN: 4,
+  /** Of status: the port, and what it answers with: what it is, the virtual CPU that it notifies, the other end. */
+  STATUS_PORT: 8,
+  STATUS: 12,
+  STATUS_VCPU: 16,
+  STATUS_PEER: 24,
+  /** Of a port for interrupts between virtual CPUs: virtual CPU, and the port that it answers with. */
+  IPI_VCPU: 4,
+  IPI_PORT: 8,
+  /** Of binding a port to a virtual CPU. */
+  VCPU: 8,
   /** Of binding: domain, port of the other end, and the port that it answers with. */
   REMOTE_PORT: 8,
   LOCAL_PORT: 12,
@@ -39,11 +66,20 @@ export const BLOCK = {
   VECTOR: 8,
   /** Of a parameter: domain, index, and the value, whose highest byte is a kind. */
   VALUE: 12,
-  BYTES: 24,
+  BYTES: 32,
 } as const
 
 /** The domain itself. */
 export const DOMID_SELF = 0x7ff0
+/** What the reference is, and somebody else. */
+export const OWN_DOMAIN = 3
+export const FOREIGN_DOMAIN = 5
 
 /** What a call that has not returned reads as, and the error numbers in use. */
-export const RESULT = { IN_PROGRESS: 0x7fff_ffff, INVALID: -22, NO_SPACE: -28, UNKNOWN: -38 } as const
+export const RESULT = {
+  IN_PROGRESS: 0x7fff_ffff,
+  INVALID: -22,
+  NOT_PERMITTED: -1,
+  NO_SPACE: -28,
+  UNKNOWN: -38,
+} as const

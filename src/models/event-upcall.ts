@@ -3,7 +3,18 @@ import { eventUpcall } from '../../spec/interrupt/event-upcall.ts'
 import type { Description, DeviceDescription, Target, TargetEvent } from '../contract/target.ts'
 import type { Action, Args, Machine } from '../kernel/language/index.ts'
 import { type Model, ModelError, type Session, type Sink } from '../kernel/model.ts'
-import { BLOCK, CALL, DOMID_SELF, EVENT_CHANNEL, HVM, PORTS_PER_WORD, RESULT, SHARED } from '../layout/event-channel.ts'
+import {
+  BLOCK,
+  CALL,
+  DOMID_SELF,
+  EVENT_CHANNEL,
+  FOREIGN_DOMAIN,
+  HVM,
+  PORT_STATUS,
+  PORTS_PER_WORD,
+  RESULT,
+  SHARED,
+} from '../layout/event-channel.ts'
 import { notesOf } from './guest/notes.ts'
 
 /** The CPU that makes calls, while another takes upcalls. */
@@ -13,6 +24,22 @@ const VECTOR = 0xf3
 const BLOCK_GPA = 0x1000
 /** What calls fail with is negative. */
 const NEGATIVE = 0x8000_0000
+
+/** A port far beyond those that are opened. */
+const NEVER_OPENED = 1000
+/** What a status says that is asked for. */
+const ASKED: Readonly<Record<number, string>> = {
+  [PORT_STATUS.UNBOUND]: 'unbound',
+  [PORT_STATUS.INTERDOMAIN]: 'bound',
+}
+
+/** Calls that name another domain; where they name a port, it is one that the guest has as well. */
+const REACHES = {
+  open: { command: EVENT_CHANNEL.ALLOC_UNBOUND, domains: FOREIGN_DOMAIN | (DOMID_SELF << 16), port: 0 },
+  bind: { command: EVENT_CHANNEL.BIND_INTERDOMAIN, domains: FOREIGN_DOMAIN, port: BLOCK.REMOTE_PORT },
+  status: { command: EVENT_CHANNEL.STATUS, domains: FOREIGN_DOMAIN, port: BLOCK.STATUS_PORT },
+  reset: { command: EVENT_CHANNEL.RESET, domains: FOREIGN_DOMAIN, port: 0 },
+} as const
 
 const channelsOf = (target: Description): DeviceDescription | undefined =>
   target.devices.find(({ kind }) => kind === 'event-upcall')
@@ -31,6 +58,8 @@ class EventUpcallSession implements Session {
   #call: number | undefined
   #fresh: { readonly port: number; readonly offset: number } | undefined
   #closing = -1
+  /** It asks for a status. */
+  #queried = false
 
   constructor(target: Target, machine: Machine, sink: Sink) {
     const channels = channelsOf(target.describe())
@@ -56,6 +85,7 @@ class EventUpcallSession implements Session {
     this.#target.store(this.#page, this.#shared)
     this.#ports = this.#noPorts()
     this.#closing = -1
+    this.#queried = false
     this.#open(0)
     this.#finishCall()
     this.#bind(1, 0)
@@ -92,6 +122,19 @@ class EventUpcallSession implements Session {
       this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.SEND, { [BLOCK.PORT]: this.#numberOf(port) }),
     'driver.unmask': ({ port }) =>
       this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.UNMASK, { [BLOCK.PORT]: this.#numberOf(port) }),
+    'driver.query': ({ port }) => {
+      this.#make(CALL.EVENT_CHANNEL, EVENT_CHANNEL.STATUS, {
+        [BLOCK.DOMAIN]: DOMID_SELF,
+        [BLOCK.STATUS_PORT]: this.#numberOf(port),
+      })
+      this.#queried = true
+    },
+    'driver.move': ({ ipi }) => this.#move(ipi === true),
+    'driver.reachOut': ({ by }) => this.#reachOut(by as keyof typeof REACHES),
+    'driver.misuse': ({ by }) => {
+      const command = by === 'send' ? EVENT_CHANNEL.SEND : EVENT_CHANNEL.CLOSE
+      this.#say('hypervisor.answerMisuse', { done: this.#complete(command, { [BLOCK.PORT]: NEVER_OPENED }) })
+    },
     'driver.choosePath': ({ path }) => this.#choose(path),
     'driver.choosePathLate': ({ path }) => this.#choose(path),
     'guest.takeMark': () => this.#set(SHARED.UPCALL, 0, false),
@@ -104,6 +147,7 @@ class EventUpcallSession implements Session {
     'guest.mask': ({ port }) => this.#set(SHARED.MASK, this.#numberOf(port), true),
     'guest.clearMask': ({ port }) => this.#set(SHARED.MASK, this.#numberOf(port), false),
     'guest.lookAgain': () => {},
+    'guest.goOn': () => {},
     'guest.enable': () => this.#target.execute!(RECEIVER, 'sti'),
     'guest.disable': () => this.#target.execute!(RECEIVER, 'cli'),
   }
@@ -128,6 +172,54 @@ class EventUpcallSession implements Session {
         [BLOCK.VALUE]: VECTOR,
         [BLOCK.VALUE + 4]: HVM.CALLBACK_BY_VECTOR * 2 ** 24,
       })
+  }
+
+  /** A whole call while the machine knows of none: whether it was carried out. */
+  #complete(command: number, block: Readonly<Record<number, number>>): boolean {
+    this.#make(CALL.EVENT_CHANNEL, command, block)
+    this.#call = undefined
+    this.#target.settle(0)
+    const at = { space: 'hypercall', address: CALL.EVENT_CHANNEL, cpu: CALLER } as const
+    return Number(this.#target.read(at, 4)) < NEGATIVE
+  }
+
+  #answered(offset: number): number {
+    return new DataView(this.#target.load(BLOCK_GPA + offset, 4).buffer).getUint32(0, true)
+  }
+
+  /** Opens a port, for interrupts between virtual CPUs or for a channel; its number. */
+  #openMore(ipi: boolean): number | undefined {
+    const isOpen = ipi
+      ? this.#complete(EVENT_CHANNEL.BIND_IPI, { [BLOCK.IPI_VCPU]: RECEIVER })
+      : this.#complete(EVENT_CHANNEL.ALLOC_UNBOUND, { [BLOCK.DOMAIN]: DOMID_SELF | (DOMID_SELF << 16) })
+    return isOpen ? this.#answered(ipi ? BLOCK.IPI_PORT : BLOCK.NEW_PORT) : undefined
+  }
+
+  #notified(port: number): number {
+    this.#complete(EVENT_CHANNEL.STATUS, { [BLOCK.DOMAIN]: DOMID_SELF, [BLOCK.STATUS_PORT]: port })
+    return this.#answered(BLOCK.STATUS_VCPU)
+  }
+
+  #move(ipi: boolean): void {
+    const port = this.#openMore(ipi)
+    // It may have no more ports.
+    if (port === undefined) return
+    const moved = this.#complete(EVENT_CHANNEL.BIND_VCPU, { [BLOCK.PORT]: port, [BLOCK.VCPU]: CALLER })
+    const first = !moved && this.#notified(port) === RECEIVER
+    this.#complete(EVENT_CHANNEL.CLOSE, { [BLOCK.PORT]: port })
+    if (ipi) this.#say('hypervisor.answerMove', { ipi, first })
+    if (ipi || !moved) return
+    const again = this.#openMore(false)
+    if (again === undefined) return
+    if (again === port) this.#say('hypervisor.answerMove', { ipi, first: this.#notified(again) === RECEIVER })
+    this.#complete(EVENT_CHANNEL.CLOSE, { [BLOCK.PORT]: again })
+  }
+
+  #reachOut(by: keyof typeof REACHES): void {
+    const { command, domains, port } = REACHES[by]
+    const number = this.#ports.find((each) => each >= 0) ?? 1
+    const block = { [BLOCK.DOMAIN]: domains, ...(port === 0 ? {} : { [port]: number }) }
+    this.#say('hypervisor.answerReach', { by, done: this.#complete(command, block) })
   }
 
   /** Makes a call; `block` is its arguments by offset, behind the command. */
@@ -170,6 +262,9 @@ class EventUpcallSession implements Session {
 
   #returned(done: boolean): void {
     const word = this.#fresh !== undefined && done ? this.#learnPort() : 0
+    if (this.#queried && done)
+      this.#say('hypervisor.answerStatus', { is: ASKED[this.#answered(BLOCK.STATUS)] ?? 'other' })
+    this.#queried = false
     if (this.#closing >= 0) {
       this.#set(SHARED.PENDING, this.#numberOf(this.#closing), false)
       this.#ports[this.#closing] = -1
@@ -227,7 +322,7 @@ class EventUpcallSession implements Session {
   }
 
   remembers(): string {
-    return notesOf([this.#ports, this.#call, this.#fresh, this.#closing])
+    return notesOf([this.#ports, this.#call, this.#fresh, this.#closing, this.#queried])
   }
 }
 

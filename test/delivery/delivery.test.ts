@@ -5,7 +5,7 @@ import { Ledger } from '../../src/kernel/judge/ledger.ts'
 import type { Model } from '../../src/kernel/model.ts'
 import { Drawer } from '../../src/kernel/play/draw.ts'
 import { Runner } from '../../src/kernel/play/run.ts'
-import { BLOCK, CALL, EVENT_CHANNEL, HVM, RESULT, SHARED } from '../../src/layout/event-channel.ts'
+import { BLOCK, CALL, DOMID_SELF, EVENT_CHANNEL, HVM, RESULT, SHARED } from '../../src/layout/event-channel.ts'
 import { DEFAULT_BASE, LAPIC, MESSAGE, MESSAGE_DATA } from '../../src/layout/lapic.ts'
 import { DESCRIPTOR, POSTING, REMAPPABLE, URGENT_HANDLE } from '../../src/layout/posted-interrupt.ts'
 import { cpuDeliveryModel } from '../../src/models/cpu-delivery.ts'
@@ -119,9 +119,9 @@ describe('event channels', () => {
 
   it('announce an event once, and what is pending when the vector is set up', () => {
     const target = boardOf('upcall')
-    call(target, CALL.EVENT_CHANNEL, [EVENT_CHANNEL.ALLOC_UNBOUND])
+    call(target, CALL.EVENT_CHANNEL, [EVENT_CHANNEL.ALLOC_UNBOUND, DOMID_SELF])
     const far = answer(target, BLOCK.NEW_PORT)
-    call(target, CALL.EVENT_CHANNEL, [EVENT_CHANNEL.BIND_INTERDOMAIN, 0, far])
+    call(target, CALL.EVENT_CHANNEL, [EVENT_CHANNEL.BIND_INTERDOMAIN, DOMID_SELF, far])
     call(target, CALL.EVENT_CHANNEL, [EVENT_CHANNEL.SEND, answer(target, BLOCK.LOCAL_PORT)])
     expect(target.load(PAGE + SHARED.UPCALL, 1)).toEqual(Uint8Array.of(1))
     expect(kinds(target.events())).toEqual([])

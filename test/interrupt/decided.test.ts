@@ -6,6 +6,7 @@ import type { Model } from '../../src/kernel/model.ts'
 import { Drawer } from '../../src/kernel/play/draw.ts'
 import { runSeed } from '../../src/kernel/play/random.ts'
 import { Runner } from '../../src/kernel/play/run.ts'
+import { eventUpcallModel } from '../../src/models/event-upcall.ts'
 import { ioapicModel } from '../../src/models/ioapic.ts'
 import { lapicModel } from '../../src/models/lapic.ts'
 import { intxModel, msixModel } from '../../src/models/pci-function.ts'
@@ -46,6 +47,14 @@ const broken: readonly (readonly [clause: string, model: Model, board: string, o
   ['LAP-09', lapicModel, 'lapic', () => openReference({ fault: seeded('irq-apic-empty-acknowledge-enters-service') })],
   ['MSI-04', msixModel, 'msi-device', () => openReference({ fault: seeded('irq-msix-resolved-event-stays-pending') })],
   ['MSI-08', msixModel, 'msi-device', () => halved(openReference({ board: board('msi-device') }))],
+  [
+    'XEVT-07',
+    eventUpcallModel,
+    'upcall',
+    () => openReference({ fault: seeded('irq-evtchn-peer-stays-bound-after-close') }),
+  ],
+  ['XEVT-08', eventUpcallModel, 'upcall', () => openReference({ fault: seeded('irq-evtchn-ipi-port-moved') })],
+  ['XEVT-09', eventUpcallModel, 'upcall', () => openReference({ fault: seeded('irq-evtchn-foreign-domain-reached') })],
   ['VIO-PCI-10', msixModel, 'msi-device', () => openReference({ fault: seeded('irq-msix-event-cannot-be-unmapped') })],
 ]
 

@@ -1,10 +1,13 @@
 /** The decisions of event channels that a seeded fault can replace one of. */
+import { DOMID_SELF, OWN_DOMAIN } from '../../layout/event-channel.ts'
 
 /** A port of the domain. */
 export interface Port {
-  state: 'free' | 'unbound' | 'bound'
+  state: 'free' | 'unbound' | 'bound' | 'ipi'
   /** The other end, or -1. */
   peer: number
+  /** The virtual CPU that it notifies. Of the two only the first can be given an upcall. */
+  vcpu: number
 }
 
 /** Plain data; pending bits, masks and selector are in the shared page. */
@@ -41,6 +44,14 @@ export const correctUpcall = {
   /** A new channel begins with an event at the end that was bound last. */
   pendsAfterBind: (): boolean => true,
   mayBind: (port: Port | undefined): boolean => port?.state === 'unbound',
+  /** Whether a domain may reach ports of that one. */
+  mayReach: (domain: number): boolean => domain === DOMID_SELF || domain === OWN_DOMAIN,
+  /** Whether the virtual CPU of a port can be changed. */
+  mayMove: (port: Port): boolean => port.state !== 'free' && port.state !== 'ipi',
+  /** A port that is free again. */
+  close(port: Port): void {
+    Object.assign(port, { state: 'free', peer: -1, vcpu: 0 })
+  },
   /** What closing one end makes of the other. */
   peerAfterClose(peer: Port): void {
     peer.state = 'unbound'

@@ -3,15 +3,25 @@
  * one bit a step, so that a virtual CPU can come in between; and the upcall that comes of it, an interrupt or a callback.
  */
 import type { Instruction, Space } from '../../contract/index.ts'
-import { BLOCK, CALL, EVENT_CHANNEL, HVM, PORTS_PER_WORD, RESULT, SHARED } from '../../layout/event-channel.ts'
+import {
+  BLOCK,
+  CALL,
+  EVENT_CHANNEL,
+  HVM,
+  PORT_STATUS,
+  PORTS_PER_WORD,
+  RESULT,
+  SHARED,
+} from '../../layout/event-channel.ts'
 import type { BoardPart, BoardServices } from '../board.ts'
-import type { UpcallParts, UpcallState } from './upcall-parts.ts'
+import type { Port, UpcallParts, UpcallState } from './upcall-parts.ts'
 
 const DEVICE = 'upcall'
 const PAGE = 0x2000
 /** The lowest ports are taken by others, so that the first two of the guest are in different words of the pending array. */
 const FIRST_PORT = 63
 const PORTS = 8
+const VCPUS = 2
 
 /** A step: what comes next; empty: the call returns. */
 type Step = (channels: EventChannels) => string
@@ -128,7 +138,7 @@ export class EventChannels implements BoardPart {
 }
 
 const fresh = (): UpcallState => ({
-  ports: Array.from({ length: PORTS }, () => ({ state: 'free', peer: -1 })),
+  ports: Array.from({ length: PORTS }, () => ({ state: 'free', peer: -1, vcpu: 0 })),
   at: '',
   port: 0,
   result: 0,
@@ -144,6 +154,10 @@ const COMMANDS: Readonly<Record<number, string>> = {
   [EVENT_CHANNEL.CLOSE]: 'close',
   [EVENT_CHANNEL.SEND]: 'send',
   [EVENT_CHANNEL.UNMASK]: 'unmask',
+  [EVENT_CHANNEL.STATUS]: 'status',
+  [EVENT_CHANNEL.BIND_IPI]: 'ipi',
+  [EVENT_CHANNEL.BIND_VCPU]: 'move',
+  [EVENT_CHANNEL.RESET]: 'reset',
 }
 
 const HVM_COMMANDS: Readonly<Record<number, string>> = {
@@ -156,8 +170,28 @@ const fail = ({ state }: EventChannels, result: number): string => {
   return ''
 }
 
+const STATUS = {
+  free: PORT_STATUS.CLOSED,
+  unbound: PORT_STATUS.UNBOUND,
+  bound: PORT_STATUS.INTERDOMAIN,
+  ipi: PORT_STATUS.IPI,
+} as const
+
+/** The domain that a call names may be reached. */
+const isReached = (channels: EventChannels): boolean =>
+  channels.parts.mayReach(channels.argument(BLOCK.DOMAIN) & 0xffff)
+
+const closePort = (channels: EventChannels, port: Port): void => {
+  const peer = portOf(channels, port.peer)
+  if (peer !== undefined) channels.parts.peerAfterClose(peer)
+  channels.parts.close(port)
+}
+
 /** A port by its number; undefined: there is none. */
 const portOf = ({ state }: EventChannels, port: number) => state.ports[port - FIRST_PORT]
+
+/** The virtual CPU that the port of the call notifies. */
+const notified = (channels: EventChannels): number => portOf(channels, channels.state.port)?.vcpu ?? 0
 
 const freePort = ({ state }: EventChannels): number => {
   const index = state.ports.findIndex((port) => port.state === 'free')
@@ -167,6 +201,7 @@ const freePort = ({ state }: EventChannels): number => {
 const STEPS: Readonly<Record<string, Step>> = {
   unknown: (channels) => fail(channels, RESULT.UNKNOWN),
   alloc(channels) {
+    if (!isReached(channels)) return fail(channels, RESULT.NOT_PERMITTED)
     const port = freePort(channels)
     if (port < 0) return fail(channels, RESULT.NO_SPACE)
     portOf(channels, port)!.state = 'unbound'
@@ -174,6 +209,7 @@ const STEPS: Readonly<Record<string, Step>> = {
     return ''
   },
   bind(channels) {
+    if (!isReached(channels)) return fail(channels, RESULT.INVALID)
     const remote = channels.argument(BLOCK.REMOTE_PORT)
     const other = portOf(channels, remote)
     const port = freePort(channels)
@@ -189,15 +225,44 @@ const STEPS: Readonly<Record<string, Step>> = {
     const number = channels.argument(BLOCK.PORT)
     const port = portOf(channels, number)
     if (port === undefined || port.state === 'free') return fail(channels, RESULT.INVALID)
-    const peer = portOf(channels, port.peer)
-    if (peer !== undefined) channels.parts.peerAfterClose(peer)
-    Object.assign(port, { state: 'free', peer: -1 })
+    closePort(channels, port)
+    return ''
+  },
+  status(channels) {
+    if (!isReached(channels)) return fail(channels, RESULT.NOT_PERMITTED)
+    const port = portOf(channels, channels.argument(BLOCK.STATUS_PORT))
+    if (port === undefined) return fail(channels, RESULT.INVALID)
+    channels.answer(BLOCK.STATUS, STATUS[port.state])
+    channels.answer(BLOCK.STATUS_VCPU, port.vcpu)
+    if (port.state === 'bound') channels.answer(BLOCK.STATUS_PEER, port.peer)
+    return ''
+  },
+  ipi(channels) {
+    const vcpu = channels.argument(BLOCK.IPI_VCPU)
+    const port = freePort(channels)
+    if (vcpu >= VCPUS) return fail(channels, RESULT.INVALID)
+    if (port < 0) return fail(channels, RESULT.NO_SPACE)
+    Object.assign(portOf(channels, port)!, { state: 'ipi', vcpu })
+    channels.answer(BLOCK.IPI_PORT, port)
+    return ''
+  },
+  move(channels) {
+    const port = portOf(channels, channels.argument(BLOCK.PORT))
+    const vcpu = channels.argument(BLOCK.VCPU)
+    if (port === undefined || vcpu >= VCPUS || !channels.parts.mayMove(port)) return fail(channels, RESULT.INVALID)
+    port.vcpu = vcpu
+    return ''
+  },
+  reset(channels) {
+    if (!isReached(channels)) return fail(channels, RESULT.NOT_PERMITTED)
+    for (const port of channels.state.ports) if (port.state !== 'free') closePort(channels, port)
     return ''
   },
   send(channels) {
-    const port = portOf(channels, channels.argument(BLOCK.PORT))
-    if (port?.state !== 'bound') return fail(channels, RESULT.INVALID)
-    channels.state.port = port.peer
+    const number = channels.argument(BLOCK.PORT)
+    const port = portOf(channels, number)
+    if (port?.state !== 'bound' && port?.state !== 'ipi') return fail(channels, RESULT.INVALID)
+    channels.state.port = port.state === 'ipi' ? number : port.peer
     return 'pend'
   },
   unmask(channels) {
@@ -213,9 +278,14 @@ const STEPS: Readonly<Record<string, Step>> = {
   look: (channels) => (channels.parts.announces(channels.bit(SHARED.MASK, channels.state.port)) ? 'select' : ''),
   select(channels) {
     const word = Math.floor(channels.state.port / PORTS_PER_WORD)
-    return channels.parts.marksAfterSelect(channels.change(SHARED.SELECTOR, word, true)) ? 'mark' : ''
+    const at = SHARED.SELECTOR + notified(channels) * SHARED.NEXT_VCPU
+    return channels.parts.marksAfterSelect(channels.change(at, word, true)) ? 'mark' : ''
   },
-  mark: (channels) => (channels.parts.tellsAfterMark(channels.change(SHARED.UPCALL, 0, true)) ? 'tell' : ''),
+  mark(channels) {
+    const vcpu = notified(channels)
+    const wasMarked = channels.change(SHARED.UPCALL + vcpu * SHARED.NEXT_VCPU, 0, true)
+    return channels.parts.tellsAfterMark(wasMarked) && vcpu === 0 ? 'tell' : ''
+  },
   tell(channels) {
     channels.tell()
     return ''
