@@ -157,7 +157,11 @@ export const isolation = scoped(
         access: accesses,
         may: t.set(frame),
         mayRefuse: t.flag,
+        /** The hypervisor broke a duty: what units owe holds on, what follows for VMs does not. */
+        breached: t.flag,
       },
+      breach: (s) => void (s.breached = true),
+      unspecified: (s) => s.breached,
       actions: {
         'hypervisor.give': {
           does: 'Makes a frame the memory of a VM.',
@@ -347,26 +351,35 @@ export const isolation = scoped(
           args: { frame: t.below(frames + 1) },
           when: (s) => s.asked !== 'nothing',
           requires: {
-            whenNotClaimed: { clause: clause('ISO-07'), given: (s) => s.asked === 'claim', holds: () => false },
+            whenNotClaimed: {
+              clause: clause('ISO-07'),
+              safety: true,
+              given: (s) => s.asked === 'claim',
+              holds: () => false,
+            },
             whenAttached: {
               clause: clause('ISO-03'),
+              safety: true,
               given: (s) => domainsOf(s, s.device).length === 0,
               holds: () => false,
             },
-            aFrame: { clause: clause('ISO-01'), holds: (_s, { frame }) => frame !== ELSEWHERE },
+            aFrame: { clause: clause('ISO-01'), safety: true, holds: (_s, { frame }) => frame !== ELSEWHERE },
             withPermission: {
               clause: clause('ISO-04'),
+              safety: true,
               given: (s, { frame }) =>
                 !s.may.has(frame) && domainsOf(s, s.device).some((d) => isMappedThere(s, d, frame)),
               holds: () => false,
             },
             inItsDomain: {
               clause: clause('ISO-02'),
+              safety: true,
               given: (s, { frame }) => !s.may.has(frame),
               holds: (s, { frame }) => !s.map.some((m, at) => at % pages === s.page && m.frame === frame),
             },
             whileMapped: {
               clause: clause('ISO-05'),
+              safety: true,
               given: (s) => s.asked === 'access',
               holds: (s, { frame }) => s.may.has(frame),
             },
@@ -391,7 +404,7 @@ export const isolation = scoped(
         'iommu.refuse': {
           does: 'The access reaches nothing.',
           when: (s) => s.asked !== 'nothing',
-          requires: { nothingMapped: { clause: clause('ISO-06'), holds: (s) => s.mayRefuse } },
+          requires: { nothingMapped: { clause: clause('ISO-06'), safety: true, holds: (s) => s.mayRefuse } },
           effect(s) {
             s.asked = 'nothing'
             s.may = noBits
@@ -401,11 +414,11 @@ export const isolation = scoped(
         },
         'iommu.stall': {
           does: 'A flush does not come to its end.',
-          requires: { flushesEnd: { clause: clause('ISO-12'), holds: () => false } },
+          requires: { flushesEnd: { clause: clause('ISO-12'), safety: true, holds: () => false } },
         },
         'iommu.stray': {
           does: 'Memory that no access was about changes.',
-          requires: { onlyWhatIsAsked: { clause: clause('ISO-01'), holds: () => false } },
+          requires: { onlyWhatIsAsked: { clause: clause('ISO-01'), safety: true, holds: () => false } },
         },
       },
       invariants: {
