@@ -6,6 +6,7 @@ import { deviceStatusModel } from './device-status.ts'
 import { invalidationModel } from './dma/invalidation.ts'
 import { isolationModel } from './dma/isolation.ts'
 import { softwareMediatedAssignmentModel } from './dma/software-mediated-assignment.ts'
+import { translationModel } from './dma/translation.ts'
 import { ideModel } from './emulated/ide.ts'
 import { ideDmaModel } from './emulated/ide-dma.ts'
 import { ne2000Model } from './emulated/ne2000.ts'
@@ -37,6 +38,7 @@ export const models: readonly Model[] = [
   invalidationModel,
   softwareMediatedAssignmentModel,
   remappingModel,
+  translationModel,
   cpuDeliveryModel,
   postedModel,
   eventUpcallModel,

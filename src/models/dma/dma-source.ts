@@ -17,6 +17,8 @@ export interface DmaSource {
   readonly ats: boolean
   /** It can say that it had an address translated. */
   readonly claims: boolean
+  /** It can name a process address space. */
+  readonly pasid: boolean
   /** IOVAs below this alone can be put on the bus. */
   readonly iovaEnd: number
   /** Addresses that it needs for itself, where IOVA and GPA have to be equal. */
@@ -42,6 +44,7 @@ export const sourcesOf = (target: Description): readonly DmaSource[] =>
         delayed: facts.delayed === true,
         ats: facts.ats === true,
         claims: facts.claims === true,
+        pasid: facts.pasid === true,
         iovaEnd: numberOf(facts.iovaEnd, 2 ** 53),
         window: windowBytes === 0 ? undefined : { start: numberOf(facts.windowStart, 0), bytes: windowBytes },
       },

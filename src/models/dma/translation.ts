@@ -50,12 +50,21 @@ const RESERVED_HIGH = 1 << 24
 /** Bit 51 of an entry: of an address that no machine of this kind has. */
 const BEYOND = 1 << 19
 const SETTLE_MS = 1000
+/** A source without a limit of its own. */
+const ANY_ADDRESS = 2 ** 53
 
 /** How the sources of a target are the devices of the machine: on two buses in turn, where there are two. */
 const devicesOf = (target: Description): { readonly sources: readonly DmaSource[]; readonly buses: number } => {
   const usable = sourcesOf(target).filter(
-    ({ reads, writes, align, bytesMax, delayed, ats, window }) =>
-      reads && writes && align <= 4 && bytesMax >= ACCESS_BYTES && !delayed && !ats && window === undefined,
+    ({ reads, writes, align, bytesMax, delayed, ats, window, iovaEnd }) =>
+      reads &&
+      writes &&
+      align <= 4 &&
+      bytesMax >= ACCESS_BYTES &&
+      !delayed &&
+      !ats &&
+      window === undefined &&
+      iovaEnd >= ANY_ADDRESS,
   )
   const [first] = usable
   if (first === undefined) return { sources: [], buses: 1 }
@@ -251,10 +260,8 @@ class TranslationSession implements Session {
 
   #writeContext(bus: number, device: number, number: number): void {
     const entry = this.#contexts[number]!
-    const { levels = 0, narrow } = this.#machine.scope
-    const most = entry.width === 'narrow' || levels === 3 ? 3 : levels
-    // A unit that has three levels alone has no fewer ones; four are then too many.
-    const depth = entry.width === 'narrow' && narrow === 0 && levels === 3 ? 3 : most
+    const { levels = 0 } = this.#machine.scope
+    const depth = entry.width === 'narrow' ? 3 : levels
     const [low = 0, high = 0, third = 0] = contextEntry({
       present: entry.present,
       silent: entry.silent,
@@ -313,13 +320,13 @@ class TranslationSession implements Session {
     for (const [i, tag] of tags.entries()) view.setUint32(4 * i, tag, true)
     const { moved } = this.#access('write', device, page, form, data)
     const place = PLACES[form === 'over' ? 'over' : 'inside']
-    const first = this.#written_(place.first, tags, moved, 0)
-    const second = this.#written_(place.second, tags.slice(1), moved, 4)
+    const first = this.#foundOfWrite(place.first, tags, moved, 0)
+    const second = this.#foundOfWrite(place.second, tags.slice(1), moved, 4)
     this.#answer(first, second, page, moved)
   }
 
   /** What a write reached with these dwords of it, of which the first is at byte `from` of the access. */
-  #written_(dwords: readonly number[], tags: readonly number[], moved: number | undefined, from: number): number {
+  #foundOfWrite(dwords: readonly number[], tags: readonly number[], moved: number | undefined, from: number): number {
     if (dwords.length === 0) return NOTHING
     const found = dwords.map((dword, i) => {
       const changes = this.#memory.changed(dword)
@@ -443,7 +450,7 @@ const boundsOf = (target: Description): Readonly<Record<string, number>> => {
   const { sources, buses } = devicesOf(target)
   const levels = numberOf(facts.levels, 4)
   const claims = sources.length > 0 && sources.every((each) => each.claims)
-  const named = sources.length > 0 && sources.every((each) => each.pasids)
+  const named = sources.length > 0 && sources.every((each) => each.pasid)
   return {
     arena: (arenaOf(target) ?? BLOCK_BYTES) / PAGE_BYTES,
     buses,
