@@ -19,6 +19,7 @@ import { serialFaults } from './serial.ts'
 import { upcallFaults } from './upcall.ts'
 import { vcpuFaults } from './vcpu.ts'
 import { vgaFaults } from './vga.ts'
+import { vtdFaults } from './vtd.ts'
 import { wiredFaults } from './wired.ts'
 
 export type { Fault } from './fault.ts'
@@ -46,4 +47,5 @@ export const faults: readonly Fault[] = [
   ...ideFaults,
   ...ne2000Faults,
   ...mediatedFaults,
+  ...vtdFaults,
 ]

@@ -30,6 +30,9 @@ import {
   type VtdState,
 } from './vtd-state.ts'
 
+/** What is allowed. */
+export type Rights = Pick<Directory, 'read' | 'write'>
+
 /** An entry or a descriptor as dwords. */
 export type Dwords = readonly number[]
 
@@ -89,7 +92,10 @@ export interface VtdParts {
   levelsOf(attachment: Attachment): number
   isReservedEntry(level: number, low: number, high: number): boolean
   /** What is allowed below an entry. */
-  rights(above: Pick<Directory, 'read' | 'write'>, low: number): { readonly read: boolean; readonly write: boolean }
+  rights(above: Rights, low: number, mapsPages: boolean): Rights
+  /** What is remembered of a translation, and of a table on the way to it. */
+  remembered(leaf: Leaf): Leaf
+  rememberedDirectory(directory: Directory): Directory
   /** How many pages an entry at this level maps. */
   sizeOf(level: number): number
   /** The page of memory behind a page of a leaf. */
@@ -130,7 +136,7 @@ export interface VtdParts {
   raisesAgain(): boolean
   /** Shadow: what is mapped while an invalidation of all is worked off. */
   duringRebuild(leaves: readonly Leaf[]): readonly Leaf[]
-  /** Shadow: what is mapped when the device has no context. */
+  /** Shadow: what is mapped when no entry leads the device to tables. */
   withoutContext(leaves: readonly Leaf[]): readonly Leaf[]
   /** Shadow: is what was mapped removed where an entry at this level is absent? */
   removesUnder(level: number): boolean
@@ -208,6 +214,8 @@ export const correctVtd: VtdParts = {
     read: above.read && (low & SECOND_LEVEL.READ) !== 0,
     write: above.write && (low & SECOND_LEVEL.WRITE) !== 0,
   }),
+  remembered: (leaf) => leaf,
+  rememberedDirectory: (directory) => directory,
   sizeOf: (level) => 512 ** (level - 1),
   hostPage: (leaf, page) => leaf.host + (page - leaf.page),
   acceptsTranslated: ({ deviceTlb }) => deviceTlb,

@@ -2,7 +2,7 @@
  * A copy of what is mapped for each requester, as it is kept for a device that is assigned to a guest: the guest's tables are
  * looked at when the guest invalidates, not when the device accesses memory. Caching mode tells the guest to do so always.
  */
-import { GRANULARITY, INTERRUPT_WINDOW } from '../../layout/vtd.ts'
+import { INTERRUPT_WINDOW } from '../../layout/vtd.ts'
 import { overlap, type Pages } from './pages.ts'
 import type { PageFlush, VtdParts } from './vtd-parts.ts'
 import { ALL_PAGES, type Attachment, type Leaf, type Shadow } from './vtd-state.ts'
@@ -16,14 +16,15 @@ const WINDOWS: readonly Pages[] = [
 
 const startsIn = ({ page, pages }: Pages, leaf: Leaf): boolean => leaf.page >= page && leaf.page < page + pages
 
-/** Everything anew. `attachment`: what the tables say of the requester now; undefined: nothing that leads to a table. */
+/** Everything anew. `attachment`: where the tables lead the requester now; undefined: nowhere. */
 export const rebuild = (
   shadow: Shadow,
   attachment: Attachment | undefined,
   tables: VtdTables,
   parts: VtdParts,
 ): void => {
-  if (attachment === undefined) {
+  shadow.through = attachment?.through ?? false
+  if (attachment === undefined || attachment.through) {
     shadow.leaves = parts.withoutContext(shadow.leaves)
     return
   }
@@ -74,6 +75,14 @@ export const refresh = (
   shadow.leaves = [...shadow.leaves.filter(stays), ...mapped]
 }
 
-/** Does an invalidation of pages concern this attachment? */
-export const concerns = (flush: PageFlush, { domain }: Attachment): boolean =>
-  flush.granularity === GRANULARITY.GLOBAL || flush.domain === domain
+/** The page of memory that a page is mapped to for this access; undefined: to none. */
+export const shadowed = (
+  { through, leaves }: Shadow,
+  page: number,
+  access: 'read' | 'write',
+  parts: VtdParts,
+): number | undefined => {
+  if (through) return page
+  const leaf = leaves.find((each) => page >= each.page && page < each.page + each.pages)
+  return leaf?.[access] ? parts.hostPage(leaf, page) : undefined
+}

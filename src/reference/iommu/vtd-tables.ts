@@ -172,7 +172,7 @@ export class VtdTables {
       const [low, high] = entry as [number, number]
       const present = (low & (SECOND_LEVEL.READ | SECOND_LEVEL.WRITE)) !== 0
       if (present && parts.isReservedEntry(level, low, high)) return DMA_FAULT.ENTRY_RESERVED
-      ;({ read, write } = parts.rights({ read, write }, low))
+      ;({ read, write } = parts.rights({ read, write }, low, mapsPages(level, low)))
       if (!present || !(access === 'read' ? read : write)) return access === 'read' ? DMA_FAULT.READ : DMA_FAULT.WRITE
       if (mapsPages(level, low)) return leafOf(parts, level, page, low, high, read, write)
       level--
@@ -203,7 +203,7 @@ export class VtdTables {
         const page = first + index * each
         const entry = readDwords(this.#memory, table + SECOND_LEVEL.bytes * index, 2)
         const low = entry?.[0] ?? 0
-        const rights = this.#parts.rights({ read, write }, low)
+        const rights = this.#parts.rights({ read, write }, low, mapsPages(level, low))
         if (
           entry === undefined ||
           (!rights.read && !rights.write) ||

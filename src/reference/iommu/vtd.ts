@@ -40,7 +40,7 @@ import {
 } from './vtd-parts.ts'
 import { ADDRESS_MASK_MAX, type Descriptor, pageOf, QUEUE_ERROR, readDescriptor } from './vtd-queue.ts'
 import { IOTLB_AT, offsetOf, RECORDS, RECORDS_AT, readRegister, type VtdShape } from './vtd-registers.ts'
-import { concerns, rebuild, refresh } from './vtd-shadow.ts'
+import { rebuild, refresh, shadowed } from './vtd-shadow.ts'
 import {
   ALL_PAGES,
   type Attachment,
@@ -48,7 +48,6 @@ import {
   freshVtd,
   type Leaf,
   type Refusal,
-  type Shadow,
   type VtdState,
 } from './vtd-state.ts'
 import { isRefusal, readDwords, VtdTables } from './vtd-tables.ts'
@@ -105,7 +104,10 @@ export class Vtd implements BoardPart, Iommu {
   }
 
   #fresh(): VtdState {
-    return { ...freshVtd(RECORDS), shadows: this.#shadowed.map((requester) => ({ requester, leaves: [] })) }
+    return {
+      ...freshVtd(RECORDS),
+      shadows: this.#shadowed.map((requester) => ({ requester, through: false, leaves: [] })),
+    }
   }
 
   // Accesses.
@@ -172,17 +174,25 @@ export class Vtd implements BoardPart, Iommu {
     }
     if (isRequest && parts.guardsWindow()) return block(this.#reason(DMA_FAULT.INTERRUPT_WINDOW))
 
+    const shadow = translated ? undefined : s.shadows.find((each) => each.requester === requester)
+    if (shadow !== undefined) {
+      const host = shadowed(shadow, page, request.access, parts)
+      if (host !== undefined && !inWindow(host)) return free(host)
+    }
     const attachment = this.#attachment(requester, pasid)
     if (isRefusal(attachment)) return block(attachment.reason, attachment.quiet)
     const refuse = (reason: number): number | undefined => block(this.#reason(reason), attachment.quiet)
     if (translated) return parts.acceptsTranslated(attachment) ? free(page) : refuse(DMA_FAULT.TYPE_BLOCKED)
     if (parts.isBeyond(page, attachment)) return refuse(DMA_FAULT.BEYOND_WIDTH)
-    if (attachment.through) return free(page)
+    const none = request.access === 'read' ? DMA_FAULT.READ : DMA_FAULT.WRITE
+    if (attachment.through) return shadow === undefined ? free(page) : refuse(none)
 
     const leaf = this.#leaf(attachment, request, page)
     if (typeof leaf === 'number') return refuse(leaf)
     const host = parts.hostPage(leaf, page)
-    return inWindow(host) && parts.guardsWindow() ? refuse(DMA_FAULT.INTERRUPT_WINDOW) : host
+    if (inWindow(host) && parts.guardsWindow()) return refuse(DMA_FAULT.INTERRUPT_WINDOW)
+    // A shadow that does not have it has not followed the tables yet.
+    return shadow === undefined ? host : refuse(none)
   }
 
   #reason(legacy: number): number {
@@ -224,10 +234,8 @@ export class Vtd implements BoardPart, Iommu {
   }
 
   /** What maps a page for this access, or the reason (of legacy mode) why nothing does. */
-  #leaf(attachment: Attachment, { requester, access }: TranslationRequest, page: number): Leaf | number {
+  #leaf(attachment: Attachment, { access }: TranslationRequest, page: number): Leaf | number {
     const s = this.#state
-    const shadow = s.shadows.find((each) => each.requester === requester)
-    if (shadow !== undefined) return this.#shadowLeaf(shadow, attachment, access, page)
     const tag = this.#parts.tagOf(attachment)
     const none = access === 'read' ? DMA_FAULT.READ : DMA_FAULT.WRITE
     const cached = s.leaves.find((each) => this.#parts.matches(each, tag, page))
@@ -235,9 +243,14 @@ export class Vtd implements BoardPart, Iommu {
 
     const walked = this.#tables.walk(this.#start(attachment, tag, page), page, access, (below) => {
       const first = page - (page % 512 ** below.level)
-      remember(s.directories, { ...below, domain: tag, page: first }, CACHED.directories)
+      remember(
+        s.directories,
+        { ...this.#parts.rememberedDirectory(below), domain: tag, page: first },
+        CACHED.directories,
+      )
     })
-    if (typeof walked !== 'number') remember(s.leaves, { ...walked, domain: tag }, CACHED.leaves)
+    if (typeof walked !== 'number')
+      remember(s.leaves, { ...this.#parts.remembered(walked), domain: tag }, CACHED.leaves)
     else if (walked === none && this.#parts.remembersAbsence())
       remember(s.leaves, { page, pages: 1, host: 0, read: false, write: false, domain: tag }, CACHED.leaves)
     return walked
@@ -253,15 +266,6 @@ export class Vtd implements BoardPart, Iommu {
           : lowest,
       top,
     )
-  }
-
-  #shadowLeaf(shadow: Shadow, attachment: Attachment, access: 'read' | 'write', page: number): Leaf | number {
-    const leaf = shadow.leaves.find((each) => page >= each.page && page < each.page + each.pages)
-    if (leaf?.[access]) return leaf
-    // The tables are asked for no more than the reason.
-    const top = { level: attachment.levels, table: attachment.table, read: true, write: true }
-    const walked = this.#tables.walk(top, page, access, () => {})
-    return typeof walked === 'number' ? walked : access === 'read' ? DMA_FAULT.READ : DMA_FAULT.WRITE
   }
 
   // Invalidations.
@@ -281,7 +285,7 @@ export class Vtd implements BoardPart, Iommu {
     else
       for (const shadow of s.shadows) {
         const attachment = this.#current(shadow.requester)
-        if (attachment !== undefined && concerns(flush, attachment))
+        if (attachment !== undefined && !attachment.through && attachment.domain === flush.domain)
           refresh(shadow, attachment, flush, this.#tables, parts)
       }
     if (parts.drains(flush)) this.#downstream().drain()
@@ -306,14 +310,14 @@ export class Vtd implements BoardPart, Iommu {
     for (const shadow of s.shadows) rebuild(shadow, this.#current(shadow.requester), this.#tables, this.#parts)
   }
 
-  /** Where the tables lead a requester now; undefined: to no table. */
+  /** Where the tables lead a requester now; undefined: nowhere. */
   #current(requester: number): Attachment | undefined {
     const s = this.#state
     if ((s.status & VTD_COMMAND.TRANSLATE) === 0) return undefined
     const context = this.#tables.context(s.root, requester)
     if (isRefusal(context)) return undefined
     const attachment = 'domain' in context ? context : this.#tables.pasid(context, context.pasid)
-    return isRefusal(attachment) || attachment.through ? undefined : attachment
+    return isRefusal(attachment) ? undefined : attachment
   }
 
   // The queue.
