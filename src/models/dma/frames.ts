@@ -23,17 +23,20 @@ export class Frames {
   readonly #start: Gpa
   readonly #count: number
   readonly #generations: number[]
-  /** What was written since a frame was filled, by `frame * DWORDS + dword`. */
-  readonly #written = new Map<number, number>()
+  /** What every frame has to hold. */
+  readonly #expected: Uint8Array
+  readonly #words: DataView
+  readonly #found = new Uint8Array(FRAME_BYTES)
+  readonly #foundWords = new DataView(this.#found.buffer)
   #tags = 0
-  readonly #page = new Uint8Array(FRAME_BYTES)
-  readonly #words = new DataView(this.#page.buffer)
 
   constructor(target: Target, start: Gpa, count: number) {
     this.#target = target
     this.#start = start
     this.#count = count
     this.#generations = new Array<number>(count).fill(0)
+    this.#expected = new Uint8Array(count * FRAME_BYTES)
+    this.#words = new DataView(this.#expected.buffer)
   }
 
   gpaOf(frame: number): Gpa {
@@ -43,7 +46,6 @@ export class Frames {
   /** Fills all frames with their first words. */
   start(): void {
     this.#tags = 0
-    this.#written.clear()
     this.#generations.fill(0)
     for (let frame = 0; frame < this.#count; frame++) this.#fill(frame)
   }
@@ -51,18 +53,14 @@ export class Frames {
   /** Other words for a frame: what it held is gone. */
   renew(frame: number): void {
     this.#generations[frame] = (this.#generations[frame]! + 1) % GENERATIONS
-    for (const at of this.#written.keys()) if (Math.floor(at / DWORDS) === frame) this.#written.delete(at)
     this.#fill(frame)
   }
 
   #fill(frame: number): void {
-    for (let dword = 0; dword < DWORDS; dword++) this.#words.setUint32(4 * dword, this.#word(frame, dword), true)
-    this.#target.store(this.gpaOf(frame), this.#page)
-  }
-
-  #word(frame: number, dword: number): number {
-    const written = this.#written.get(frame * DWORDS + dword)
-    return written ?? ((PATTERN << 24) | (frame << 16) | (this.#generations[frame]! << 10) | dword) >>> 0
+    const word = ((PATTERN << 24) | (frame << 16) | (this.#generations[frame]! << 10)) >>> 0
+    const from = frame * FRAME_BYTES
+    for (let dword = 0; dword < DWORDS; dword++) this.#words.setUint32(from + 4 * dword, word + dword, true)
+    this.#target.store(this.gpaOf(frame), this.#expected.subarray(from, from + FRAME_BYTES))
   }
 
   /** A dword to be written that was not used before. */
@@ -73,25 +71,24 @@ export class Frames {
 
   /** Whose word this is at an offset; `nowhere`: no frame's. */
   placeOfRead(offset: number, word: number): Place {
-    for (let frame = 0; frame < this.#count; frame++) if (this.#word(frame, offset >> 2) === word) return frame
+    for (let frame = 0; frame < this.#count; frame++)
+      if (this.#words.getUint32(frame * FRAME_BYTES + offset, true) === word) return frame
     return 'nowhere'
   }
 
   /** Where a tag was written that was meant for an offset. What else changed around it makes that `elsewhere`. */
   placeOfWrite(offset: number, tag: number): Place {
-    const dword = offset >> 2
-    const first = Math.max(0, dword - AROUND)
-    const last = Math.min(DWORDS - 1, dword + AROUND)
+    const first = Math.max(0, offset - 4 * AROUND)
+    const end = Math.min(FRAME_BYTES, offset + 4 * (AROUND + 1))
     let place: Place = 'nowhere'
     for (let frame = 0; frame < this.#count; frame++) {
-      const bytes = this.#page.subarray(4 * first, 4 * (last + 1))
-      loadInto(this.#target, this.gpaOf(frame) + 4 * first, bytes)
-      for (let at = first; at <= last; at++) {
-        const found = this.#words.getUint32(4 * at, true)
-        if (found === this.#word(frame, at)) continue
+      loadInto(this.#target, this.gpaOf(frame) + first, this.#found.subarray(first, end))
+      for (let at = first; at < end; at += 4) {
+        const found = this.#foundWords.getUint32(at, true)
+        if (found === this.#words.getUint32(frame * FRAME_BYTES + at, true)) continue
         // What is there now is what will be expected there.
-        this.#written.set(frame * DWORDS + at, found)
-        place = at === dword && found === tag && place === 'nowhere' ? frame : 'elsewhere'
+        this.#words.setUint32(frame * FRAME_BYTES + at, found, true)
+        place = at === offset && found === tag && place === 'nowhere' ? frame : 'elsewhere'
       }
     }
     return place
@@ -100,15 +97,15 @@ export class Frames {
   /** Whether every byte of every frame is what it has to be. */
   areSound(): boolean {
     for (let frame = 0; frame < this.#count; frame++) {
-      loadInto(this.#target, this.gpaOf(frame), this.#page)
-      for (let at = 0; at < DWORDS; at++)
-        if (this.#words.getUint32(4 * at, true) !== this.#word(frame, at)) return false
+      loadInto(this.#target, this.gpaOf(frame), this.#found)
+      const from = frame * FRAME_BYTES
+      if (Buffer.compare(this.#found, this.#expected.subarray(from, from + FRAME_BYTES)) !== 0) return false
     }
     return true
   }
 
   notes(): readonly unknown[] {
-    return [this.#tags, this.#generations, this.#written]
+    return [this.#tags, this.#generations, this.#expected]
   }
 
   move(target: Target): void {
