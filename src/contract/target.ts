@@ -211,6 +211,11 @@ export interface Target {
   reset(kind: ResetKind): void
   /** Reads `width` bytes, little endian. An access that nobody claims reads as all ones. */
   read(at: Location, width: Width): bigint
+  /**
+   * A read in its place among the accesses, whose answer what follows does not wait for: `then` is told it by the time the
+   * next call returns that has an answer. It throws nothing and leaves the target alone. For targets in another process.
+   */
+  readLater?(at: Location, width: Width, then: (value: bigint) => void): void
   /** Writes `width` bytes. Posted: it may take effect only when something is read. */
   write(at: Location, width: Width, value: bigint): void
   load(gpa: Gpa, bytes: number): Uint8Array

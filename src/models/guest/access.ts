@@ -46,6 +46,21 @@ export class Guest {
     return Number(this.target.read(at, 4))
   }
 
+  /** A read whose answer is told to `then`: at once, or by the time the next answer that is waited for has come. */
+  readLater(at: Location, width: 1 | 2 | 4, then: (value: number) => void): void {
+    const { target } = this
+    if (target.readLater === undefined) then(this.read(at, width))
+    else target.readLater(at, width, (value) => then(Number(value)))
+  }
+
+  /** Eight bytes as two reads, high half first. */
+  readWide(at: Location): number {
+    let upper = 0
+    this.readLater({ ...at, address: at.address + 4 }, 4, (value) => (upper = value))
+    const lower = this.read32(at)
+    return upper * 2 ** 32 + lower
+  }
+
   write8(at: Location, value: number): void {
     this.target.write(at, 1, BigInt(value & EIGHT_BITS))
   }

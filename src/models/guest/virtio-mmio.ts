@@ -22,6 +22,9 @@ class VirtioMmio implements VirtioTransport {
   status(): number {
     return this.#read(MMIO.status)
   }
+  statusLater(then: (status: number) => void): void {
+    this.#guest.readLater(place('mmio', this.#base + MMIO.status), 4, then)
+  }
   setStatus(value: number): void {
     this.#write(MMIO.status, value)
   }
@@ -80,6 +83,9 @@ class VirtioMmio implements VirtioTransport {
   }
   readConfig(offset: number, width: 1 | 2 | 4): number {
     return this.#guest.read(place('mmio', this.#base + MMIO.config + offset), width)
+  }
+  readConfigWide(offset: number): number {
+    return this.#guest.readWide(place('mmio', this.#base + MMIO.config + offset))
   }
   interruptStatus(): number {
     const causes = this.causes()

@@ -34,6 +34,7 @@ export class VirtioPciDriver implements VirtioTransport {
   readonly resetQueue?: (queue: number) => void
   readonly queueInReset?: (queue: number) => boolean
   readonly setConfigVector?: (vector: number) => number
+  readonly setConfigVectorFor?: (vector: number, then: (found: number) => void) => void
   readonly setQueueVector?: (queue: number, vector: number) => number
   readonly maskVector?: (vector: number, masked: boolean) => void
   readonly enableMsix?: (on: boolean) => void
@@ -78,6 +79,10 @@ export class VirtioPciDriver implements VirtioTransport {
         this.#write16(COMMON.configMsixVector, vector)
         return this.#read16(COMMON.configMsixVector)
       }
+      this.setConfigVectorFor = (vector, then) => {
+        this.#write16(COMMON.configMsixVector, vector)
+        guest.readLater(this.#at(COMMON.configMsixVector), 2, then)
+      }
       this.setQueueVector = (queue, vector) => {
         this.#select(queue)
         this.#write16(COMMON.queueMsixVector, vector)
@@ -111,6 +116,9 @@ export class VirtioPciDriver implements VirtioTransport {
 
   status(): number {
     return this.#guest.read8(this.#at(COMMON.deviceStatus))
+  }
+  statusLater(then: (status: number) => void): void {
+    this.#guest.readLater(this.#at(COMMON.deviceStatus), 1, then)
   }
   setStatus(value: number): void {
     this.#guest.write8(this.#at(COMMON.deviceStatus), value)
@@ -166,11 +174,10 @@ export class VirtioPciDriver implements VirtioTransport {
     return this.#guest.read8(this.#at(COMMON.configGeneration))
   }
   readConfig(offset: number, width: 1 | 2 | 4): number {
-    if (this.#device === undefined)
-      throw new ModelError(
-        `${this.config.device}: expected a virtio capability for the device configuration (cfg_type 4), found none`,
-      )
-    return this.#guest.read(within(this.#device, offset), width)
+    return this.#guest.read(this.#deviceAt(offset), width)
+  }
+  readConfigWide(offset: number): number {
+    return this.#guest.readWide(this.#deviceAt(offset))
   }
   interruptStatus(): number {
     return this.#guest.read8(within(this.#isr, 0))
@@ -188,6 +195,12 @@ export class VirtioPciDriver implements VirtioTransport {
     return { bar: this.#common.bar, offset: this.#common.offset + COMMON.numQueues }
   }
 
+  #deviceAt(offset: number): Location {
+    if (this.#device !== undefined) return within(this.#device, offset)
+    throw new ModelError(
+      `${this.config.device}: expected a virtio capability for the device configuration (cfg_type 4), found none`,
+    )
+  }
   #doorbell(queue: number): Location {
     let off = this.#notifyOff[queue]
     if (off === undefined) {

@@ -12,6 +12,8 @@ export interface VirtioTransport {
   /** How interrupts arrive: as messages, on an INTx line, on the line of an MMIO device. */
   readonly interrupts: 'msix' | 'intx' | 'line'
   status(): number
+  /** The same, told to `then`: at once, or by the time the next answer that is waited for has come. */
+  statusLater(then: (status: number) => void): void
   setStatus(value: number): void
   /** Bits 0 to 63. */
   deviceFeatures(): bigint
@@ -33,6 +35,8 @@ export interface VirtioTransport {
   kick(queue: number): void
   configGeneration(): number
   readConfig(offset: number, width: 1 | 2 | 4): number
+  /** Eight bytes as two reads, high half first. */
+  readConfigWide(offset: number): number
   /** Causes since the last call: a PCI read clears them, on MMIO they are read and acknowledged. */
   interruptStatus(): number
   /** MMIO alone: causes as they are, and a write that acknowledges some of them. */
@@ -40,6 +44,8 @@ export interface VirtioTransport {
   acknowledge?(causes: number): void
   /** Writes a vector register and returns what it reads back. */
   setConfigVector?(vector: number): number
+  /** The same, and `then` is told what it reads back, as by `statusLater`. */
+  setConfigVectorFor?(vector: number, then: (found: number) => void): void
   setQueueVector?(queue: number, vector: number): number
   maskVector?(vector: number, masked: boolean): void
   enableMsix?(on: boolean): void

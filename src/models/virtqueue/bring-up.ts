@@ -3,6 +3,7 @@ import type { Args } from '../../kernel/language/machine.ts'
 import { ModelError } from '../../kernel/model.ts'
 import { FEATURE, STATUS } from '../../layout/virtio.ts'
 import { VECTOR } from './interrupts.ts'
+import type { RingArea } from './memory-map.ts'
 import { bit, type Rig } from './rig.ts'
 
 /** Sets the device up with the features that `args` name; without `agree`, DRIVER_OK comes without FEATURES_OK. */
@@ -16,8 +17,10 @@ export const initialise = (rig: Rig, args: Args, agree: boolean): void => {
     (args.ringReset === true ? bit(FEATURE.RING_RESET) : 0n) |
     (args.inOrder === true ? bit(FEATURE.IN_ORDER) : 0n)
   const features = (rig.offered ?? 0n) & wanted
-  // Memory first: between writes to registers it would cost a round trip.
+  // Memory first: between writes to registers it would cost a round trip. What is read on the way is looked at later
+  // where that saves one.
   if (rig.twoQueues) rig.neighbour.restart()
+  const rings = args.withQueue === true ? layOut(rig) : undefined
   transport.setStatus(STATUS.ACKNOWLEDGE)
   transport.setStatus(STATUS.ACKNOWLEDGE | STATUS.DRIVER)
   transport.setDriverFeatures(features)
@@ -25,16 +28,18 @@ export const initialise = (rig: Rig, args: Args, agree: boolean): void => {
   if (agree) {
     status |= STATUS.FEATURES_OK
     transport.setStatus(status)
-    if ((transport.status() & STATUS.FEATURES_OK) === 0)
-      throw new ModelError(
-        `${rig.device}: expected FEATURES_OK to stay for features 0x${features.toString(16)} out of the offered ones, found it cleared`,
-      )
+    transport.statusLater((found) => {
+      if ((found & STATUS.FEATURES_OK) !== 0) return
+      life.refusal ??= `expected FEATURES_OK to stay for features 0x${features.toString(16)} out of the offered ones, found it cleared`
+    })
+    expectAgreed(rig)
   }
   watch.eventIdx = (features & bit(FEATURE.RING_EVENT_IDX)) !== 0n
   life.indirect = (features & bit(FEATURE.RING_INDIRECT_DESC)) !== 0n
   rig.driver.inOrder = (features & bit(FEATURE.IN_ORDER)) !== 0n
-  if (transport.interrupts === 'msix') transport.setConfigVector?.(VECTOR.config)
-  if (args.withQueue === true) enableQueue(rig)
+  // A driver reads it back; what it says is judged where MSI-X is.
+  if (transport.interrupts === 'msix') transport.setConfigVectorFor?.(VECTOR.config, () => undefined)
+  if (rings !== undefined) setUp(rig, rings)
   if (rig.twoQueues) {
     const { desc, avail, used } = rig.driver.map.neighbour
     const vector = transport.interrupts === 'msix' ? VECTOR.neighbour : undefined
@@ -46,10 +51,20 @@ export const initialise = (rig: Rig, args: Args, agree: boolean): void => {
   life.suspicious = !agree || args.withQueue !== true
 }
 
-export const enableQueue = ({ transport, driver, watch, life }: Rig): void => {
-  const rings = driver.layOutRings()
+/** Throws a ModelError when the device was seen to refuse what it was set up with. */
+export const expectAgreed = ({ device, life }: Rig): void => {
+  if (life.refusal !== undefined) throw new ModelError(`${device}: ${life.refusal}`)
+}
+
+export const enableQueue = (rig: Rig): void => setUp(rig, layOut(rig))
+
+const layOut = ({ driver, watch, life }: Rig): RingArea => {
   life.seenIdx = 0
   watch.restart()
+  return driver.layOutRings()
+}
+
+const setUp = ({ transport, driver }: Rig, rings: RingArea): void => {
   const vector = transport.interrupts === 'msix' ? VECTOR.queue : undefined
   transport.setUpQueue(0, driver.map.size, rings.desc, rings.avail, rings.used, vector)
 }

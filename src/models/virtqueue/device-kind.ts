@@ -2,7 +2,7 @@ import type { Args } from '../../kernel/language/machine.ts'
 import type { BuiltChain, SplitDriver } from './driver.ts'
 import type { Request } from './requests.ts'
 
-/** Four bytes of the configuration space. */
+/** Eight bytes of the configuration space. */
 export type ReadConfig = (offset: number) => number
 
 /** What a device type adds to the queue: its requests, and what a return of one says. */

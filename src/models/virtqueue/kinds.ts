@@ -19,7 +19,7 @@ export const blkKind = (machine: Machine): DeviceKind => {
   let known: number | undefined
   /** In sectors, read where a request of this run needs it. */
   const capacity = (): number => {
-    known ??= config(BLK_CONFIG.capacity + 4) * 2 ** 32 + config(BLK_CONFIG.capacity)
+    known ??= config(BLK_CONFIG.capacity)
     return known
   }
   return {

@@ -23,6 +23,8 @@ export interface Life {
   suspicious: boolean
   held: boolean
   failing: boolean
+  /** What the device did not agree to while it was set up: no driver could go on. */
+  refusal: string | undefined
   /** How far the driver has consumed the used ring, by its own count. */
   seenIdx: number
   /** INDIRECT_DESC was negotiated. */
@@ -93,6 +95,7 @@ export const rigUp = (
       suspicious: false,
       held: false,
       failing: false,
+      refusal: undefined,
       seenIdx: 0,
       indirect: false,
     },

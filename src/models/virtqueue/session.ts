@@ -8,6 +8,7 @@ import type { Action, Args, Machine } from '../../kernel/language/machine.ts'
 import { ModelError, type Session, type Sink } from '../../kernel/model.ts'
 import { FEATURE, ISR, STATUS } from '../../layout/virtio.ts'
 import { notesOf } from '../guest/notes.ts'
+import { expectAgreed } from './bring-up.ts'
 import type { DeviceKind } from './device-kind.ts'
 import { VECTOR } from './interrupts.ts'
 import { control, performers } from './perform.ts'
@@ -75,7 +76,7 @@ export class QueueSession implements Session {
     rig.interrupts.forget()
     this.afterReset()
     rig.driver.former = []
-    rig.kind.restart((offset) => transport.readConfig(offset, 4))
+    rig.kind.restart((offset) => transport.readConfigWide(offset))
     rig.shadow?.restart()
     // Reading them costs four accesses; a target in another process is asked once.
     if (can.synchronous) rig.offered = undefined
@@ -110,6 +111,7 @@ export class QueueSession implements Session {
     // The read of the status also carries out the write that asked for the reset: one round trip less.
     const isReset = !can.synchronous && life.phase === 'resetting' && transport.status() === 0
     const { events, causes } = this.poked ? interrupts.afterPoke() : interrupts.seen()
+    expectAgreed(this.rig)
     this.poked = false
     // An interrupt never comes before what it is about: where the rings are compared, they are looked at after the
     // interrupts were taken, and told first.
@@ -235,6 +237,7 @@ export class QueueSession implements Session {
     const { life, watch, interrupts, driver } = this.rig
     life.phase = 'reset'
     life.queueResetting = life.neighbourBusy = life.neighbourUp = false
+    life.refusal = undefined
     life.needsReset = life.suspicious = this.earlyConfig = this.lateInterrupts = false
     interrupts.forgetEarly()
     watch.muted = false
