@@ -150,10 +150,11 @@ export const messages = (vectors: number, whole: boolean) => {
         effect: (s, { vector }) => void (s.entries.at(vector).edition = 1 - s.entries.at(vector).edition),
       },
       'driver.mapEvent': {
-        does: 'Maps the event to a vector, or to none, and reads the mapping back.',
-        args: { vector: t.maybe(vector) },
+        does: 'Maps the event to a vector, or to none. `look`: and reads the mapping back.',
+        args: { vector: t.maybe(vector), look: t.flag },
         weight: 7,
         when: (s) => s.hasMessages && isReachable(s),
+        requires: { readsItBack: { clause: clause('VIO-PCI-11'), holds: (_s, { look }) => look } },
         effect(s, { vector }) {
           // Nobody says whether what is pending on the old vector outlives the mapping.
           doubt(s, (entry, v) => mayGiveUp(s, v) || (v === s.mapped && awaited(entry)))

@@ -26,13 +26,23 @@ describe('pci-function, played', () => {
     const command = { decode: true, intxOff: false }
     const off = act('setCommand', { ...command, master: false })
     const on = act('setCommand', { ...command, master: true })
-    const map = act('mapEvent', { vector: 1 })
+    const map = act('mapEvent', { vector: 1, look: true })
     const read = act('readPending', { vector: 1 })
     const settle = { do: 'settle' as const }
     for (const steps of [
       [off, act('enableMessages'), map, act('submit'), on, act('submit'), read],
       [off, act('enableMessages'), act('submit'), act('submit'), on, map, settle, read],
-      [off, act('enableMessages'), map, act('submit'), on, settle, act('mapEvent', { vector: 0 }), settle, read],
+      [
+        off,
+        act('enableMessages'),
+        map,
+        act('submit'),
+        on,
+        settle,
+        act('mapEvent', { vector: 0, look: true }),
+        settle,
+        read,
+      ],
     ]) {
       const result = new Runner(pciFunctionModel, machine, openReference({})).run(planFromJson(machine, steps))
       expect([result.verdict, result.finding?.law, result.skipped]).toEqual(['conforms', undefined, 0])

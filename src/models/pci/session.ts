@@ -141,8 +141,10 @@ export class PciFunctionSession implements Session {
     'driver.mask': ({ vector }) => this.#messages!.msix.mask(vector as number, true),
     'driver.unmask': ({ vector }) => this.#messages!.msix.mask(vector as number, false),
     'driver.rewrite': ({ vector }) => this.#messages!.rewrite(vector as number),
-    'driver.mapEvent': ({ vector }) =>
-      this.#tell('device.answerVector', this.#messages!.map((vector as number | undefined) ?? NO_VECTOR)),
+    'driver.mapEvent': ({ vector, look }) => {
+      const reads = this.#messages!.map((vector as number | undefined) ?? NO_VECTOR)
+      if (look === true) this.#tell('device.answerVector', reads)
+    },
     'driver.mapBeyond': () => this.#tell('device.answerVector', this.#messages!.map(this.#messages!.msix.vectors)),
     'driver.mapNowhere': () => {
       this.#tell('device.answerVector', this.#messages!.map(NO_VECTOR))
