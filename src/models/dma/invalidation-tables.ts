@@ -125,7 +125,14 @@ export class InvalidationTables {
     }
     for (let page = 0; page < PAGES.length; page++)
       for (let frame = 0; frame < FRAMES; frame++)
-        if (this.#has(frame)) this.#guest.store32(this.#gpaOf(page, frame) + PATTERN_OFFSET, patternOf(page, frame))
+        if (this.#has(frame)) this.#fill(this.#gpaOf(page, frame) + PATTERN_OFFSET, patternOf(page, frame))
+  }
+
+  /** Memory outlives a run: what an earlier one wrote is not to be found. */
+  #fill(gpa: Gpa, pattern: number): void {
+    const bytes = new DataView(new ArrayBuffer(TAG_OFFSET + 4 - PATTERN_OFFSET))
+    bytes.setUint32(0, pattern, true)
+    this.#guest.target.store(gpa, new Uint8Array(bytes.buffer))
   }
 
   #page(): Gpa {
