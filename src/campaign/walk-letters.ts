@@ -19,6 +19,8 @@ export interface LettersOptions {
   readonly unavailable: Readonly<Record<string, string>>
   /** The target can be stepped. */
   readonly steps: boolean
+  /** The target is to be saved and restored, too. */
+  readonly saves: boolean
   /** Actors of ours that may break their duties. */
   readonly hostile: readonly Actor[]
   /** The actions to walk with; all that are not costly when empty. */
@@ -84,7 +86,7 @@ const readValue = (type: AnyScalar, text: string, path: string): unknown => {
 
 /** One letter for each action with arguments, then the schedule: in a fixed order, which decides between equals. */
 export const lettersOf = (options: LettersOptions): PlanStep[] => {
-  const { machine, small, played, unavailable, steps, hostile, only } = options
+  const { machine, small, played, unavailable, steps, saves, hostile, only } = options
   const letters: PlanStep[] = []
   for (const action of machine.actions) {
     const { name, actor } = action
@@ -99,6 +101,7 @@ export const lettersOf = (options: LettersOptions): PlanStep[] => {
   }
   if (steps) letters.push({ do: 'step', count: 1 })
   letters.push({ do: 'settle' })
+  if (saves) letters.push({ do: 'save' })
   return letters
 }
 

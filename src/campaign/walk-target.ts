@@ -23,6 +23,8 @@ export interface WalkTargetOptions {
   readonly small: Machine
   readonly depth: number
   readonly maxStates: number
+  /** Whether the target is saved and restored at every point too. It changes nothing in any machine. Default: it is. */
+  readonly saves?: boolean
   readonly hostile: readonly Actor[]
   /** The actions to walk with; all that are not costly when empty. */
   readonly only: readonly Chosen[]
@@ -69,6 +71,8 @@ export interface TargetWalk {
   readonly states: number
   /** Plans done. */
   readonly transitions: number
+  /** Those of them that end with a save and a restore; 0 where that was left out. */
+  readonly saves: number
   readonly seconds: number
   readonly statesPerSecond: number
   /** Of the laws of the standard, up to that depth. */
@@ -84,14 +88,26 @@ export interface TargetWalk {
 const PROGRESS_MS = 100
 
 export const walkTarget = async (options: WalkTargetOptions): Promise<TargetWalk> => {
-  const { model, address, small, depth, maxStates, hostile, only, seconds, interrupted, onProgress } = options
+  const {
+    model,
+    address,
+    small,
+    depth,
+    maxStates,
+    saves = true,
+    hostile,
+    only,
+    seconds,
+    interrupted,
+    onProgress,
+  } = options
   const start = performance.now()
   const ground = await Ground.on(options)
   try {
     const { machine, description, ledger } = ground
     const letters = lettersOf({
       ...{ machine, small, hostile, only, played: model.played },
-      ...{ unavailable: ground.unavailable, steps: description.can.step },
+      ...{ unavailable: ground.unavailable, steps: description.can.step, saves },
     })
     const elapsed = (): number => (performance.now() - start) / 1000
     const goals = [...machine.goals, ...machine.stepGoals].map(({ name }) => ({ name, at: null as number | null }))
@@ -118,7 +134,7 @@ export const walkTarget = async (options: WalkTargetOptions): Promise<TargetWalk
       ...{ schemaVersion: SCHEMA_VERSION, kind: 'walk', machine: machine.name, scope: machine.scope },
       target: { name: description.name, version: description.version, address },
       ...{ letters: letters.length, depth: walked.depth, closed: walked.closed },
-      ...{ states: walked.states, transitions: walked.transitions, seconds: elapsed() },
+      ...{ states: walked.states, transitions: walked.transitions, saves: walked.saves, seconds: elapsed() },
       statesPerSecond: walked.states / Math.max(elapsed(), 0.001),
       result: broken
         ? 'violated'
@@ -148,6 +164,9 @@ class Ground {
   readonly unavailable: Readonly<Record<string, string>>
   private readonly options: WalkTargetOptions
   private target: Target | undefined
+  /** The target is an instance that was restored, and did not start yet. */
+  private isMoved = false
+  private readonly start: string
   private back: (target: Target) => void
 
   static async on(options: WalkTargetOptions): Promise<Ground> {
@@ -176,7 +195,8 @@ class Ground {
       )
     this.machine = machineFor(model, this.description)
     this.ledger = new Ledger(this.machine)
-    this.back = wayBack(target, () => this.runner(target).run({ steps: [] }))
+    this.start = target.fingerprint!()
+    this.back = wayBack(target, this.start, () => this.runner(target).run({ steps: [] }))
     this.unavailable = this.runner(target).unavailable
   }
 
@@ -193,13 +213,22 @@ class Ground {
     const { target } = this
     if (target === undefined) return this.reopen().then(() => this.execute(plan, fingerprint))
     this.back(target)
+    if (this.isMoved && target.fingerprint!() !== this.start) {
+      this.giveUp(target)
+      return this.execute(plan, fingerprint)
+    }
     const runner = this.runner(target, fingerprint)
     const result = runner.run(plan)
-    if (runner.target !== target || result.trouble !== undefined) {
-      runner.target.close()
-      this.target = undefined
-    }
+    this.isMoved = runner.target !== target
+    this.target = runner.target
+    if (result.trouble !== undefined) this.giveUp(runner.target)
     return result
+  }
+
+  private giveUp(target: Target): void {
+    target.close()
+    this.target = undefined
+    this.isMoved = false
   }
 
   private async reopen(): Promise<void> {
@@ -228,9 +257,8 @@ class Ground {
 }
 
 /** The cheapest way back to the state in which a target was opened: a power cycle, where that is one. */
-const wayBack = (target: Target, soil: () => void): ((target: Target) => void) => {
+const wayBack = (target: Target, start: string, soil: () => void): ((target: Target) => void) => {
   const fresh = target.save!()
-  const start = target.fingerprint!()
   const ways: ((target: Target) => void)[] = [(one) => one.restore!(fresh)]
   if (target.describe().can.resets.includes('system')) ways.unshift((one) => one.reset('system'))
   for (const way of ways) {

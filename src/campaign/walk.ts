@@ -50,6 +50,8 @@ export interface Walked {
   /** As in `WalkProgress`. */
   readonly states: number
   readonly transitions: number
+  /** Of the transitions: those by which a target was saved, and a fresh instance restored from that. */
+  readonly saves: number
   /** All plans up to this length were done. */
   readonly depth: number
   /** No longer plan leads to a new state: the walk says something about plans of any length. */
@@ -78,6 +80,7 @@ export const walk = async (options: WalkOptions): Promise<Walked> => {
   const known = new Set<string>()
   const found = new Map<string, WalkFailure>()
   let transitions = 0
+  let saves = 0
   let next: Node[] = []
   let length = 0
   /** The last state that was new. */
@@ -95,7 +98,7 @@ export const walk = async (options: WalkOptions): Promise<Walked> => {
     next.push({ ...node, cells: reachedCells })
   }
   const answer = (done: number, closed: boolean, cutShort?: string): Walked => ({
-    ...{ states: known.size, transitions, depth: done, closed, cutShort },
+    ...{ states: known.size, transitions, saves, depth: done, closed, cutShort },
     failures: [...found.values()],
   })
 
@@ -108,13 +111,15 @@ export const walk = async (options: WalkOptions): Promise<Walked> => {
     for (const [index, node] of frontier.entries()) {
       const path = pathTo(node)
       for (const letter of letters) {
-        // The last rest comes by itself.
-        if ((isLast && letter.do === 'settle') || !isPossible(node.cells, letter)) continue
+        // The last rest comes by itself, and what was just restored is not saved again.
+        const isVain = letter.do === 'settle' ? isLast : letter.do === 'save' && node.letter?.do === 'save'
+        if (isVain || !isPossible(node.cells, letter)) continue
         const reason = known.size > maxStates ? `more than ${maxStates} states, the bound of this run` : ended()
         if (reason !== undefined) return answer(length - 1, false, `${reason} among the plans of ${length} steps`)
         const ran = execute({ steps: [...path, letter] }, isLast)
         const result = ran instanceof Promise ? await ran : ran
         transitions++
+        if (letter.do === 'save') saves++
         // What was possible in the state that was seen before is possible again, or the target is not the same.
         if (result.skipped > 0) return answer(length - 1, false, UNREPEATED)
         const before = next.length

@@ -264,6 +264,7 @@ export const OPTIONS = {
     otherwise: 'the machine alone',
   }),
   depth: count('--depth <steps>', 'with --target: length of the longest plans', 1, { default: 4 as number }),
+  saves: off('--no-saves', 'with --target: do not save and restore it at every point', false),
   only: words('--only <action>', 'with --target: an action to walk with, such as "driver.add(head 0)"', text, {
     otherwise: 'all but the costly ones',
   }),

@@ -58,6 +58,7 @@ export interface SimulateJob extends ExploreJob {
 export interface WalkJob extends MachineJob, TargetJob {
   readonly depth: number
   readonly maxStates: number
+  readonly saves: boolean
   readonly only: readonly Chosen[]
   readonly seconds?: number
 }

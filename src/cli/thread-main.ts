@@ -114,10 +114,10 @@ const work: { readonly [K in keyof Jobs]: (job: Jobs[K]) => Promise<Answers[K]['
       import('../campaign/walk-target.ts'),
     ])
     const model = models.find(({ machine }) => machine.name === job.machine)!
-    const { address, depth, maxStates, hostile, only, seconds } = job
+    const { address, depth, maxStates, saves, hostile, only, seconds } = job
     const options = openOptions(job)
     return walkTarget({
-      ...{ model, address, depth, maxStates, hostile, only, heartbeat: beat, interrupted: stopped },
+      ...{ model, address, depth, maxStates, saves, hostile, only, heartbeat: beat, interrupted: stopped },
       ...(seconds === undefined ? {} : { seconds }),
       small: within(model.machine, job.scope, job.bounds),
       open: () => openTarget(address, options),

@@ -23,11 +23,17 @@ const walkOffice = (bug: Bug, words: readonly string[], depth: number, more: Par
     ...more,
   })
 
-const walkReference = (model: typeof splitQueueModel, words: readonly string[], depth: number, fault?: string) =>
+const walkReference = (
+  model: typeof splitQueueModel,
+  words: readonly string[],
+  depth: number,
+  fault?: string,
+  more: Partial<WalkTargetOptions> = {},
+) =>
   walkTarget({
     ...{ model, address: 'reference:virtio-blk', depth, maxStates: 100_000, hostile: [] },
     open: async () => openReference({ queues: 2, ...(fault === undefined ? {} : { fault }) }),
-    ...{ small: model.machine.at('explored'), only: readChosen(model.machine, words) },
+    ...{ small: model.machine.at('explored'), only: readChosen(model.machine, words), ...more },
   })
 
 describe('a walk', () => {
@@ -122,11 +128,31 @@ describe('the reference', () => {
     'driver.consume',
   ]
 
+  const walkOf = (more: Partial<WalkTargetOptions>, fault?: string) =>
+    walkReference(splitQueueModel, queue, 5, fault, more)
+
   it('keeps the laws of its status in every plan of three steps, and of its queue in every plan of five', async () => {
     expect(await walkReference(deviceStatusModel, [], 3)).toMatchObject({ result: 'holds', unjudged: [] })
     const walked = await walkReference(splitQueueModel, queue, 5)
     expect(walked).toMatchObject({ result: 'holds', unjudged: [] })
     expect(walked.goals.aReturnedChain).toBe(4)
+  })
+
+  it('is saved and restored at every point, which changes nothing but where what is saved is not all', async () => {
+    const walked = await walkOf({ depth: 4 })
+    // Once in every state that plans are continued from.
+    expect(walked).toMatchObject({ result: 'holds', saves: walked.states })
+    const { states, saves, transitions } = walked
+    const unsaved = await walkOf({ depth: 4, saves: false })
+    expect(unsaved).toMatchObject({ result: 'holds', saves: 0, states, transitions: transitions - saves })
+
+    const fault = 'mig-pending-kick-lost'
+    expect(await walkOf({ saves: false }, fault)).toMatchObject({ result: 'holds' })
+    const { counterexamples } = await walkOf({}, fault)
+    expect(counterexamples[0]).toMatchObject({ minimality: 'proved', finding: { law: 'owes device.return' } })
+    expect(counterexamples[0]!.plan.map((step) => (step.do === 'act' ? step.action : step.do))).toEqual([
+      ...['driver.start', 'driver.add', 'driver.publish', 'driver.kick', 'save', 'settle'],
+    ])
   })
 
   it('with a seeded fault breaks a law in a plan of few steps', async () => {

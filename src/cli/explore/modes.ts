@@ -46,6 +46,7 @@ export const TAKEN = [
     'seed',
     'walkTarget',
     'depth',
+    'saves',
     'only',
     'time',
     'timeout',
@@ -166,14 +167,14 @@ const coverageOf = ({
 
 export const exploreTarget = async (address: string, { context, machine, job, values }: Asked): Promise<ExitCode> => {
   parseAddress(address)
-  const { json, quiet, depth, only = [], time, timeout, directory, write, maxStates = WALK_STATES } = values
+  const { json, quiet, depth, saves, only = [], time, timeout, directory, write, maxStates = WALK_STATES } = values
   const chosen = readChosen(machine, only)
   const live = liveRegion(context, quiet || json)
   const result = await withFolder((folder) =>
     inThread(
       'walk',
       {
-        ...{ ...job, address, directory: folder, timeoutMs: timeout, depth, maxStates, only: chosen },
+        ...{ ...job, address, directory: folder, timeoutMs: timeout, depth, maxStates, saves, only: chosen },
         ...(time === undefined ? {} : { seconds: time }),
       },
       {

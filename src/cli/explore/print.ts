@@ -118,13 +118,14 @@ const coverageText = ({ distinct, explored }: Answers['simulate']['result']): st
 
 export const printWalk = (to: Printer, result: TargetWalk, files: readonly (string | undefined)[]): void => {
   const { print, style } = to
-  const { machine, target, letters, depth, closed, states, transitions, seconds, cutShort } = result
+  const { machine, target, letters, depth, closed, states, transitions, saves, seconds, cutShort } = result
   print(`${style.bold(machine)}  ${style.dim(escapeText(`${target.name} ${target.version}`))}`)
   print(`every plan of up to ${counted(depth, 'step')} out of ${counted(letters, 'way')} to go on`)
   print(
     `${counted(states, 'state')} of target and machine, ${counted(transitions, 'plan')}, ${lasting(seconds)}, ` +
       `${grouped(transitions / Math.max(seconds, 0.001))} plans/s`,
   )
+  if (saves > 0) print(`${counted(saves, 'plan')} of these ${saves === 1 ? 'ends' : 'end'} with a save and a restore`)
   if (closed) print('no longer plan leads to a new state')
   if (cutShort !== null) print(style.yellow(`cut short: ${cutShort}`))
   printGoals(to, result.goals, true)
