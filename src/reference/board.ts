@@ -89,7 +89,7 @@ class Board implements Target {
   readonly #options: BoardOptions
   readonly #memory: GuestMemory
   readonly #parts: readonly BoardPart[]
-  readonly #description: Description
+  #description: Description | undefined
   #events: TargetEvent[] = []
   #poison: string | undefined
 
@@ -98,7 +98,6 @@ class Board implements Target {
     const emit = (event: TargetEvent) => void this.#events.push(event)
     this.#memory = createMemory(options.memory ?? MEMORY, emit)
     this.#parts = options.build({ memory: this.#memory, emit })
-    this.#description = this.#describe()
   }
 
   #describe(): Description {
@@ -134,7 +133,7 @@ class Board implements Target {
   }
 
   describe(): Description {
-    return this.#description
+    return (this.#description ??= this.#describe())
   }
 
   #alive(): void {
@@ -219,7 +218,7 @@ class Board implements Target {
   settle(_deadlineMs: number): Settled {
     this.#alive()
     for (let steps = 0; steps < RESTLESS_STEPS; steps++) if (!this.#step()) return 'quiet'
-    const device = this.#description.devices[0]?.id ?? this.#options.name
+    const device = this.describe().devices[0]?.id ?? this.#options.name
     this.#events.push({ kind: 'livelock', device, detail: `no rest after ${RESTLESS_STEPS} steps` })
     return 'busy'
   }
@@ -307,6 +306,7 @@ class Board implements Target {
     this.#alive()
     const destination = new Board(this.#options)
     // The same as through a saved state, without the text of it: parts share nothing, and what is not saved is lost.
+    destination.#description = this.#description
     this.#memory.moveInto(destination.#memory)
     for (const [index, part] of destination.#parts.entries()) part.restore(copy(this.#parts[index]!.save()))
     // What happened before the move and was not looked at yet happened all the same.

@@ -32,6 +32,7 @@ const GUARD_BYTES = 512
 const SENTINEL = 0xee
 /** Bytes of a whole region that are looked at. */
 const LOOKED_AT_BYTES = 2048
+const SENTINELS = new Uint8Array(LOOKED_AT_BYTES + GUARD_BYTES).fill(SENTINEL)
 
 interface Region {
   readonly start: Gpa
@@ -217,8 +218,9 @@ class IdeDmaSession implements Session {
     this.#stopped = false
     this.#fill()
     if (!toMemory) {
-      const sectors = Array.from({ length: count }, (_, i) => [...this.#contents[lba + i]![value]!])
-      this.#scatter(Uint8Array.from(sectors.flat()))
+      const data = new Uint8Array(count * SECTOR_BYTES)
+      for (let i = 0; i < count; i++) data.set(this.#contents[lba + i]![value]!, i * SECTOR_BYTES)
+      this.#scatter(data)
     }
     this.#writeCommand(toMemory ? BUS_MASTER_COMMAND.TO_MEMORY : 0)
     this.#driver.command(toMemory ? ATA_COMMAND.READ_DMA : ATA_COMMAND.WRITE_DMA, this.#first + lba, count)
@@ -227,7 +229,7 @@ class IdeDmaSession implements Session {
   /** Sentinels in all regions and behind them. */
   #fill(): void {
     for (const { start, bytes } of this.#looked())
-      this.#target.store(start, new Uint8Array(bytes + (bytes < LOOKED_AT_BYTES ? GUARD_BYTES : 0)).fill(SENTINEL))
+      this.#target.store(start, SENTINELS.subarray(0, bytes + (bytes < LOOKED_AT_BYTES ? GUARD_BYTES : 0)))
   }
 
   /** Each region as far as it is looked at, and the one that is none. */
@@ -239,7 +241,7 @@ class IdeDmaSession implements Session {
   #scatter(data: Uint8Array): void {
     let done = 0
     for (const { start, bytes } of this.#regions) {
-      const share = data.slice(done, done + bytes)
+      const share = data.subarray(done, done + bytes)
       if (share.length > 0) this.#target.store(start, share)
       done += bytes
     }

@@ -285,11 +285,17 @@ class Ne2000Session implements Session {
   }
 }
 
+const packets = new Map<string, Uint8Array>()
+
 /** Destination, source, and words that tell where they are in which packet. */
 const packetOf = (size: number, tag: number, to: readonly number[]): Uint8Array => {
+  const key = `${size} ${tag} ${to.join()}`
+  const known = packets.get(key)
+  if (known !== undefined) return known
   const words = Uint16Array.from({ length: LENGTHS[size]! / 2 }, (_, at) => ((tag + 1) << 12) | ((size + 1) << 9) | at)
   const packet = new Uint8Array(words.buffer)
   packet.set([...to, ...ADDRESSES.me])
+  packets.set(key, packet)
   return packet
 }
 

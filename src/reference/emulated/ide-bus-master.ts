@@ -20,16 +20,19 @@ import type { IdeState } from './ide-state.ts'
 const BYTES_AT_ONCE = 512
 const READY = ATA_STATUS.DRDY | ATA_STATUS.DSC
 
+const IDENTITY: Identity = {
+  vendorId: 0x8086,
+  deviceId: 0x7010,
+  revision: 0,
+  classCode: 0x010180,
+  subsystemVendorId: 0,
+  subsystemId: 0,
+}
+const BARS: readonly BarWindow[] = [{ index: BUS_MASTER_BAR, kind: 'io', bytes: BUS_MASTER.bytes }]
+
 export class IdeBusMaster implements Personality {
-  readonly identity: Identity = {
-    vendorId: 0x8086,
-    deviceId: 0x7010,
-    revision: 0,
-    classCode: 0x010180,
-    subsystemVendorId: 0,
-    subsystemId: 0,
-  }
-  readonly bars: readonly BarWindow[] = [{ index: BUS_MASTER_BAR, kind: 'io', bytes: BUS_MASTER.bytes }]
+  readonly identity = IDENTITY
+  readonly bars = BARS
   readonly msix = undefined
   readonly capabilities = []
   readonly #channel: () => Channel

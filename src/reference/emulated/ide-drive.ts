@@ -210,7 +210,7 @@ export function stepDrive(channel: Channel): boolean {
   }
   switch (state.command) {
     case ATA_COMMAND.READ:
-      state.buffer = state.backend.doomed ? new Uint8Array(SECTOR_BYTES) : Uint8Array.from(sectorOf(state, state.lba))
+      state.buffer = state.backend.doomed ? new Uint8Array(SECTOR_BYTES) : sectorOf(state, state.lba).slice()
       offerBlock(channel, 'in', indexOf(state))
       return true
     case ATA_COMMAND.WRITE:
@@ -221,11 +221,10 @@ export function stepDrive(channel: Channel): boolean {
       else complete(channel)
       return true
     case ATA_COMMAND.READ_DMA: {
-      const sectors = Array.from({ length: state.left }, (_, i) => [...sectorOf(state, state.lba + i)])
-      beginDma(
-        channel,
-        state.backend.doomed ? new Uint8Array(state.left * SECTOR_BYTES) : Uint8Array.from(sectors.flat()),
-      )
+      const data = new Uint8Array(state.left * SECTOR_BYTES)
+      for (let i = 0; i < state.left && !state.backend.doomed; i++)
+        data.set(sectorOf(state, state.lba + i), i * SECTOR_BYTES)
+      beginDma(channel, data)
       return true
     }
     case ATA_COMMAND.WRITE_DMA:

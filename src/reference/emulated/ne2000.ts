@@ -14,6 +14,7 @@ import {
 } from '../../layout/ne2000.ts'
 
 const PAGE_BYTES = NE2000_MEMORY.pageBytes
+const PAGE_SHIFT = Math.log2(PAGE_BYTES)
 const ADDRESS_BYTES = 6
 
 export interface Ne2000State {
@@ -125,11 +126,11 @@ const tell = (card: Card, interrupt: number): void => {
   card.settleLine()
 }
 
-const load = ({ pages }: Ne2000State, at: number): number => pages[Math.floor(at / PAGE_BYTES)]?.[at % PAGE_BYTES] ?? 0
+const load = ({ pages }: Ne2000State, at: number): number => pages[at >>> PAGE_SHIFT]?.[at % PAGE_BYTES] ?? 0
 
 function store({ pages }: Ne2000State, at: number, value: number): void {
   if (at < NE2000_MEMORY.start || at >= NE2000_MEMORY.end) return
-  const page = (pages[Math.floor(at / PAGE_BYTES)] ??= new Uint8Array(PAGE_BYTES))
+  const page = (pages[at >>> PAGE_SHIFT] ??= new Uint8Array(PAGE_BYTES))
   page[at % PAGE_BYTES] = value
 }
 
@@ -251,7 +252,9 @@ function transmitted(state: Ne2000State): Uint8Array {
   const { registers } = state
   const start = registers[NE_WRITE.transmitPage]! * PAGE_BYTES
   const bytes = registers[NE_WRITE.transmitCountLow]! + registers[NE_WRITE.transmitCountHigh]! * 2 ** 8
-  return Uint8Array.from({ length: bytes }, (_, at) => load(state, start + at))
+  const packet = new Uint8Array(bytes)
+  for (let at = 0; at < bytes; at++) packet[at] = load(state, start + at)
+  return packet
 }
 
 function receive(card: Card, packet: Uint8Array): void {
@@ -268,11 +271,11 @@ function receive(card: Card, packet: Uint8Array): void {
   }
   const next = parts.nextPacket(state, state.current + needed)
   const count = parts.headerCount(packet.length)
-  const stored = [NE_INTACT, next, count & 0xff, count >> 8, ...packet]
+  const header = [NE_INTACT, next, count & 0xff, count >> 8]
   let page = state.current
-  for (const [at, byte] of stored.entries()) {
+  for (let at = 0; at < header.length + packet.length; at++) {
     if (at > 0 && at % PAGE_BYTES === 0) page = parts.nextPage(state, page)
-    store(state, page * PAGE_BYTES + (at % PAGE_BYTES), byte)
+    store(state, page * PAGE_BYTES + (at % PAGE_BYTES), header[at] ?? packet[at - header.length]!)
   }
   state.current = next
   if (parts.tellsReception()) tell(card, NE_INTERRUPT.RECEIVED)

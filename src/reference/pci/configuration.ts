@@ -14,8 +14,21 @@ const ERRORS = 0xf900
 /** For every byte of configuration space the register that it belongs to. */
 export type ConfigurationSpace = readonly (Register | undefined)[]
 
+/** Those of functions that are alike: their registers know of nothing but this. */
+const known = new WeakMap<Personality['bars'], Pick<Personality, 'identity' | 'msix'> & { space: ConfigurationSpace }>()
+
 /** Lays out the header and the chain of capabilities of a function. Constant over its life. */
 export function configurationSpace(personality: Personality): ConfigurationSpace {
+  const { identity, bars, msix, capabilities } = personality
+  if (capabilities.length > 0) return laidOut(personality)
+  const like = known.get(bars)
+  if (like !== undefined && like.identity === identity && like.msix === msix) return like.space
+  const space = laidOut(personality)
+  known.set(bars, { identity, msix, space })
+  return space
+}
+
+function laidOut(personality: Personality): ConfigurationSpace {
   const capabilities = [
     powerCapability,
     ...(personality.msix ? [msixCapability(personality.msix)] : []),

@@ -13,18 +13,22 @@ interface MsiDeviceState {
   vector: number
 }
 
+const IDENTITY: Identity = {
+  vendorId: MSI_DEVICE.vendor,
+  deviceId: MSI_DEVICE.device,
+  revision: 1,
+  // Other, unclassified.
+  classCode: 0xff0000,
+  subsystemVendorId: MSI_DEVICE.vendor,
+  subsystemId: MSI_DEVICE.device,
+}
+const BARS: readonly BarWindow[] = [0, 1].map((index) => ({ index, kind: 'memory32', bytes: MSI_DEVICE.bytes }))
+const MSIX = { vectors: VECTORS, bar: 1, table: MSI_DEVICE.table, pba: MSI_DEVICE.pending }
+
 export class MsiDevice implements Personality {
-  readonly identity: Identity = {
-    vendorId: MSI_DEVICE.vendor,
-    deviceId: MSI_DEVICE.device,
-    revision: 1,
-    // Other, unclassified.
-    classCode: 0xff0000,
-    subsystemVendorId: MSI_DEVICE.vendor,
-    subsystemId: MSI_DEVICE.device,
-  }
-  readonly bars: readonly BarWindow[] = [0, 1].map((index) => ({ index, kind: 'memory32', bytes: MSI_DEVICE.bytes }))
-  readonly msix = { vectors: VECTORS, bar: 1, table: MSI_DEVICE.table, pba: MSI_DEVICE.pending }
+  readonly identity = IDENTITY
+  readonly bars = BARS
+  readonly msix = MSIX
   readonly capabilities = []
   #state: MsiDeviceState = fresh()
 
