@@ -295,6 +295,8 @@ export class SplitDriver {
     const at = Number(segment.gpa) - this.slotAt(chain.slot)
     if (chain.image !== undefined && at >= 0 && at + segment.bytes <= SLOT_BYTES)
       return chain.image.subarray(at, at + segment.bytes)
+    const edge = chain.image && Number(segment.gpa) + segment.bytes === this.map.edge && this.shadow?.edgeImage()
+    if (edge && segment.bytes <= edge.length) return edge.subarray(edge.length - segment.bytes)
     return this.target.load(Number(segment.gpa), segment.bytes)
   }
 

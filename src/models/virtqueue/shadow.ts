@@ -94,7 +94,7 @@ export class Shadow {
     return page.seen
   }
 
-  /** Looks at the slots that `compare` is about, so that it compares what was seen here. */
+  /** Looks at the slots and the edge that `compare` is about, so that it compares what was seen here. */
   lookAtSlots(): void {
     this.turn = (this.turn + 1) % SLOTS
     this.hasLooked = true
@@ -109,11 +109,17 @@ export class Shadow {
           this.slotsSeen.subarray(first * SLOT_BYTES, slot * SLOT_BYTES),
         )
     }
+    if (this.edgePage.inUse) loadInto(this.target, this.edgePage.start, this.edgePage.seen)
   }
 
   /** A slot as it was seen by the look that `compare` has not come to yet; undefined where that left it out. */
   imageOf(slot: number): Uint8Array | undefined {
     return this.looked[slot] === 1 ? this.slotPages[slot]!.seen : undefined
+  }
+
+  /** The same of the last page of memory. */
+  edgeImage(): Uint8Array | undefined {
+    return this.hasLooked && this.edgePage.inUse ? this.edgePage.seen : undefined
   }
 
   /**
@@ -128,14 +134,12 @@ export class Shadow {
       if (slot > first) this.compareSlots(first, slot, told)
     }
     this.forgetLooks()
+    if (this.edgePage.inUse) comparePage(this.edgePage, told)
     for (const page of this.ringPages) {
       if (!page.inUse) continue
       if (page.start !== rings?.start) loadInto(this.target, page.start, page.seen)
       comparePage(page, told)
     }
-    if (!this.edgePage.inUse) return
-    loadInto(this.target, this.edgePage.start, this.edgePage.seen)
-    comparePage(this.edgePage, told)
   }
 
   private forgetLooks(): void {
