@@ -166,7 +166,9 @@ const walk = (tables: Tables, { write, page }: Attempt, levels: number, { reach,
   const stop = (decision: Decision, code: number): Result =>
     denied === undefined ? fault(decision, code) : fault(denied, refusal, code)
   for (let level = levels; ; level--) {
-    if (table === undefined || tableOf(table) === undefined) return stop('unreadable', TABLE_UNREADABLE)
+    // Reason 3 has this as an example, and 7 fits as well.
+    if (table === undefined) return fault('unreadable', TABLE_UNREADABLE, CONTEXT_INVALID)
+    if (tableOf(table) === undefined) return stop('unreadable', TABLE_UNREADABLE)
     const entry = tables.paging(table, indexAt(page, level))
     const isLeaf = level === 1 || (entry?.large ?? false)
     const isAbsent = entry === undefined || (!entry.read && !entry.write)
