@@ -84,6 +84,8 @@ export interface Result {
   /** Members of `REASONS` that may be reported; none: it is no fault of translation. */
   readonly reasons: readonly number[]
   readonly record: 'none' | 'possible' | 'certain'
+  /** It may as well reach nothing, without a record: protected regions may block what is translated. */
+  readonly isOptional: boolean
   /** It would reach memory that is not followed: not to be attempted. */
   readonly isLost: boolean
 }
@@ -94,11 +96,14 @@ const { ROOT_RESERVED, CONTEXT_RESERVED, ENTRY_RESERVED, TYPE_BLOCKED } = DMA_FA
 /** Faults that are recorded whatever the context entry says: it was not reached. */
 const UNQUALIFIED: readonly number[] = [ROOT_ABSENT, ROOT_UNREADABLE, CONTEXT_UNREADABLE, ROOT_RESERVED]
 
+const SETTLED = { isLost: false, isOptional: false } as const
 /** Memory of a target of this machine ends below 1 GiB. */
 const MEMORY_PAGES_MAX = 2 ** 18
 
 export const outcomeOf = (tables: Tables, attempt: Attempt): Result => {
   const { context } = tables
+  const own = attempt.page - tables.arena
+  const isGuarded = (at: number): boolean => tables.guarded > 0 && Math.floor(at / 512) === tables.guarded
   const reach = (decision: Decision, at: number): Result => {
     const frame = FIRST_FRAME + FRAMES.indexOf(at)
     const isMemory = at + tables.arena < MEMORY_PAGES_MAX
@@ -108,25 +113,33 @@ export const outcomeOf = (tables: Tables, attempt: Attempt): Result => {
       reasons: [],
       record: 'none',
       isLost: frame < FIRST_FRAME && isMemory,
+      isOptional: isGuarded(at),
     }
   }
   const fault = (decision: Decision, ...codes: readonly number[]): Result => {
     const isSilent = context.silent && codes.every((code) => !UNQUALIFIED.includes(code))
     const reasons = codes.map((code) => REASONS.indexOf(code))
-    return { decision, frame: NOTHING, reasons, record: isSilent ? 'none' : 'certain', isLost: false }
+    return { decision, frame: NOTHING, reasons, record: isSilent ? 'none' : 'certain', ...SETTLED }
   }
-  const own = attempt.page - tables.arena
-  const isGuarded = (at: number): boolean => tables.guarded > 0 && Math.floor(at / 512) === tables.guarded
   const untranslated = (decision: Decision): Result =>
-    isGuarded(own) ? { ...reach('protected', own), frame: NOTHING, isLost: false } : reach(decision, own)
+    isGuarded(own) ? { ...reach('protected', own), frame: NOTHING, ...SETTLED } : reach(decision, own)
 
   // Not DMA at all: what becomes of it is nobody's memory, and the standard leaves open what is reported of it.
   if (isWindow(attempt.page)) {
     const reasons = REASONS.map((_code, reason) => reason)
-    return { decision: 'window', frame: NOTHING, reasons, record: tables.on ? 'possible' : 'none', isLost: false }
+    return { decision: 'window', frame: NOTHING, reasons, record: tables.on ? 'possible' : 'none', ...SETTLED }
   }
   if (!tables.on) return untranslated('off')
-  if (attempt.pasid) return { ...fault('pasid', SCALABLE_FAULT.MODE), record: context.silent ? 'possible' : 'certain' }
+  // The mode is at fault; a unit may look at root and context entry before it says so.
+  if (attempt.pasid) {
+    const { reasons, record } = outcomeOf(tables, { ...attempt, pasid: false })
+    const isSilent = context.silent || record === 'possible'
+    return {
+      ...fault('pasid', SCALABLE_FAULT.MODE),
+      reasons: [...reasons, REASONS.indexOf(SCALABLE_FAULT.MODE)],
+      record: isSilent ? 'possible' : 'certain',
+    }
+  }
 
   if (!tables.rootReadable) return fault('unreadable', ROOT_UNREADABLE)
   if (!tables.root.present) return fault('noRoot', ROOT_ABSENT)

@@ -35,6 +35,9 @@ interface Pending {
   decision: Decision
   first: number
   second: number
+  /** Either may as well be nothing. */
+  optional: boolean
+  secondOptional: boolean
   /** What the root table that is not in force would have made of it. */
   lure: number
 }
@@ -63,7 +66,7 @@ const DUTIES: Readonly<Record<Decision, ClauseId>> = {
 const decided = (decision: Decision) => ({
   clause: clause(DUTIES[decision]),
   given: (s: Readonly<Pending>) => s.decision === decision,
-  holds: (s: Readonly<Pending>, { first }: Answer) => first === s.first,
+  holds: (s: Readonly<Pending>, { first }: Answer) => first === s.first || (s.optional && first === NOTHING),
 })
 const byDecision = Object.fromEntries(DECISIONS.map((each) => [each, decided(each)])) as Readonly<
   Record<Decision, ReturnType<typeof decided>>
@@ -291,6 +294,13 @@ export const translation = scoped(
       return next !== undefined && isHarmless(resultOf(s, s.root, from, attemptOf(next, 'inside', write)), write, how)
     }
 
+    const isCutOff = (s: Memory, from: number, at: number): boolean => {
+      const [first, second] = [at, pageAfter(at) ?? at].map((each) =>
+        resultOf(s, s.root, from, attemptOf(each, 'inside', true)),
+      )
+      return first!.frame !== NOTHING && second!.frame === NOTHING
+    }
+
     interface Written extends Memory, Pending {
       readonly entries: { readonly length: number; at(index: number): Fault }
       logged: number
@@ -307,6 +317,8 @@ export const translation = scoped(
       s.decision = first.decision
       s.first = first.frame
       s.second = second?.frame ?? NOTHING
+      s.optional = first.isOptional
+      s.secondOptional = second?.isOptional ?? false
       s.lure = s.written === s.root ? NOTHING : resultOf(s, s.written, from, attemptOf(at, how, write)).frame
       if (records === 0) return
       const report = (result: Result, ofPage: number, isSure: boolean): void => {
@@ -322,12 +334,13 @@ export const translation = scoped(
       }
       report(first, at, true)
       // A unit may refuse all of an access for its first page.
-      if (second !== undefined) report(second, next!, first.frame !== NOTHING)
+      if (second !== undefined) report(second, next!, first.frame !== NOTHING && !first.isOptional)
     }
     const answered = (s: Written): void => {
       s.waits = false
       s.decision = 'off'
       s.first = s.second = s.lure = NOTHING
+      s.optional = s.secondOptional = false
     }
 
     return machine({
@@ -349,6 +362,8 @@ export const translation = scoped(
         decision: t.oneOf(...DECISIONS),
         first: frame,
         second: secondFrame,
+        optional: t.flag,
+        secondOptional: t.flag,
         lure: frame,
         /** What is recorded of faults. */
         entries: t.array(
@@ -475,12 +490,12 @@ export const translation = scoped(
             ...byDecision,
             pageByPage: {
               clause: clause('VTD-35'),
-              given: (s) => s.first !== NOTHING || s.second === NOTHING,
-              holds: (s, { second }) => second === s.second,
+              given: (s, { first }) => first !== NOTHING || s.second === NOTHING,
+              holds: (s, { second }) => second === s.second || (s.secondOptional && second === NOTHING),
             },
             notPastARefusal: {
               clause: clause('VTD-35'),
-              given: (s) => s.first === NOTHING && s.second !== NOTHING,
+              given: (s, { first }) => first === NOTHING && s.second !== NOTHING,
               holds: (s, { second }) => second === s.second || second === NOTHING,
             },
             isToldAsItIs: { clause: clause('VTD-35'), holds: (_s, { agrees }) => agrees },
@@ -557,8 +572,8 @@ export const translation = scoped(
             },
             namesThePasid: {
               clause: clause('VTD-33'),
-              given: (_s, { found, reason }) => found && reason !== undefined && reason !== PASID_REASON,
-              holds: (_s, { pasid }) => !pasid,
+              given: (_s, { found, reason }) => found && reason === PASID_REASON,
+              holds: (_s, { pasid }) => pasid,
             },
             isSummedUp: { clause: clause('VTD-26'), holds: (_s, { found, pending }) => found === pending },
             tellsOfOverflow: {
@@ -612,7 +627,29 @@ export const translation = scoped(
           when: (s) => bounds.messages === 1 && s.event === 'certain' && !s.masked,
         },
       },
-      goals: {},
+      goals: {
+        aLargePage: (s) => s.waits && s.decision === 'mappedLarge',
+        anAccessThatIsCutOff: {
+          on: 'device.write',
+          when: (s, { device, page, form }) => form === 'over' && isCutOff(s, device, page),
+        },
+        aDeniedAccess: (s) => s.waits && s.decision === 'leaf',
+        anAccessDeniedAbove: (s) => s.waits && s.decision === 'upper',
+        aReservedBit: (s) => s.waits && s.decision === 'reserved',
+        anUnreadableTable: (s) => s.waits && s.decision === 'unreadable',
+        anInvalidContext: (s) => s.waits && s.decision === 'invalid',
+        anAddressBeyondTheWidth: (s) => s.waits && s.decision === 'width',
+        aTableReadAsData: (s) => s.first >= FIRST_FRAME + DATA_FRAMES,
+        anotherRootWritten: (s) => s.waits && s.lure !== s.first,
+        theWindow: (s) => s.waits && s.decision === 'window',
+        aSilentFault: { on: 'driver.takeFault', when: (s) => s.logged === 0 && s.silent },
+        anOverflow: { on: 'driver.takeFault', when: (s) => s.overflow === 'certain' },
+        aPassedAccess: (s) => s.waits && s.decision === 'passed',
+        aClaimedAddress: (s) => s.waits && s.decision === 'claimed',
+        aNamedAddressSpace: (s) => s.waits && s.decision === 'pasid',
+        aProtectedFrame: (s) => s.waits && s.decision === 'protected',
+        aMessageHeldBack: { on: 'driver.mask', when: (s) => s.masked && s.event === 'certain' },
+      },
     })
 
     function isOfDomain(cell: number, whose: number): boolean {

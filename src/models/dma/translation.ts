@@ -478,5 +478,15 @@ export const translationModel: Model = {
     return arenaOf(target) === undefined ? 'it has no 6 MiB of memory for tables and frames' : undefined
   },
   scope: (target) => ({ scope: 'played', bounds: boundsOf(target) }),
+  unreachableGoals(_target, { scope }) {
+    const { passes, deviceTlb, forms = 0, protection, messages } = scope
+    const why: Record<string, string> = {}
+    if (passes === 0) why.aPassedAccess = 'the unit has no pass-through type'
+    if (deviceTlb === 0 || forms < 3) why.aClaimedAddress = 'no source can say that an address is translated'
+    if (forms < 4) why.aNamedAddressSpace = 'no source names a process address space'
+    if (protection === 0) why.aProtectedFrame = 'the unit has no protected regions'
+    if (messages === 0) why.aMessageHeldBack = 'what the unit sends about faults is not seen'
+    return why
+  },
   open: (target, machine, sink) => new TranslationSession(target, unitOf(target.describe())!, machine, sink),
 }

@@ -61,7 +61,7 @@ export class DmaSources implements BoardPart, Downstream {
         device: (requester >> 3) & 31,
         function: requester & 7,
       },
-      facts: { delayed, ats, pasid },
+      facts: { delayed, ats, pasid, claims: true },
     }))
   }
 
