@@ -31,6 +31,11 @@ const isUp = (
 
 export const lapicErrors = (cpus: number, vectors: number) => {
   const cpu = t.below(cpus)
+  const latch = (errors: Errors): void => {
+    errors.shown = errors.since
+    errors.shownMaybe = errors.sinceMaybe
+    errors.since = errors.sinceMaybe = noBits
+  }
   const forget = (errors: Errors): void => {
     errors.since = errors.sinceMaybe = errors.shown = errors.shownMaybe = noBits
   }
@@ -92,12 +97,7 @@ export const lapicErrors = (cpus: number, vectors: number) => {
         args: { cpu },
         weight: 4,
         when: (s, { cpu }) => isUp(s, cpu),
-        effect(s, { cpu }) {
-          const errors = s.errors.at(cpu)
-          errors.shown = errors.since
-          errors.shownMaybe = errors.sinceMaybe
-          errors.since = errors.sinceMaybe = noBits
-        },
+        effect: (s, { cpu }) => latch(s.errors.at(cpu)),
       },
       'driver.readErrors': { args: { cpu }, weight: 1, when: (s, { cpu }) => isUp(s, cpu) },
       'irqchip.answerErrors': {
@@ -114,6 +114,18 @@ export const lapicErrors = (cpus: number, vectors: number) => {
             holds: (s, { cpu, bits }) => s.errors.at(cpu).shown.union(s.errors.at(cpu).shownMaybe).contains(bits),
           },
         },
+      },
+      'irqchip.answerFirstErrors': {
+        does: 'What it shows when it is written for the first time after a start.',
+        args: { cpu, bits: kinds },
+        when: () => cpus > 1,
+        requires: {
+          noneOfBefore: {
+            clause: clause('LAP-21'),
+            holds: (s, { cpu, bits }) => s.errors.at(cpu).since.union(s.errors.at(cpu).sinceMaybe).contains(bits),
+          },
+        },
+        effect: (s, { cpu }) => latch(s.errors.at(cpu)),
       },
       'driver.setEnabled': {
         args: { cpu, on: t.flag },

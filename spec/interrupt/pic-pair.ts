@@ -123,7 +123,7 @@ export const pair = (scope: PicScope) => {
       'driver.poll': {
         does: 'Writes the poll command to a chip and reads one of its ports.',
         args: { chip: chips, port: t.oneOf('command', 'data') },
-        weight: 2,
+        weight: 3,
         when: (s, { chip }) =>
           has(poll) &&
           isReady(s, chip) &&

@@ -89,6 +89,24 @@ export const setUps = (scope: PicScope) => {
         effect: (s, { trigger, mode, ...vectors }) =>
           initialiseAll(s, 'slave', trigger === 'level', mode, vectors, scope),
       },
+      'driver.initialiseShort': {
+        does: 'Initialises a chip in a mode, and at once again by ICW1 to ICW3: no ICW4 is one of all zeros.',
+        args: { chip: chips, trigger: triggerModes, mode: modes, base },
+        weight: 0.7,
+        when: (s, { chip, trigger, mode }) =>
+          isWhole &&
+          has(sequences) &&
+          s.asked === 'nothing' &&
+          isChosen(trigger, mode) &&
+          (mode !== 'nested' || chip === 'master'),
+        effect(s, { chip, trigger, mode, base }) {
+          initialiseAll(s, chip, trigger === 'level', mode, { base, low: 0 }, scope)
+          begin(s, chip, { level: trigger === 'level', single: false, icw4: false }, scope)
+          setBase(s[chip], { base, low: 0 }, scope)
+          s[chip].phase = 'ready'
+          afterWord(s, chip, scope)
+        },
+      },
       'driver.beginInitialisation': {
         does: 'ICW1, whatever comes after it: a sequence may have two, three or four words, or be broken off.',
         args: { chip: chips, trigger: triggerModes, single: t.flag, icw4: t.flag },

@@ -127,6 +127,12 @@ class PicSession implements Session {
     },
     'driver.initialiseMaster': (args) => this.#initialise('master', args),
     'driver.initialiseSlave': (args) => this.#initialise('slave', args),
+    'driver.initialiseShort': ({ chip, trigger, mode, base }) => {
+      this.#initialise(chip as Which, { trigger, mode, base, low: 0 })
+      this.#begin(chip as Which, LEVEL[trigger as keyof typeof LEVEL])
+      this.#write(chip as Which, 'data', 8 * (base as number))
+      this.#write(chip as Which, 'data', ICW3[chip as Which])
+    },
     'driver.beginInitialisation': ({ chip, trigger, single, icw4 }) => {
       const words = (single ? ICW1.SINGLE : 0) | (icw4 ? ICW1.ICW4 : 0)
       this.#begin(chip as Which, words | LEVEL[trigger as keyof typeof LEVEL])

@@ -375,10 +375,13 @@ export class LapicSession implements Session {
     })
   }
 
-  #answerErrors(cpu: number): void {
+  #errorsOf(cpu: number): Bits {
     const status = this.#at(cpu).read(LAPIC.errorStatus)
-    const bits = Bits.from(ERRORS.flatMap((bit, kind) => ((status & bit) !== 0 ? [kind] : [])))
-    this.#tell('irqchip.answerErrors', { cpu, bits })
+    return Bits.from(ERRORS.flatMap((bit, kind) => ((status & bit) !== 0 ? [kind] : [])))
+  }
+
+  #answerErrors(cpu: number): void {
+    this.#tell('irqchip.answerErrors', { cpu, bits: this.#errorsOf(cpu) })
   }
 
   #changeSpurious(cpu: number, bit: number, on: boolean): void {
@@ -463,6 +466,10 @@ export class LapicSession implements Session {
     const zero = [LAPIC.taskPriority, LAPIC.errorStatus, LAPIC.initialCount, LAPIC.currentCount, LAPIC.divide]
     const clean = sets && masks && !enabled && nameless && zero.every((register) => driver.read(register) === 0)
     this.#tell('irqchip.answerReset', { cpu, clean })
+    if (this.#machine.scope.errors !== 1) return
+    // What was gathered before shows only now.
+    driver.write(LAPIC.errorStatus, 0)
+    this.#tell('irqchip.answerFirstErrors', { cpu, bits: this.#errorsOf(cpu) })
   }
 
   #tell(name: string, args: Args, note?: string): void {

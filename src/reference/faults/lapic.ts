@@ -38,6 +38,15 @@ export const lapicFaults: readonly Fault[] = [
     },
   }),
   fault({
+    id: 'irq-apic-init-keeps-gathered-errors',
+    difficulty: 'medium',
+    what: 'Errors that were gathered before an INIT are shown by the first write of the error status register after it.',
+    replaces: 'initialised',
+    install: (parts) => {
+      parts.initialised = (apic) => ({ ...honest.initialised(apic), errors: apic.errors })
+    },
+  }),
+  fault({
     id: 'irq-apic-empty-acknowledge-enters-service',
     difficulty: 'medium',
     what: 'A cycle that comes while the priority holds every request back gives nothing, and puts the highest in service.',
