@@ -64,7 +64,7 @@ export interface Comparison {
 
 /** A log as a plan: what was performed, and where it was quiet; up to the second start. */
 export const planOfLog = async (file: string, modelsFrom?: string): Promise<Performance> => {
-  const { header, lines } = readLog(file)
+  const { header, pieces } = await readLog(file)
   const models = await loadModels(modelsFrom)
   chooseMachines(
     [header.machine],
@@ -73,19 +73,21 @@ export const planOfLog = async (file: string, modelsFrom?: string): Promise<Perf
   const { played, machine } = models.find((model) => model.machine.name === header.machine)!
   const { actions } = machine.at('played')
   const plan: PlanStepJson[] = []
-  for (const { number, entry } of lines) {
-    if (entry.kind === 'restart' && plan.length > 0) break
-    if (entry.kind === 'quiet') plan.push({ do: 'settle' })
-    if (entry.kind !== 'action') continue
-    const known = actions.find(({ name }) => name === entry.action)
-    if (known === undefined)
-      throw new UsageError(
-        `${preview(file)}, line ${number}: no action of ${header.machine} is called ${preview(entry.action)}`,
-      )
-    if (played.includes(known.actor))
-      plan.push({ do: 'act', action: entry.action, args: entry.args, hostile: true } as PlanStepJson)
-  }
-  return { machine: header.machine, plan, prelude: [] }
+  const done = { machine: header.machine, plan, prelude: [] }
+  for await (const lines of pieces)
+    for (const { number, entry } of lines) {
+      if (entry.kind === 'restart' && plan.length > 0) return done
+      if (entry.kind === 'quiet') plan.push({ do: 'settle' })
+      if (entry.kind !== 'action') continue
+      const known = actions.find(({ name }) => name === entry.action)
+      if (known === undefined)
+        throw new UsageError(
+          `${preview(file)}, line ${number}: no action of ${header.machine} is called ${preview(entry.action)}`,
+        )
+      if (played.includes(known.actor))
+        plan.push({ do: 'act', action: entry.action, args: entry.args, hostile: true } as PlanStepJson)
+    }
+  return done
 }
 
 /** Performs on every target in turn; throws a `UsageError` when the machine is not applicable to one. */

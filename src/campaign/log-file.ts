@@ -1,6 +1,7 @@
-/** Recorded traces: JSON lines, a header and then what happened, read one line at a time. */
-import { closeSync, openSync, readSync } from 'node:fs'
+/** Recorded traces: JSON lines, a header and then what happened, read piece by piece. */
+import { closeSync, constants, openSync, readSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
+import { setImmediate as otherWork, setTimeout as sleep } from 'node:timers/promises'
 import { fields, integer, mapOf, matching, oneOf, text } from '../contract/codec.ts'
 import { preview } from '../contract/explain.ts'
 import { actionName, scalarJson } from './counterexample.ts'
@@ -43,17 +44,43 @@ export interface LogLine {
 
 /** A line longer than this is no line of a log. */
 const LINE_MAX = 1 << 20
+/** Between looks at a pipe with nothing in it. */
+const NAP_MS = 10
 
-/** Opens a log; the lines are decoded as they are taken. A bad one is a `UsageError` with its number. */
-export const readLog = (file: string): { readonly header: LogHeader; readonly lines: Generator<LogLine> } => {
-  const raw = rawLines(file)
-  const first = raw.next()
-  if (first.done) throw new UsageError(`${preview(file)}: expected a header and lines after it, found an empty file`)
-  const header = decodeText(`${preview(file)}, line 1`, first.value.text, logHeader, 'the header of a log')
-  return { header, lines: entries(file, raw) }
+interface Log {
+  readonly header: LogHeader
+  /** In pieces, between which others are let in: signals, above all. */
+  readonly pieces: AsyncGenerator<Iterable<LogLine>>
 }
 
-function* entries(file: string, raw: Generator<{ number: number; text: string }>): Generator<LogLine> {
+/** Opens a log; the lines are decoded as they are taken. A bad one is a `UsageError` with its number. */
+export const readLog = async (file: string, signal?: AbortSignal): Promise<Log> => {
+  const raw = rawPieces(file, signal)
+  try {
+    const first = await raw.next()
+    const [line] = first.done ? [] : first.value
+    if (line === undefined) {
+      const found = signal?.aborted ? 'an interruption' : 'an empty file'
+      throw new UsageError(`${preview(file)}: expected a header and lines after it, found ${found}`)
+    }
+    const header = decodeText(`${preview(file)}, line 1`, line.text, logHeader, 'the header of a log')
+    return { header, pieces: pieces(file, first.value!.slice(1), raw) }
+  } catch (error) {
+    await raw.return(undefined)
+    throw error
+  }
+}
+
+async function* pieces(
+  file: string,
+  first: readonly RawLine[],
+  others: AsyncGenerator<readonly RawLine[]>,
+): Log['pieces'] {
+  yield entries(file, first)
+  for await (const raw of others) yield entries(file, raw)
+}
+
+function* entries(file: string, raw: readonly RawLine[]): Generator<LogLine> {
   for (const { number, text: line } of raw) {
     if (line.trim() === '') continue
     yield { number, entry: entryOf(`${preview(file)}, line ${number}`, line) }
@@ -78,10 +105,17 @@ const entryOf = (where: string, line: string): LogEntry => {
   return { kind: 'action', action, args }
 }
 
-function* rawLines(file: string): Generator<{ number: number; text: string }> {
+interface RawLine {
+  readonly number: number
+  readonly text: string
+}
+
+/** Whole lines, one or more at a time; ends early when it is told to. */
+async function* rawPieces(file: string, signal?: AbortSignal): AsyncGenerator<readonly RawLine[]> {
   let descriptor: number
   try {
-    descriptor = openSync(file, 'r')
+    // A pipe whose writer is slow must not keep this thread.
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new UsageError(`${preview(file)}: expected a log, found ${code === 'ENOENT' ? 'no file' : String(code)}`)
@@ -92,27 +126,36 @@ function* rawLines(file: string): Generator<{ number: number; text: string }> {
     let rest = ''
     let number = 0
     for (;;) {
+      await otherWork()
+      if (signal?.aborted) return
       const count = readChunk(file, descriptor, chunk)
       if (count === 0) break
+      if (count === undefined) {
+        await sleep(NAP_MS)
+        continue
+      }
       const lines = (rest + decoder.write(chunk.subarray(0, count))).split('\n')
       rest = lines.pop()!
-      for (const line of lines) yield { number: ++number, text: line }
+      if (lines.length > 0) yield lines.map((line) => ({ number: ++number, text: line }))
       if (rest.length > LINE_MAX)
         throw new UsageError(
           `${preview(file)}, line ${number + 1}: expected at most ${LINE_MAX} characters, found more`,
         )
     }
     rest += decoder.end()
-    if (rest !== '') yield { number: number + 1, text: rest }
+    if (rest !== '') yield [{ number: number + 1, text: rest }]
   } finally {
     closeSync(descriptor)
   }
 }
 
-const readChunk = (file: string, descriptor: number, chunk: Buffer): number => {
+/** Undefined when there is nothing yet. */
+const readChunk = (file: string, descriptor: number, chunk: Buffer): number | undefined => {
   try {
     return readSync(descriptor, chunk, 0, chunk.length, null)
   } catch (error) {
-    throw new UsageError(`${preview(file)}: cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EAGAIN') return undefined
+    throw new UsageError(`${preview(file)}: cannot be read: ${code}`)
   }
 }

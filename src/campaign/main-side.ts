@@ -31,7 +31,7 @@ export const runCampaign = async (given: CampaignOptions, hooks: CampaignHooks =
   const { door, rest } = parseAddress(options.target)
   if (options.profile !== undefined)
     expectProfile(await loadModels(options.modelsFrom), options.machines, options.profile)
-  if (door.scheme === 'log') return judgeLog(rest, options, hooks.listener)
+  if (door.scheme === 'log') return judgeLog(rest, options, hooks)
   if (options.write) expectWritableFolder(path.join(options.directory, 'counterexamples'))
   if (options.corpus) expectWritableFolder(path.join(options.directory, 'corpus'))
   return withFolder(async (directory) => {

@@ -6,9 +6,9 @@ import type { Action, Args, Machine } from '../kernel/language/machine.ts'
 import { argsFromJson } from '../kernel/language/state.ts'
 import type { Model } from '../kernel/model.ts'
 import { clauseRows, mergeRows } from './clauses.ts'
-import { exitOf, UsageError } from './exit.ts'
+import { EXIT, exitOf, UsageError } from './exit.ts'
 import type { Prepared } from './jobs.ts'
-import { type LogHeader, readLog } from './log-file.ts'
+import { type LogHeader, type LogLine, readLog } from './log-file.ts'
 import { chooseMachines, loadModels } from './models.ts'
 import type { FullOptions } from './options.ts'
 import { boundsOf } from './profiles.ts'
@@ -34,15 +34,14 @@ interface Observed {
 /** So many breaches of the driver's duties are listed. */
 const BREACHES_MAX = 100
 
-/** Reads the log through; the device is judged up to its first violation after each start. */
-const observe = (
+/** Reads the log through, or until it is told to stop; the device is judged up to its first violation after each start. */
+const observe = async (
   file: string,
   models: readonly Model[],
-  asked: readonly string[] | 'all',
-  side: FullOptions['side'] = 'device',
-  profile?: string,
-): Observed & { readonly header: LogHeader } => {
-  const { header, lines } = readLog(file)
+  { machines: asked, side = 'device', profile }: FullOptions,
+  signal?: AbortSignal,
+): Promise<Observed & { readonly header: LogHeader }> => {
+  const { header, pieces } = await readLog(file, signal)
   const known = models.map(({ machine }) => machine.name)
   chooseMachines([header.machine], known)
   const wanted = chooseMachines(asked, known)
@@ -68,17 +67,16 @@ const observe = (
     // The state tells nothing any more: wait for the next start.
     waiting = true
   }
-  start()
-  for (const { number, entry } of lines) {
+  const judged = ({ number, entry }: LogLine): void => {
     if (entry.kind === 'restart') start()
-    if (waiting) continue
+    if (waiting) return
     if (entry.kind === 'quiet') take(number, judge.quiet())
-    if (entry.kind !== 'action') continue
+    if (entry.kind !== 'action') return
     commands++
     const { action, args } = actionOf(file, number, machine, entry.action, entry.args)
     if (!model.played.includes(action.actor)) {
       take(number, judge.observe(action, args))
-      continue
+      return
     }
     if (!judge.possible(action, args)) throw impossible(file, number, action, args)
     if (side !== 'device')
@@ -86,6 +84,8 @@ const observe = (
         if (findings.length < BREACHES_MAX) findings.push({ line: number, side: 'driver', finding })
     take(number, judge.perform(action, args))
   }
+  start()
+  for await (const lines of pieces) for (const line of lines) judged(line)
   const prepared = preparedForLog(machine, (name) =>
     side === 'device' && model.played.includes(machine.action(name).actor)
       ? 'a duty of the driver: judged with side driver'
@@ -154,17 +154,19 @@ const breaches = ({ ledger, state }: Judge, action: Action, args: Args): Finding
 export const judgeLog = async (
   file: string,
   options: FullOptions,
-  listener: Listener = () => {},
+  { listener = () => {}, signal }: { readonly listener?: Listener; readonly signal?: AbortSignal } = {},
 ): Promise<CampaignResult> => {
   const started = performance.now()
   if (file === '') throw new UsageError('expected `log:` and a file such as log:./trace.jsonl')
   const models = await loadModels(options.modelsFrom)
-  const { header, findings, prepared, tally } = observe(file, models, options.machines, options.side, options.profile)
+  const { header, findings, prepared, tally } = await observe(file, models, options, signal)
   const { machine } = prepared
   const target = { ...header.target, address: options.target }
   listener({ kind: 'campaign-start', target, machines: [machine], runs: tally.runs, seed: options.seed, workers: 0 })
   listener({ kind: 'machine-start', machine, runs: tally.runs })
-  const result = resultOf(prepared, tally, findings, options.side, (performance.now() - started) / 1000)
+  const interrupted = signal?.aborted ?? false
+  const seconds = (performance.now() - started) / 1000
+  const result = resultOf({ prepared, tally, findings, interrupted }, options.side, seconds)
   listener({ kind: 'machine-done', result })
   const campaign: CampaignResult = {
     schemaVersion: SCHEMA_VERSION,
@@ -172,8 +174,8 @@ export const judgeLog = async (
     seed: options.seed,
     seconds: result.seconds,
     commands: tally.commands,
-    interrupted: false,
-    exit: exitOf(result.verdict),
+    interrupted,
+    exit: interrupted ? EXIT.interrupted : exitOf(result.verdict),
     machines: [result],
     clauses: mergeRows([result.clauses]),
     warnings: [],
@@ -183,9 +185,7 @@ export const judgeLog = async (
 }
 
 const resultOf = (
-  prepared: Prepared,
-  tally: Observed['tally'],
-  findings: readonly LogFinding[],
+  { prepared, tally, findings, interrupted }: Observed & { readonly interrupted: boolean },
   side: FullOptions['side'],
   seconds: number,
 ): MachineResult => {
@@ -196,8 +196,8 @@ const resultOf = (
   const violated = new Set(broken.map(({ finding }) => finding.clause!.id))
   const told = (one: LogFinding): string => `line ${one.line}: ${one.finding.law}, ${one.finding.observed}`
   const [first] = broken
-  const verdict =
-    first !== undefined ? 'violates' : unusable !== undefined ? unusable.finding.verdict : ('conforms' as const)
+  const whole = interrupted ? ('inconclusive' as const) : ('conforms' as const)
+  const verdict = first !== undefined ? 'violates' : unusable !== undefined ? unusable.finding.verdict : whole
   return {
     machine: prepared.machine,
     scope: prepared.scope,
@@ -205,7 +205,14 @@ const resultOf = (
     steps: tally.steps,
     commands: tally.commands,
     verdict,
-    reason: first !== undefined ? told(first) : unusable !== undefined ? told(unusable) : undefined,
+    reason:
+      first !== undefined
+        ? told(first)
+        : unusable !== undefined
+          ? told(unusable)
+          : interrupted
+            ? 'interrupted'
+            : undefined,
     goals,
     // A log shows what happened; nobody could have steered it to a goal.
     missed: [],

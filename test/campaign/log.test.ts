@@ -1,8 +1,10 @@
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../src/campaign/exit.ts'
-import { campaignOn, freshFolder } from './toy.ts'
+import { runCampaign } from '../../src/campaign/main-side.ts'
+import { campaignOn, freshFolder, toyModels } from './toy.ts'
 
 const header = { schemaVersion: 1, machine: 'toy', target: { name: 'recorded', version: '9' } }
 const post = (value: number) => ({ by: 'us', action: 'driver.post', args: { value } })
@@ -34,6 +36,26 @@ describe('a log', () => {
     expect(silent.machine.reason).toBe('line 3: owes device.answer, the target is quiet and owes it')
     const pending = await judged([header, post(7)])
     expect(pending.machine.verdict).toBe('conforms')
+  })
+
+  it('that has no end is judged until that is stopped, with what was seen up to then', async () => {
+    const file = path.join(freshFolder(), 'pipe')
+    execFileSync('mkfifo', [file])
+    const pipe = openSync(file, 'r+')
+    try {
+      writeSync(pipe, [header, post(7), answer(7)].map((line) => `${JSON.stringify(line)}\n`).join(''))
+      const controller = new AbortController()
+      const options = { target: `log:${file}`, machines: 'all', modelsFrom: toyModels, runs: 1, seed: 1 } as const
+      const judging = runCampaign(options, { signal: controller.signal })
+      setTimeout(() => controller.abort(), 200)
+      const { interrupted, exit, machines } = await judging
+      expect({ interrupted, exit, machines }).toMatchObject({
+        ...{ interrupted: true, exit: 130 },
+        machines: [{ machine: 'toy', verdict: 'inconclusive', reason: 'interrupted', steps: 2 }],
+      })
+    } finally {
+      closeSync(pipe)
+    }
   })
 
   it('goes on after a start anew', async () => {

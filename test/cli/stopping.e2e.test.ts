@@ -86,6 +86,16 @@ describe.concurrent('a stop', { timeout: 60_000, retry: 2 }, () => {
     expect(readdirSync(cwd).filter((name) => name.endsWith('.tmp'))).toEqual([])
   })
 
+  it('ends the judging of a log with what was seen up to then', async ({ expect }) => {
+    const cwd = temporary()
+    const header = { schemaVersion: 1, machine: 'split-queue', target: { name: 'recorded', version: '9' } }
+    const lines = `${JSON.stringify({ restart: true })}\n`.repeat(1 << 21)
+    writeFileSync(path.join(cwd, 'long.jsonl'), `${JSON.stringify(header)}\n${lines}`)
+    const { code, stdout } = await stopped(['run', '--target', 'log:long.jsonl', '--json'], { cwd, cpuMs: 1200 })
+    expect(code).toBe(130)
+    expect(JSON.parse(stdout)).toMatchObject({ interrupted: true, machines: [{ verdict: 'inconclusive' }] })
+  })
+
   it.for(['SIGINT', 'SIGHUP', 'SIGTERM'] as const)(
     'by %s leaves neither folder nor process',
     async (signal, { expect }) => {
