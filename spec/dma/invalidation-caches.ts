@@ -152,11 +152,11 @@ export class CacheRules {
     return ways
   }
 
-  /** What a walk for a page finds, by way of directory entries that are held, or in the tables. */
-  #walk(tables: Tables, held: Caches, walked: number, domain: number, page: number): number {
+  /** What a walk for a page finds, by way of directory entries in the tables, or of those that are held. */
+  #walk(tables: Tables, held: Caches | undefined, walked: number, domain: number, page: number): number {
     const block = blockOf(page)
     let found = 0
-    let ways = held.directories.at(this.#heldDirectoryAt(domain, block)).mask
+    let ways = held?.directories.at(this.#heldDirectoryAt(domain, block)).mask ?? 0
     for (let table = 0; table < this.#sizes.tables; table++) {
       if (((walked >>> table) & 1) === 0) continue
       const directory = tables.directories.at(this.directoryAt(table, block))
@@ -246,6 +246,7 @@ export class CacheRules {
 
   /** Whether a way through a page table may be taken for a requester. */
   mayPass(tables: Tables, held: Caches, requester: number, page: number, table: number, way: number): boolean {
+    if (table >= this.#sizes.tables || way >= this.#sizes.ways) return false
     const bit = 1 << (table * 2 + way)
     const domains = this.domainsFor(tables, held, requester)
     for (let domain = 0; domain < DOMAINS; domain++)
@@ -256,11 +257,73 @@ export class CacheRules {
     return wayOf(tables.directories.at(this.directoryAt(table, blockOf(page)))) === way
   }
 
+  /** Whether something is held that a walk would not find now: of the context entries that an invalidation covers. */
+  hasOldContexts(
+    tables: Tables,
+    held: Caches,
+    only: { readonly domain?: number; readonly requester?: number },
+  ): boolean {
+    const covered = coveredContexts(only.domain)
+    for (let requester = 0; requester < this.#sizes.requesters; requester++) {
+      if (only.requester !== undefined && only.requester !== requester) continue
+      if ((held.contexts.at(requester).mask & covered & ~(1 << this.context(tables, requester))) !== 0) return true
+    }
+    return false
+  }
+  /** The same of translations and what leads there: of a domain, or of all; of a group of pages, or of all. */
+  hasOldPages(
+    tables: Tables,
+    held: Caches,
+    only: { readonly domain?: number; readonly page?: number; readonly span?: Span; readonly hint?: boolean },
+  ): boolean {
+    for (let domain = 0; domain < DOMAINS; domain++) {
+      if (only.domain !== undefined && only.domain !== domain) continue
+      const walked = this.#tablesNow(tables, domain)
+      for (let page = 0; page < this.#sizes.pages; page++) {
+        if (only.page !== undefined && !isCovered(only.span ?? 'page', only.page, page)) continue
+        const block = blockOf(page)
+        const ways = this.#waysOf(tables, walked, block)
+        if (only.hint !== true && (held.directories.at(this.#heldDirectoryAt(domain, block)).mask & ~ways) !== 0)
+          return true
+        const found = this.#walk(tables, undefined, walked, domain, page)
+        if ((held.pages.at(this.heldPageAt(domain, page)).mask & ~found) !== 0) return true
+      }
+    }
+    return false
+  }
+  /** The same of what a device holds itself. */
+  hasOldGrants(tables: Tables, held: Caches, device: number, page: number, span: Span | 'everything'): boolean {
+    const requester = this.#sizes.requesters - this.#sizes.ats + device
+    const context = CONTEXTS[this.context(tables, requester)]
+    for (let other = 0; other < this.#sizes.pages; other++) {
+      if (span !== 'everything' && !isCovered(span, page, other)) continue
+      const found = context === undefined ? 0 : this.#walk(tables, undefined, 1 << context.table, context.domain, other)
+      if ((held.devices.at(this.devicePageAt(device, other)).mask & ~found) !== 0) return true
+    }
+    return false
+  }
+  mayBeLarge(held: Caches, domain: number, page: number): boolean {
+    return (held.pages.at(this.heldPageAt(domain, page)).mask & LARGE_TRANSLATIONS) !== 0
+  }
+  /** Tables that a walk for this domain begins with now. */
+  #tablesNow(tables: Tables, domain: number): number {
+    let walked = 0
+    for (let requester = 0; requester < this.#sizes.requesters; requester++)
+      walked |= tablesOf(1 << this.context(tables, requester), domain)
+    return walked
+  }
+  /** Whether a page table can be come to: only then anybody sees what it says. */
+  isInUse(tables: Tables, held: Caches, table: number, way: number, page: number): boolean {
+    const block = blockOf(page)
+    if (wayOf(tables.directories.at(this.directoryAt(table, block))) === way) return true
+    for (let domain = 0; domain < DOMAINS; domain++)
+      if (held.directories.at(this.#heldDirectoryAt(domain, block)).has(table * 2 + way)) return true
+    return false
+  }
+
   /** An invalidation of context entries: those of a domain, and of one requester; each where it is given. */
   flushContexts(kept: WritableCaches, only: { readonly domain?: number; readonly requester?: number }): void {
-    let covered = 0
-    for (const [number, context] of CONTEXTS.entries())
-      if (only.domain === undefined || (context?.domain ?? NO_DOMAIN) === only.domain) covered |= 1 << number
+    const covered = coveredContexts(only.domain)
     for (let requester = 0; requester < this.#sizes.requesters; requester++)
       if (only.requester === undefined || only.requester === requester) remove(kept.contexts, requester, covered)
   }
@@ -306,6 +369,13 @@ export class CacheRules {
   }
 }
 
+/** Contexts that are cached under a domain, as a mask; all of them without one. */
+const coveredContexts = (domain: number | undefined): number => {
+  let covered = 0
+  for (let number = 0; number < CONTEXTS.length; number++)
+    if (domain === undefined || (CONTEXTS[number]?.domain ?? NO_DOMAIN) === domain) covered |= 1 << number
+  return covered
+}
 const add = (cells: Cells<Bits>, at: number, mask: number): void => {
   const old = cells.at(at).mask
   if ((old | mask) !== old) cells.set(at, Bits.of(old | mask))

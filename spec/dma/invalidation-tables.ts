@@ -50,6 +50,10 @@ export const wayOf = (directory: number): number | undefined =>
 export const largeOf = (directory: number): number | undefined =>
   directory >= FIRST_LARGE ? directory - FIRST_LARGE : undefined
 
+/** What directory entries say at first: of each table one block is a large page, if there are any. */
+export const firstDirectory = (table: number, block: number, directories: number): number =>
+  directories > FIRST_LARGE && (table + block) % 2 === 1 ? FIRST_LARGE : 1
+
 /** What a page entry says: which of two frames, and who may use it. */
 export const ENTRY_NAMES = ['absent', 'mapped', 'read-only', 'replaced', 'write-only'] as const
 interface EntryKind {

@@ -18,8 +18,10 @@ import {
   DOMAINS,
   ELSEWHERE,
   ENTRY_NAMES,
+  firstDirectory,
   isCovered,
   isLargeFrame,
+  LARGE_TRANSLATIONS,
   OUTCOMES,
   REFUSED,
   TRANSLATIONS,
@@ -56,6 +58,7 @@ interface Ghost {
   readonly were: Cells<Bits>
   readonly missed: Cells<Bits>
   readonly flights: Cells<Flight>
+  looked: boolean
 }
 type SeenGhost = Pick<Ghost, 'root'> & {
   readonly contexts: ReadonlyCells<number>
@@ -72,10 +75,12 @@ interface Answer {
   readonly as: number
 }
 
+const LARGE = Bits.of(LARGE_TRANSLATIONS)
+
 export const invalidation = scoped(
   'invalidation',
   {
-    /** Context entries of two devices, in two domains. */
+    /** Two devices, two domains, and the context entries that lead there. */
     explored: {
       roots: 1,
       contexts: 3,
@@ -91,8 +96,148 @@ export const invalidation = scoped(
       ats: 0,
       flights: 0,
       registers: 0,
-      breadths: 1,
+      breadths: 0,
       faults: 0,
+      history: 0,
+    },
+    /** Page tables that are replaced, by others and by large pages. */
+    directories: {
+      roots: 1,
+      contexts: 2,
+      requesters: 1,
+      tables: 1,
+      blocks: 1,
+      pages: 1,
+      ways: 2,
+      directories: 4,
+      entries: 2,
+      caching: 0,
+      delayed: 0,
+      ats: 0,
+      flights: 0,
+      registers: 0,
+      breadths: 0,
+      faults: 0,
+      history: 0,
+    },
+    /** What a page entry allows, and two pages. */
+    permissions: {
+      roots: 1,
+      contexts: 2,
+      requesters: 1,
+      tables: 1,
+      blocks: 1,
+      pages: 2,
+      ways: 1,
+      directories: 2,
+      entries: 5,
+      caching: 0,
+      delayed: 0,
+      ats: 0,
+      flights: 0,
+      registers: 0,
+      breadths: 0,
+      faults: 0,
+      history: 0,
+    },
+    /** Accesses under way, in two domains. */
+    flights: {
+      roots: 1,
+      contexts: 3,
+      requesters: 1,
+      tables: 2,
+      blocks: 1,
+      pages: 1,
+      ways: 1,
+      directories: 2,
+      entries: 2,
+      caching: 0,
+      delayed: 1,
+      ats: 0,
+      flights: 2,
+      registers: 0,
+      breadths: 0,
+      faults: 0,
+      history: 0,
+    },
+    /** Two root tables, and a domain that moves to another table. */
+    roots: {
+      roots: 2,
+      contexts: 4,
+      requesters: 1,
+      tables: 2,
+      blocks: 1,
+      pages: 1,
+      ways: 1,
+      directories: 2,
+      entries: 2,
+      caching: 0,
+      delayed: 0,
+      ats: 0,
+      flights: 0,
+      registers: 0,
+      breadths: 0,
+      faults: 0,
+      history: 0,
+    },
+    /** A device with a TLB. */
+    devices: {
+      roots: 1,
+      contexts: 3,
+      requesters: 1,
+      tables: 2,
+      blocks: 1,
+      pages: 1,
+      ways: 1,
+      directories: 2,
+      entries: 2,
+      caching: 0,
+      delayed: 0,
+      ats: 1,
+      flights: 0,
+      registers: 0,
+      breadths: 0,
+      faults: 0,
+      history: 0,
+    },
+    /** Absent entries are held, too. */
+    caching: {
+      roots: 1,
+      contexts: 3,
+      requesters: 1,
+      tables: 2,
+      blocks: 1,
+      pages: 1,
+      ways: 1,
+      directories: 2,
+      entries: 2,
+      caching: 1,
+      delayed: 0,
+      ats: 0,
+      flights: 0,
+      registers: 0,
+      breadths: 0,
+      faults: 0,
+      history: 0,
+    },
+    /** Registers, every wait, and malformed descriptors. */
+    queue: {
+      roots: 1,
+      contexts: 2,
+      requesters: 1,
+      tables: 1,
+      blocks: 1,
+      pages: 1,
+      ways: 1,
+      directories: 2,
+      entries: 2,
+      caching: 0,
+      delayed: 0,
+      ats: 0,
+      flights: 0,
+      registers: 1,
+      breadths: 1,
+      faults: 1,
       history: 0,
     },
     played: {
@@ -152,6 +297,7 @@ export const invalidation = scoped(
 
     /** After a change, and after an invalidation was requested or completed. */
     const fill = (s: Ghost): void => {
+      s.looked = false
       const now = tablesOf(s)
       rules.fill(now, s.held)
       rules.fill(now, s.kept, s.held)
@@ -182,6 +328,11 @@ export const invalidation = scoped(
         flight.due = true
       }
     }
+    /** In small scopes only what makes a difference is asked for. */
+    const isDrainKnown = (which: Drain): boolean => breadths === 1 || which === 'none' || (hasSlow && which === 'both')
+    /** There are accesses under way for such an invalidation to wait for. */
+    const waitsFor = (s: { readonly flights: ReadonlyCells<Readonly<Flight>> }, which: Drain): boolean =>
+      which !== 'none' && hasSlow && s.flights.some(({ is }) => is !== 'none' && drains(which, is))
     const complete = (s: Ghost): void => {
       rules.settle(s.held, s.kept)
       fill(s)
@@ -240,13 +391,17 @@ export const invalidation = scoped(
         signal: t.flag,
         /** A malformed descriptor: ahead, or the queue stands at it. */
         error: t.oneOf('none', 'queued', 'stopped'),
+        /** Each page was accessed by each device since something changed. */
+        looked: t.flag,
         /** Contexts of one domain name different tables. */
         breached: t.flag,
       },
       initial(s) {
         for (let at = 0; at < roots; at++)
           for (let one = 0; one < requesters; one++) s.contexts.set(rules.contextAt(at, one), 1 + ((one + at) % 2))
-        s.directories.fill(1)
+        for (let table = 0; table < tables; table++)
+          for (let block = 0; block < blocks; block++)
+            s.directories.set(rules.directoryAt(table, block), firstDirectory(table, block, directories))
         for (let table = 0; table < tables; table++)
           for (let way = 0; way < ways; way++)
             for (let one = 0; one < pages; one++)
@@ -261,7 +416,8 @@ export const invalidation = scoped(
           args: { table: t.below(tables), way: t.below(ways), page, entry },
           weight: 14,
           when: (s, { table, way, page, entry }) =>
-            s.entries.at(rules.entryAt(table, way, page)) !== ENTRY_NAMES.indexOf(entry as never),
+            s.entries.at(rules.entryAt(table, way, page)) !== ENTRY_NAMES.indexOf(entry as never) &&
+            rules.isInUse(tablesOf(s), s.held, table, way, page),
           effect(s, { table, way, page, entry }) {
             s.entries.set(rules.entryAt(table, way, page), ENTRY_NAMES.indexOf(entry as never))
             fill(s)
@@ -270,7 +426,7 @@ export const invalidation = scoped(
         'driver.setDirectory': {
           does: 'Writes a directory entry: another page table, or a large page, or none.',
           args: { table: t.below(tables), block: t.below(blocks), directory },
-          weight: 8,
+          weight: 11,
           when: (s, { table, block, directory }) =>
             s.directories.at(rules.directoryAt(table, block)) !== DIRECTORY_NAMES.indexOf(directory as never),
           effect(s, { table, block, directory }) {
@@ -314,8 +470,11 @@ export const invalidation = scoped(
           does: 'Writes the address of a root table.',
           args: { root },
           weight: 3,
-          when: (s, { root }) => s.root.written !== root,
-          effect: (s, { root }) => void (s.root.written = root),
+          when: (s, { root }) => s.root.written !== root && s.root.written === s.root.inForce,
+          effect(s, { root }) {
+            s.root.written = root
+            s.looked = false
+          },
         },
         'driver.useRoot': {
           does: 'Commands that the written address be used.',
@@ -329,7 +488,7 @@ export const invalidation = scoped(
         'driver.flushContexts': {
           does: 'Requests an invalidation of all context entries.',
           weight: 4,
-          when: isFree,
+          when: (s) => isFree(s) && rules.hasOldContexts(tablesOf(s), s.held, {}),
           effect(s) {
             rules.flushContexts(s.kept, {})
             request(s, 'everything')
@@ -339,7 +498,7 @@ export const invalidation = scoped(
           does: 'Requests an invalidation of the context entries of a domain.',
           args: { domain },
           weight: 4,
-          when: isFree,
+          when: (s, { domain }) => isFree(s) && rules.hasOldContexts(tablesOf(s), s.held, { domain }),
           effect(s, { domain }) {
             rules.flushContexts(s.kept, { domain })
             request(s, 'domain')
@@ -348,8 +507,9 @@ export const invalidation = scoped(
         'driver.flushContextOf': {
           does: 'Requests an invalidation of the context entry of a device, of a domain.',
           args: { requester, domain },
-          weight: 7,
-          when: isFree,
+          weight: 8,
+          when: (s, { requester, domain }) =>
+            isFree(s) && rules.hasOldContexts(tablesOf(s), s.held, { domain, requester }),
           effect(s, { requester, domain }) {
             rules.flushContexts(s.kept, { domain, requester })
             request(s, 'narrow')
@@ -359,7 +519,8 @@ export const invalidation = scoped(
           does: 'Requests an invalidation of all translations.',
           args: { drain },
           weight: 4,
-          when: isFree,
+          when: (s, { drain }) =>
+            isFree(s) && isDrainKnown(drain) && (waitsFor(s, drain) || rules.hasOldPages(tablesOf(s), s.held, {})),
           effect(s, { drain }) {
             rules.flushDomains(s.kept)
             markDue(s, drain, undefined, () => true)
@@ -369,8 +530,11 @@ export const invalidation = scoped(
         'driver.flushDomain': {
           does: 'Requests an invalidation of the translations of a domain.',
           args: { domain: t.below(DOMAINS), drain },
-          weight: 6,
-          when: isFree,
+          weight: 9,
+          when: (s, { domain, drain }) =>
+            isFree(s) &&
+            isDrainKnown(drain) &&
+            (waitsFor(s, drain) || rules.hasOldPages(tablesOf(s), s.held, { domain })),
           effect(s, { domain, drain }) {
             rules.flushDomains(s.kept, domain)
             markDue(s, drain, domain, () => true)
@@ -380,8 +544,12 @@ export const invalidation = scoped(
         'driver.flushPages': {
           does: 'Requests an invalidation of a group of pages of a domain. `hint`: only page entries changed.',
           args: { domain: t.below(DOMAINS), page, span, hint: t.flag, drain },
-          weight: 14,
-          when: (s, { span }) => isFree(s) && (breadths === 1 || span === 'page' || span === 'block'),
+          weight: 18,
+          when: (s, { domain, page, span, hint, drain }) =>
+            isFree(s) &&
+            (breadths === 1 || span === 'page' || span === 'block') &&
+            isDrainKnown(drain) &&
+            (waitsFor(s, drain) || rules.hasOldPages(tablesOf(s), s.held, { domain, page, span, hint })),
           effect(s, { domain, page, span, hint, drain }) {
             rules.flushPages(s.kept, domain, page, span, hint)
             markDue(s, drain, domain, (other) => isCovered(span, page, other))
@@ -392,7 +560,8 @@ export const invalidation = scoped(
           does: 'Requests that a device forget translations that it holds itself.',
           args: { device: t.below(Math.max(1, ats)), page, span: t.oneOf('page', 'pair', 'block', 'everything') },
           weight: 8,
-          when: (s) => ats > 0 && s.queue && isFree(s),
+          when: (s, { device, page, span }) =>
+            ats > 0 && s.queue && isFree(s) && rules.hasOldGrants(tablesOf(s), s.held, device, page, span),
           effect(s, { device, page, span }) {
             rules.flushDevice(s.kept, device, page, span)
             s.open = true
@@ -433,7 +602,7 @@ export const invalidation = scoped(
         },
         'driver.useRegisters': {
           does: 'Switches the queue off.',
-          weight: 1,
+          weight: 2,
           when: (s) => registers === 1 && s.queue && isIdle(s),
           effect: (s) => void (s.queue = false),
         },
@@ -446,7 +615,7 @@ export const invalidation = scoped(
         },
         'driver.lap': {
           does: 'Queues waits that show nothing, nearly once around.',
-          weight: 0.5,
+          weight: 1.5,
           when: (s) => breadths === 1 && s.queue && isIdle(s),
         },
         'driver.readQueue': {
@@ -457,13 +626,20 @@ export const invalidation = scoped(
         'device.access': {
           does: 'Reads or writes within a page.',
           args: { requester, page, access },
-          weight: 45,
+          weight: 8,
           when: (_s, { requester }) => !hasSlow || requester !== slow,
+        },
+        'device.sweep': {
+          does: 'Each device reads, or writes, each page.',
+          args: { access },
+          weight: 40,
+          when: (s) => breadths === 1 && (!s.looked || s.open || s.waits > 0 || s.signal || s.register !== 'idle'),
+          effect: (s) => void (s.looked = true),
         },
         'device.begin': {
           does: 'Begins an access that takes its time.',
           args: { page, access },
-          weight: 12,
+          weight: 7,
           when: (s) => hasSlow && s.flights.some((flight) => flight.is === 'none'),
           effect(s, { page, access }) {
             const flight = s.flights.at(s.flights.findIndex((one) => one.is === 'none')!)
@@ -670,7 +846,8 @@ export const invalidation = scoped(
         },
         anUncoveredLargePage: {
           on: 'driver.flushPages',
-          when: (_s, { span }) => span === 'page',
+          when: (s, { domain, page, span }) =>
+            directories > 3 && span === 'page' && rules.mayBeLarge(s.held, domain, page),
         },
         aNewMapping: {
           on: 'device.access',
@@ -682,6 +859,22 @@ export const invalidation = scoped(
         anAccessDuringAnInvalidation: { on: 'device.access', when: (s) => s.waits > 0 || s.signal },
         anOldRoot: { on: 'device.access', when: (s) => s.root.written !== s.root.inForce },
         aDrainedAccess: (s) => hasSlow && s.flights.some((flight) => flight.is !== 'none' && flight.due),
+        aFlushedContext: {
+          on: 'iommu.complete',
+          when: (s) => s.held.contexts.some((held, at) => !s.kept.contexts.at(at).contains(held)),
+        },
+        aFlushedDirectory: {
+          on: 'iommu.complete',
+          when: (s) => ways > 1 && s.held.directories.some((held, at) => !s.kept.directories.at(at).contains(held)),
+        },
+        aFlushedLargePage: {
+          on: 'iommu.complete',
+          when: (s) => directories > 3 && s.held.pages.some((held, at) => held.minus(s.kept.pages.at(at)).meets(LARGE)),
+        },
+        aFlushedDevice: {
+          on: 'iommu.complete',
+          when: (s) => ats > 0 && s.held.devices.some((held, at) => !s.kept.devices.at(at).contains(held)),
+        },
         anErrorRepaired: { on: 'driver.repair' },
       },
     })

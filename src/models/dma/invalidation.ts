@@ -5,6 +5,7 @@ import {
   DIRECTORY_NAMES,
   ELSEWHERE,
   ENTRY_NAMES,
+  firstDirectory,
   REFUSED,
   SPAN_MASKS,
   type Span,
@@ -36,7 +37,7 @@ const IDLE_STATUS = 0x40
 const STATUS_STEP = 0x10
 const PAGE_BYTES = 4096
 /** Turns that a target may take before what it was asked for is done. */
-const TURNS_MAX = 2000
+const TURNS_MAX = 20
 /** Descriptors that a lap leaves free. */
 const LAP_REST = 4
 
@@ -104,7 +105,7 @@ class InvalidationSession implements Session {
   readonly #units: readonly [VtdUnit, VtdUnit]
   readonly #watchesMemory: boolean
   readonly #status: Gpa
-  #isLong = false
+  #isLong = true
   #isQueued = true
   #root = 0
   #written = 0
@@ -149,7 +150,7 @@ class InvalidationSession implements Session {
 
   start(): void {
     this.#guest.target.reset('system')
-    this.#isLong = false
+    this.#isLong = true
     this.#isQueued = true
     this.#root = this.#written = this.#values = 0
     this.#waits = []
@@ -159,11 +160,12 @@ class InvalidationSession implements Session {
     this.#flights = []
     this.#guest.target.store(this.#status, new Uint8Array(PAGE_BYTES))
     this.#tables.start()
-    const { roots = 1, tables = 1, blocks = 1, ways = 1, pages = 1, entries = 2 } = this.#machine.scope
+    const { roots = 1, tables = 1, blocks = 1, ways = 1, pages = 1, entries = 2, directories = 2 } = this.#machine.scope
     for (let root = 0; root < roots; root++)
       for (const [one, source] of this.#sources.entries()) this.#tables.setContext(root, source, 1 + ((one + root) % 2))
     for (let table = 0; table < tables; table++) {
-      for (let block = 0; block < blocks; block++) this.#tables.setDirectory(table, block, 1)
+      for (let block = 0; block < blocks; block++)
+        this.#tables.setDirectory(table, block, firstDirectory(table, block, directories))
       for (let way = 0; way < ways; way++)
         for (let page = 0; page < pages; page++)
           this.#tables.setEntry(table, way, page, way === 0 ? 1 : Math.min(3, entries - 1))
@@ -181,14 +183,12 @@ class InvalidationSession implements Session {
     this.#guest.target.events()
   }
 
-  /** Until the unit has worked off its queue. */
+  /** Until the unit has worked off its queue, or will not. */
   #drainQueue(): void {
     for (let turn = 0; turn < TURNS_MAX; turn++) {
       const { head, tail } = this.#unit.queue.places()
-      if (head === tail) return
-      this.#guest.target.settle(0)
+      if (head === tail || this.#guest.target.settle(0) === 'busy') return
     }
-    throw new ModelError(`${this.device}: its queue does not come to its end`)
   }
 
   perform(action: Action, args: Args): void {
@@ -269,9 +269,15 @@ class InvalidationSession implements Session {
       for (let count = 0; count < descriptors; count++) this.#unit.queue.push(this.#idleWait())
       this.#unit.queue.ring()
       this.#drainQueue()
+      this.#answerQueue()
     },
     'driver.readQueue': () => this.#answerQueue(),
     'device.access': ({ requester, page, access }) => this.#access(requester, page, access),
+    'device.sweep': ({ access }) => {
+      const { pages = 1 } = this.#machine.scope
+      for (const [requester, { delayed }] of this.#sources.entries())
+        for (let page = 0; page < pages && !delayed; page++) this.#access(requester, page, access)
+    },
     'device.begin': ({ page, access }) => this.#begin(page, access),
   }
 
