@@ -115,7 +115,7 @@ const machines: Readonly<Record<string, Machine>> = {
         transport: { kind: 'pci', bus: 0, device: SLOT, function: 0 },
         facts: options.iommu === undefined ? facts(options) : { ...facts(options), behind: 'iommu', ats: options.ats },
       },
-      ...(options.iommu === undefined ? [] : [units[options.iommu].device({})]),
+      ...(options.iommu === undefined ? [] : [units[options.iommu].device({ deviceIotlb: options.ats })]),
     ],
     path: `/machine/peripheral/${DEVICE}/virtio-backend`,
     lines: [{ gsi: SLOT_GSI, device: DEVICE, pin: 0 }],

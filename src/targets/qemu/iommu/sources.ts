@@ -108,6 +108,7 @@ export class Sources {
     this.#qtest = qtest
     this.#printedFile = printedFile
     this.#printed = openSync(printedFile, 'r')
+    this.restart()
   }
 
   /** One access. What was refused reads as zeros; of a write memory alone tells. */
@@ -125,9 +126,13 @@ export class Sources {
     return {}
   }
 
-  /** After a reset of the machine. */
-  forget(): void {
+  /**
+   * After a reset of the machine. Buses get their numbers at once, since a unit looks at the entry of a requester when it
+   * is told that entries have changed. The rest, which takes time, waits until a source is used.
+   */
+  restart(): void {
     this.#ready.clear()
+    for (const { slot, bus } of PLACES) this.#config((slot << 15) + BRIDGE.buses, 4, (bus << 16) | (bus << 8))
   }
 
   close(): void {
@@ -139,7 +144,6 @@ export class Sources {
     const bridge = place.slot << 15
     const writer = (place.bus << 20) | (WRITER_SLOT << 15)
     const reader = (place.bus << 20) | (READER_SLOT << 15)
-    this.#config(bridge + BRIDGE.buses, 4, (place.bus << 16) | (place.bus << 8))
     this.#config(bridge + BRIDGE.memory, 4, (window & 0xfff0_0000) | (window >>> 16))
     this.#config(bridge + PCI.command, 2, COMMAND.MEMORY)
     this.#config(writer + PCI.bar(0), 4, window + WRITER_REGISTERS)

@@ -79,7 +79,7 @@ export class IommuTarget implements Target {
     if (!this.#stirred) return
     this.#qtest.post(`outb ${RESET_PORT} ${FULL_RESET}`)
     this.#qtest.drain()
-    this.#sources.forget()
+    this.#sources.restart()
     this.#stirred = false
   }
 

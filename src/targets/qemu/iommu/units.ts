@@ -46,12 +46,22 @@ export const units: Readonly<Record<UnitName, Unit>> = {
       `intel-iommu,caching-mode=${onOff(cachingMode)},device-iotlb=${onOff(deviceIotlb)},aw-bits=${awBits},` +
         `x-scalable-mode=${onOff(scalable)},intremap=${onOff(intremap)},pt=${onOff(passThrough)},snoop-control=${onOff(snoopControl)}`,
     ],
-    device: () => ({
+    device: ({ cachingMode = false, deviceIotlb = false, awBits = '39', passThrough = true }) => ({
       id: UNIT_ID,
       kind: 'vt-d',
       transport: { kind: 'chip', inputs: 0, base: VTD_BASE },
-      // Its messages of its own go to the local APIC past memory.
-      facts: { faultMessages: false },
+      facts: {
+        levels: awBits === '48' ? 4 : 3,
+        narrow: awBits === '48',
+        largePages: 2,
+        records: 1,
+        protectedRegions: false,
+        cachingMode,
+        passThrough,
+        deviceTlb: deviceIotlb,
+        // They go to the local APIC past memory.
+        faultMessages: false,
+      },
     }),
   },
   'amd-iommu': {
