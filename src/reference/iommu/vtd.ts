@@ -100,7 +100,7 @@ export class Vtd implements BoardPart, Iommu {
     this.#shadowed = shadowed
     this.#state = this.#fresh()
     const transport = { kind: 'chip', inputs: 0, base: VTD_BASE } as const
-    this.describes = [{ id: ID, kind: 'vt-d', transport, facts: {} }]
+    this.describes = [{ id: ID, kind: 'vt-d', transport, facts: shape.caches === true ? { cachingMode: true } : {} }]
   }
 
   #fresh(): VtdState {
