@@ -6,7 +6,15 @@
  * translations that may be used until a flush of them. A VM is a domain. Whose data a frame holds and a device has read
  * is followed as taint.
  */
-import { type Bits, machine, noBits, type ReadonlyCells, scoped, t } from '../../src/kernel/language/index.ts'
+import {
+  type Bits,
+  type Cells,
+  machine,
+  noBits,
+  type ReadonlyCells,
+  scoped,
+  t,
+} from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
 
 /** What a mapping allows. */
@@ -46,27 +54,33 @@ const leave = (late: Late, old: Readonly<Mapping>): void => {
   if (permits(old, WRITE)) late.writes = late.writes.with(old.frame)
   for (const access of [READ, WRITE]) if (!permits(old, access)) late.refusals = late.refusals.with(access)
 }
-const flush = (late: Late): void => {
-  late.reads = late.writes = late.refusals = noBits
-}
 
 export const isolation = scoped(
   'isolation',
   {
     /** One page, two VMs, devices that move between them. */
-    explored: { domains: 2, devices: 1, pages: 1, frames: 2, rights: 3, claims: 1, careless: 0 },
+    explored: { domains: 2, devices: 1, pages: 1, frames: 2, rights: 3, claims: 1, careless: 0, history: 0 },
     /** Two devices. */
-    devices: { domains: 2, devices: 2, pages: 1, frames: 1, rights: 1, claims: 0, careless: 0 },
+    devices: { domains: 2, devices: 2, pages: 1, frames: 1, rights: 1, claims: 0, careless: 0, history: 0 },
     /** Two pages of one domain. */
-    pages: { domains: 1, devices: 1, pages: 2, frames: 2, rights: 2, claims: 0, careless: 0 },
+    pages: { domains: 1, devices: 1, pages: 2, frames: 2, rights: 2, claims: 0, careless: 0, history: 0 },
     /** What each duty of the hypervisor is for: without it something is revealed or spoiled. */
-    'without-flush': { domains: 2, devices: 1, pages: 1, frames: 1, rights: 1, claims: 0, careless: 1 },
-    'without-clearing': { domains: 2, devices: 1, pages: 1, frames: 1, rights: 1, claims: 0, careless: 2 },
-    'without-device-flush': { domains: 2, devices: 1, pages: 1, frames: 2, rights: 1, claims: 0, careless: 3 },
-    'without-reset': { domains: 2, devices: 1, pages: 1, frames: 2, rights: 1, claims: 0, careless: 4 },
-    played: { domains: 3, devices: 4, pages: 8, frames: 12, rights: 3, claims: 1, careless: 0 },
+    'without-flush': { domains: 2, devices: 1, pages: 1, frames: 1, rights: 1, claims: 0, careless: 1, history: 0 },
+    'without-clearing': { domains: 2, devices: 1, pages: 1, frames: 1, rights: 1, claims: 0, careless: 2, history: 0 },
+    'without-device-flush': {
+      domains: 2,
+      devices: 1,
+      pages: 1,
+      frames: 2,
+      rights: 1,
+      claims: 0,
+      careless: 3,
+      history: 0,
+    },
+    'without-reset': { domains: 2, devices: 1, pages: 1, frames: 2, rights: 1, claims: 0, careless: 4, history: 0 },
+    played: { domains: 3, devices: 4, pages: 8, frames: 12, rights: 3, claims: 1, careless: 0, history: 1 },
   },
-  ({ domains, devices, pages, frames, rights, claims, careless }) => {
+  ({ domains, devices, pages, frames, rights, claims, careless, history }) => {
     const domain = t.id('domain', domains)
     const device = t.id('device', devices)
     const page = t.id('page', pages)
@@ -132,8 +146,38 @@ export const isolation = scoped(
       s.may = mayReach(s, v, p, access)
       s.mayRefuse = mayBeRefused(s, v, p, access)
     }
-    /** The page leads to this frame in some domain. */
-    const isMappedThere = (s: Reach & Access, d: number, f: number): boolean => s.map.at(cell(d, s.page)).frame === f
+    /** Where the page leads in the domains of the device, without permission for the access. */
+    const forbiddenIn = (s: Reach & Access): Bits => {
+      let found = noBits
+      for (const d of domainsOf(s, s.device)) {
+        const mapping = s.map.at(cell(d, s.page))
+        if (mapping.frame !== undefined && !s.may.has(mapping.frame)) found = found.with(mapping.frame)
+      }
+      return s.asked === 'access' ? found : noBits
+    }
+    /** Where it leads in other domains. */
+    const foreignTo = (s: Reach & Access): Bits => {
+      let found = noBits
+      const own = domainsOf(s, s.device)
+      for (let d = 0; d < domains; d++) {
+        const { frame } = s.map.at(cell(d, s.page))
+        if (frame !== undefined && !s.may.has(frame) && !own.includes(d)) found = found.with(frame)
+      }
+      return s.asked === 'access' ? found : noBits
+    }
+    /** Where it led before a flush. */
+    const goneFor = (s: Reach & Access & { readonly gone: ReadonlyCells<Bits> }): Bits => {
+      if (history === 0 || s.asked !== 'access') return noBits
+      let found = noBits
+      for (const d of domainsOf(s, s.device)) found = found.union(s.gone.at(cell(d, s.page)))
+      return found.minus(s.may)
+    }
+    /** What may be used late is used no more. */
+    const forget = (s: { readonly late: Cells<Late>; readonly gone: Cells<Bits> }, at: number): void => {
+      const late = s.late.at(at)
+      if (history === 1) s.gone.set(at, late.reads.union(late.writes))
+      late.reads = late.writes = late.refusals = noBits
+    }
 
     return machine({
       source: 'iospec 1',
@@ -150,6 +194,8 @@ export const isolation = scoped(
         unsettled: t.set(device),
         map: t.array(domains * pages, t.record({ frame: t.maybe(frame), right })),
         late: t.array(domains * pages, t.record({ reads: t.set(frame), writes: t.set(frame), refusals: accesses })),
+        /** Frames that a page led to, and does not since the last flush that was about it. */
+        gone: t.array(history === 1 ? domains * pages : 1, t.set(frame)),
         /** The access under way, the frames that it may reach, and whether it may be refused. */
         asked: t.oneOf('nothing', 'access', 'claim'),
         device,
@@ -243,7 +289,7 @@ export const isolation = scoped(
           weight: 9,
           when: (s, { page, last }) => s.asked === 'nothing' && page <= last,
           effect(s, { domain, page, last }) {
-            for (let at = page; at <= last; at++) flush(s.late.at(cell(domain, at)))
+            for (let at = page; at <= last; at++) forget(s, cell(domain, at))
           },
         },
         'hypervisor.flushDomain': {
@@ -251,14 +297,14 @@ export const isolation = scoped(
           weight: 4,
           when: (s) => s.asked === 'nothing',
           effect(s, { domain }) {
-            for (let at = 0; at < pages; at++) flush(s.late.at(cell(domain, at)))
+            for (let at = 0; at < pages; at++) forget(s, cell(domain, at))
           },
         },
         'hypervisor.flushAll': {
           weight: 2,
           when: (s) => s.asked === 'nothing',
           effect(s) {
-            for (let at = 0; at < domains * pages; at++) flush(s.late.at(at))
+            for (let at = 0; at < domains * pages; at++) forget(s, at)
             s.lateDomains.fill(noBits)
             s.unsettled = noBits
           },
@@ -346,42 +392,57 @@ export const isolation = scoped(
             s.mayRefuse = true
           },
         },
-        'iommu.serve': {
-          does: 'The access reaches a frame at the offset that it has in its page, or something else.',
-          args: { frame: t.below(frames + 1) },
+        'iommu.answer': {
+          does: 'The access reaches a frame at the offset that it has in its page, or nothing; or, as a frame too many, something else.',
+          args: { frame: t.maybe(t.below(frames + 1)) },
           when: (s) => s.asked !== 'nothing',
           requires: {
-            whenNotClaimed: {
+            nothingForAClaim: {
               clause: clause('ISO-07'),
               safety: true,
               given: (s) => s.asked === 'claim',
-              holds: () => false,
+              holds: (_s, { frame }) => frame === undefined,
             },
-            whenAttached: {
+            nothingForADetachedDevice: {
               clause: clause('ISO-03'),
               safety: true,
               given: (s) => domainsOf(s, s.device).length === 0,
-              holds: () => false,
+              holds: (_s, { frame }) => frame === undefined,
             },
-            aFrame: { clause: clause('ISO-01'), safety: true, holds: (_s, { frame }) => frame !== ELSEWHERE },
+            aFrame: {
+              clause: clause('ISO-01'),
+              safety: true,
+              holds: (_s, { frame }) => frame !== ELSEWHERE,
+            },
             withPermission: {
               clause: clause('ISO-04'),
               safety: true,
-              given: (s, { frame }) =>
-                !s.may.has(frame) && domainsOf(s, s.device).some((d) => isMappedThere(s, d, frame)),
-              holds: () => false,
+              given: (s) => !forbiddenIn(s).isEmpty,
+              holds: (s, { frame }) => frame === undefined || !forbiddenIn(s).has(frame),
             },
             inItsDomain: {
               clause: clause('ISO-02'),
               safety: true,
-              given: (s, { frame }) => !s.may.has(frame),
-              holds: (s, { frame }) => !s.map.some((m, at) => at % pages === s.page && m.frame === frame),
+              given: (s) => !foreignTo(s).isEmpty,
+              holds: (s, { frame }) => frame === undefined || !foreignTo(s).has(frame),
             },
-            whileMapped: {
+            untilItWasFlushed: {
               clause: clause('ISO-05'),
               safety: true,
+              given: (s) => !goneFor(s).isEmpty,
+              holds: (s, { frame }) => frame === undefined || !goneFor(s).has(frame),
+            },
+            whileMapped: {
+              clause: clause('ISO-01'),
+              safety: true,
               given: (s) => s.asked === 'access',
-              holds: (s, { frame }) => s.may.has(frame),
+              holds: (s, { frame }) => frame === undefined || s.may.has(frame),
+            },
+            whereItIsMapped: {
+              clause: clause('ISO-06'),
+              safety: true,
+              given: (s) => !s.mayRefuse,
+              holds: (_s, { frame }) => frame !== undefined,
             },
           },
           effect(s, { frame }) {
@@ -389,7 +450,7 @@ export const isolation = scoped(
             s.asked = 'nothing'
             s.may = noBits
             s.mayRefuse = false
-            if (frame === ELSEWHERE) return
+            if (frame === undefined || frame === ELSEWHERE) return
             if (isWrite) {
               const writer = s.attached.at(s.device) ?? s.lateDomains.at(s.device).first
               const data = writer === undefined ? s.held.at(s.device) : s.held.at(s.device).with(writer)
@@ -397,20 +458,9 @@ export const isolation = scoped(
             } else s.held.set(s.device, s.held.at(s.device).union(s.taint.at(frame)))
           },
           eager(s) {
-            const frame = s.asked === 'access' && !s.mayRefuse ? s.may.first : undefined
-            return frame === undefined ? undefined : { frame }
+            if (s.asked === 'nothing') return undefined
+            return { frame: s.asked === 'claim' || s.mayRefuse ? undefined : s.may.first }
           },
-        },
-        'iommu.refuse': {
-          does: 'The access reaches nothing.',
-          when: (s) => s.asked !== 'nothing',
-          requires: { nothingMapped: { clause: clause('ISO-06'), safety: true, holds: (s) => s.mayRefuse } },
-          effect(s) {
-            s.asked = 'nothing'
-            s.may = noBits
-            s.mayRefuse = false
-          },
-          eager: (s) => (s.asked !== 'nothing' && s.mayRefuse ? {} : undefined),
         },
         'iommu.stall': {
           does: 'A flush does not come to its end.',
@@ -440,8 +490,8 @@ export const isolation = scoped(
         },
       },
       goals: {
-        aRead: { on: 'iommu.serve', when: (s) => accessOf(s) === READ },
-        aWrite: { on: 'iommu.serve', when: (s) => accessOf(s) === WRITE },
+        aRead: { on: 'iommu.answer', when: (s, { frame }) => frame !== undefined && accessOf(s) === READ },
+        aWrite: { on: 'iommu.answer', when: (s, { frame }) => frame !== undefined && accessOf(s) === WRITE },
         aReadOfAPageForWriting: {
           on: 'device.probe',
           when: (s, { device, page, write }) =>

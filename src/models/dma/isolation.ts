@@ -148,8 +148,8 @@ class IsolationSession implements Session {
   }
 
   #answer(place: Place): void {
-    if (place === 'nowhere') this.#tell('iommu.refuse')
-    else this.#tell('iommu.serve', { frame: place === 'elsewhere' ? this.#elsewhere : place })
+    const frame = place === 'nowhere' ? undefined : place === 'elsewhere' ? this.#elsewhere : place
+    this.#tell('iommu.answer', { frame })
   }
 
   #tell(name: string, args: Args = {}): void {
