@@ -3,23 +3,22 @@
  * one scope; the first way found to break a law is a shortest one, because states are met level by level.
  */
 import { totalmem } from 'node:os'
-import { ACTORS, type Actor, type Machine, viewOf } from '../language/index.ts'
+import { ACTORS, type Actor, type Machine } from '../language/index.ts'
 import { ReadOnlyError } from '../language/packed-views.ts'
-import { stateToJson } from '../language/state.ts'
 import { type WordLayout, wordLayoutOf } from '../language/word-layout.ts'
 import { Auditor, everyState, sample } from './audit.ts'
-import { type Choice, type Choices, choicesOf } from './choices.ts'
+import { type Choices, choicesOf } from './choices.ts'
 import { Crew, type CrewOptions } from './crew/crew.ts'
 import type { Heard } from './crew/orders.ts'
 import { ExploreError, nameOf, writeRefused } from './error.ts'
 import { type Expander, expanderOf, rowsMaxOf } from './expand.ts'
-import type { Exploration, ExploreOptions, Progress, Violation } from './exploration.ts'
+import type { Exploration, ExploreOptions, Progress } from './exploration.ts'
+import { Findings } from './findings.ts'
 import { HousedVisited } from './housed-visited.ts'
 import { type Liveness, livenessOf } from './liveness/liveness.ts'
 import { Reader } from './liveness/reader.ts'
 import { Watch } from './liveness/watch.ts'
-import { isPossible } from './possible.ts'
-import { diagnose, stepOf, take } from './retrace.ts'
+import { diagnose } from './retrace.ts'
 import { type Canoniser, canoniserOf } from './symmetry/canonical.ts'
 import { SymmetryAuditor } from './symmetry/equivariance.ts'
 import { Tracer } from './tracer.ts'
@@ -30,15 +29,6 @@ const PROGRESS_MS = 100
 const GIB = 2 ** 30
 /** States from which on several threads can share them. */
 const MOVE_STATES = 2 ** 12
-
-/** Where a law was broken first: in a state, or by a choice taken in it. */
-interface Finding {
-  readonly kind: Violation['kind']
-  readonly name: string
-  readonly clause: string
-  readonly id: number
-  readonly choice: number | undefined
-}
 
 const atLeastOne = (option: string, value: number): number => {
   if (!Number.isInteger(value) || value < 1)
@@ -75,7 +65,7 @@ export class Search {
   /** Where edges are collected, when somebody wants them. */
   private readonly edges: { readonly to: Int32Array; readonly by: Int32Array } | undefined
   private readonly startedAt = performance.now()
-  private readonly findings: Finding[] = []
+  private readonly findings: Findings
   /** Of the goals that are states, then of those that are steps. */
   private readonly goalDepths: (number | null)[]
   private readonly owed: boolean[]
@@ -112,6 +102,8 @@ export class Search {
       this.canoniser && new SymmetryAuditor(machine, this.choices, this.hostile, options.audit ?? 'sample')
     const { choices, hostile, states, canoniser } = this
     this.tracer = new Tracer({ machine, choices, hostile, states, canoniser })
+    const underSymmetry = canoniser !== undefined
+    this.findings = new Findings({ machine, choices, hostile, tracer: this.tracer, underSymmetry })
     this.auditor = new Auditor(machine, this.choices, this.hostile)
     this.audited = (options.audit === 'all' ? everyState : sample)(this.choices)
     this.auditAt = this.audited.next().value
@@ -130,9 +122,9 @@ export class Search {
       rows: this.states.rows,
       labels: this.edges?.by,
       hearer: {
-        invariantBroken: (law, id) => this.note('invariant', machine.invariants[law]!, id),
+        invariantBroken: (law, id) => this.findings.note('invariant', machine.invariants[law]!, id),
         goalReached: (goal) => this.reach(goal, this.depth),
-        stepBroken: (law, id, choice) => this.note('step', machine.steps[law]!, id, choice),
+        stepBroken: (law, id, choice) => this.findings.note('step', machine.steps[law]!, id, choice),
         stepGoalReached: (goal) => this.reach(machine.goals.length + goal, this.depth + 1),
         rested: (id, duty) => this.auditing || this.rest(id, duty),
       },
@@ -231,7 +223,7 @@ export class Search {
     for (const { kind, law, id, choice } of broken) {
       if (kind === 'obligation') this.owed[law] = true
       const laws = { invariant: machine.invariants, step: machine.steps, obligation: machine.owes }[kind]
-      this.note(kind, laws[law]!, id, choice)
+      this.findings.note(kind, laws[law]!, id, choice)
     }
     for (const goal of goals) this.reach(goal, this.depth)
     for (const goal of stepGoals) this.reach(machine.goals.length + goal, this.depth + 1)
@@ -287,22 +279,11 @@ export class Search {
     machine.owes.forEach((owed, i) => {
       if (this.owed[i] === true || (!duty && owed.safety !== true) || !owed.when(expander.state)) return
       this.owed[i] = true
-      this.note('obligation', owed, id)
+      this.findings.note('obligation', owed, id)
     })
     if (machine.final?.(expander.state) === true) return
     this.stuckCount += this.canoniser?.orbitAt(this.states.arena, id * this.states.stride) ?? 1
     this.firstStuck ??= id
-  }
-
-  private note(
-    kind: Violation['kind'],
-    law: { readonly name: string; readonly clause: { readonly id: string } },
-    id: number,
-    choice?: number,
-  ): void {
-    // Each thread finds it once.
-    if (this.findings.some((finding) => finding.kind === kind && finding.name === law.name)) return
-    this.findings.push({ kind, name: law.name, clause: law.clause.id, id, choice })
   }
 
   private explain(error: unknown, id: number): unknown {
@@ -312,35 +293,6 @@ export class Search {
 
   private refuseWrite(id: number): never {
     throw writeRefused(this.machine, this.tracer.cellsOf(id))
-  }
-
-  private violationOf({ kind, name, clause, id, choice }: Finding): Violation {
-    const { machine } = this
-    let { steps, cells } = this.tracer.wayTo(id)
-    if (choice !== undefined) {
-      const last = this.choiceThatBreaks(name, choice, cells)
-      const taken = take(machine, last, cells, this.hostile)!
-      steps = [...steps, stepOf(machine, last, cells, taken)]
-      cells = taken.after
-    }
-    return { name, kind, clause, steps, state: stateToJson(machine.layout, cells) }
-  }
-
-  /** The choice, or under symmetry the like of it in the state that a trace has come to. */
-  private choiceThatBreaks(name: string, choice: number, cells: Int32Array): Choice {
-    const { machine, choices, hostile } = this
-    const found = choices.all[choice]!
-    if (this.canoniser === undefined) return found
-    const { action } = found
-    const { holds } = machine.steps.find((law) => law.name === name)!
-    const state = viewOf(machine.layout, cells)
-    const isLike = (one: Choice): boolean => {
-      if (!isPossible(machine, one, state, hostile)) return false
-      const after = viewOf(machine.layout, cells.slice())
-      action.effect?.(after, one.args)
-      return !holds(state, after, action.name)
-    }
-    return choices.all.slice(choices.starts[action.index], choices.starts[action.index + 1]).find(isLike)!
   }
 
   private whyFull(): string {
@@ -370,7 +322,7 @@ export class Search {
 
   /** How much there is to be shown of what was found. */
   found(): { readonly laws: number; readonly isStuck: boolean } {
-    return { laws: this.findings.length, isStuck: this.stuckCount > 0 }
+    return { laws: this.findings.count, isStuck: this.stuckCount > 0 }
   }
 
   private represents(canoniser: Canoniser): number {
@@ -386,7 +338,7 @@ export class Search {
 
   private report(cutShort: string | undefined, isAsked: boolean, liveness: Liveness | undefined): Exploration {
     const { machine, states } = this
-    const violations = [...this.findings.map((finding) => this.violationOf(finding)), ...(liveness?.violations ?? [])]
+    const violations = [...this.findings.violations(), ...(liveness?.violations ?? [])]
     const seconds = this.seconds()
     const stuck = this.firstStuck === undefined ? {} : { steps: this.tracer.wayTo(this.firstStuck).steps }
     return {
