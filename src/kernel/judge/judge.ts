@@ -44,6 +44,11 @@ export class Judge {
   private readonly tolerated: ReadonlySet<string>
   private readonly pendingOwes: Uint8Array
   private readonly goalSeen: Uint8Array
+  /** By number of the action: the goals that are steps of it, with their numbers in the ledger. */
+  private readonly goalsOf: readonly (readonly {
+    readonly when: (s: Erased, args: Args) => boolean
+    readonly number: number
+  }[])[]
   /** Hardening findings of this run, each law once. */
   readonly hardening: Finding[] = []
   /** Duties that silence can keep. */
@@ -60,6 +65,8 @@ export class Judge {
     this.beforeState = viewOf(machine.layout, this.before)
     this.pendingOwes = new Uint8Array(machine.owes.length)
     this.goalSeen = new Uint8Array(machine.goals.length)
+    const goals = machine.stepGoals.map(({ action, when }, i) => ({ action, when, number: machine.goals.length + i }))
+    this.goalsOf = machine.actions.map(({ index }) => goals.filter(({ action }) => action === index))
     this.temptations = machine.actions.flatMap((action) =>
       action.duties.flatMap((duty, i) =>
         duty.refrains === undefined ? [] : [{ action, duty, law: this.ledger.book.duties[action.index]! + i }],
@@ -225,10 +232,7 @@ export class Judge {
   /** The effect, with the laws over the step. */
   private take(action: Action, args: Args): Finding | undefined {
     const { machine, ledger } = this
-    for (let i = 0; i < machine.stepGoals.length; i++) {
-      const goal = machine.stepGoals[i]!
-      if (goal.action === action.index && goal.when(this.state, args)) ledger.goals[machine.goals.length + i]!++
-    }
+    for (const { when, number } of this.goalsOf[action.index]!) if (when(this.state, args)) ledger.goals[number]!++
     if (machine.steps.length > 0) this.before.set(this.cells)
     try {
       action.effect?.(this.state, args)
@@ -244,6 +248,7 @@ export class Judge {
         String(error),
       )
     }
+    if (machine.steps.length === 0) return undefined
     const waived = this.unspecified
     for (let i = 0; i < machine.steps.length; i++) {
       const law = machine.steps[i]!

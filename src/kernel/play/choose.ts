@@ -21,9 +21,15 @@ const IN_TURN = 0.85
 const GRUDGES = 8
 
 interface Shape {
-  /** The arguments without their values: to copy them is cheaper than to add one after the other. */
-  readonly blank: Args
+  /** Arguments of these values, made at one stroke: to add one after the other is dear. */
+  readonly make: (values: readonly unknown[]) => Record<string, unknown>
   readonly enums: readonly { readonly name: string; readonly plain: unknown; readonly names: readonly string[] }[]
+}
+
+/** The actions that weigh anything, and what they weigh together. */
+interface Candidates {
+  readonly indices: readonly number[]
+  readonly sum: number
 }
 
 const shapes = new WeakMap<Action, Shape>()
@@ -33,7 +39,10 @@ const shapeOf = (action: Action): Shape => {
   if (shape === undefined) {
     const { args } = action
     shape = {
-      blank: Object.fromEntries(args.map(({ name }) => [name, undefined])),
+      make: new Function(
+        'v',
+        `return{${args.map(({ name }, i) => `${JSON.stringify(name)}:v[${i}]`).join()}}`,
+      ) as Shape['make'],
       enums: args.flatMap(({ name, type }) =>
         type.kind === 'enum' ? [{ name, plain: type.names![0], names: type.names! }] : [],
       ),
@@ -50,6 +59,8 @@ export class Chooser {
   private readonly mood: Mood
   private readonly random: Random
   private readonly tried: Uint8Array
+  private readonly values: unknown[] = []
+  private readonly candidates = new Map<Float64Array, Candidates>()
 
   constructor(ours: readonly Action[], walk: Walk, mood: Mood, random: Random) {
     this.ours = ours
@@ -173,12 +184,12 @@ export class Chooser {
   private breaking({ index, duty }: Grudge): Drawn | undefined {
     const action = this.ours[index]!
     const { walk, random } = this
-    const { blank, enums } = shapeOf(action)
+    const { make, enums } = shapeOf(action)
     let found: Drawn | undefined
     let fewest = Number.POSITIVE_INFINITY
     for (let attempt = 0; attempt < ATTEMPTS && fewest > 1; attempt++) {
-      const drawn: Record<string, unknown> = { ...blank }
-      drawArgs(action, undefined, random, drawn)
+      drawArgs(action, undefined, random, this.values)
+      const drawn = make(this.values)
       // As drawn, and with everything plain but one choice.
       const plain = Object.fromEntries(enums.map((each) => [each.name, each.plain]))
       const choices = enums.flatMap(({ name, names }) => names.map((value) => ({ ...drawn, ...plain, [name]: value })))
@@ -202,16 +213,14 @@ export class Chooser {
   /** By these weights, each tried once. */
   private pick(weights: Float64Array, hostile: boolean): Drawn | undefined {
     const { tried, random } = this
-    let total = 0
-    for (let i = 0; i < weights.length; i++) {
-      tried[i] = 0
-      total += weights[i]!
-    }
-    while (total > 1e-9) {
+    const { indices, sum } = this.candidatesOf(weights)
+    tried.fill(0)
+    for (let total = sum; total > 1e-9; ) {
       let ticket = random.share() * total
       let index = -1
-      for (let i = 0; i < weights.length; i++) {
-        if (tried[i] === 1 || weights[i] === 0) continue
+      for (let k = 0; k < indices.length; k++) {
+        const i = indices[k]!
+        if (tried[i] === 1) continue
         index = i
         if ((ticket -= weights[i]!) < 0) break
       }
@@ -222,6 +231,22 @@ export class Chooser {
       total -= weights[index]!
     }
     return undefined
+  }
+
+  /** Most plans go without many of the actions. */
+  private candidatesOf(weights: Float64Array): Candidates {
+    let found = this.candidates.get(weights)
+    if (found === undefined) {
+      const indices: number[] = []
+      let sum = 0
+      for (let i = 0; i < weights.length; i++) {
+        if (weights[i] !== 0) indices.push(i)
+        sum += weights[i]!
+      }
+      found = { indices, sum }
+      this.candidates.set(weights, found)
+    }
+    return found
   }
 
   private weights(alike: boolean): Float64Array {
@@ -235,13 +260,13 @@ export class Chooser {
     const action = this.ours[index]!
     const { walk, mood, random } = this
     if (hostile ? mood.breaks[index] === 0 : action.hostile) return undefined
-    const { blank, enums } = shapeOf(action)
-    const args: Record<string, unknown> = { ...blank }
+    const { make, enums } = shapeOf(action)
     // Where there is nothing but a reference, every id was tried at once.
     const isAlone = action.args.length === 1 && action.reference !== undefined && !hostile
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      drawArgs(action, attempt === 0 ? mood.habits[index] : undefined, random, args)
+      drawArgs(action, attempt === 0 ? mood.habits[index] : undefined, random, this.values)
       if (isAlone && attempt > 0) continue
+      const args = make(this.values)
       let resolved = resolve(walk.state, action, args, hostile)
       if (resolved !== undefined && !(hostile && walk.keeps(action, resolved)))
         return { action, args, resolved, hostile }

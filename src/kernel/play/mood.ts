@@ -180,18 +180,15 @@ const habitsOf = (action: Action, random: Random): readonly unknown[] | undefine
   )
 }
 
-/** Values for the arguments of an action, written into `args`. */
+/** Values for the arguments of an action, in their order, written into `values`. */
 export const drawArgs = (
   action: Action,
   habits: readonly unknown[] | undefined,
   random: Random,
-  args: Record<string, unknown>,
+  values: unknown[],
 ): void => {
-  for (let i = 0; i < action.args.length; i++) {
-    const { name, type } = action.args[i]!
-    const habit = habits?.[i]
-    args[name] = habit ?? drawScalar(type, random)
-  }
+  const { args } = action
+  for (let i = 0; i < args.length; i++) values[i] = habits?.[i] ?? drawScalar(args[i]!.type, random)
 }
 
 /** One value of a scalar type; small and extreme values are likely. */

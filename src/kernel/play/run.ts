@@ -201,7 +201,7 @@ export class Runner {
         if (this.refused[step.action.index] === 1) return false
         const args = resolve(this.judge.state, step.action, step.args, step.hostile)
         if (args === undefined) return false
-        this.performed.push({ do: 'act', action: step.action, args, hostile: step.hostile })
+        this.performed.push(args === step.args ? step : { do: 'act', action: step.action, args, hostile: step.hostile })
         this.trace.push({ by: 'us', action: step.action, args })
         this.commands++
         this.earlier.set(this.judge.cells)
