@@ -27,6 +27,9 @@ export const receiver = (scope: SerialScope) => {
   const send = (s: Serial, byte: number): void => {
     s.fresh = false
     if (s.enabled.has(ENABLED.empty)) s.emptied = 'yes'
+    // The time that it takes is added to that since the last byte came, unless this one comes back.
+    const isNews = loops(s) && !isFull(s) && s.low !== undefined && s.high !== undefined
+    if (s.fifos && s.count > 0 && s.timeout === 'no' && !isNews) s.timeout = 'may'
     if (loops(s)) receive(s, byte, scope)
   }
   return machine({

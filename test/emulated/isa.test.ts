@@ -196,6 +196,62 @@ describe.each(JUDGED)('the machine %s', (board, model) => {
   })
 })
 
+interface Wire {
+  latch: boolean
+  divisor: number
+  /** A byte that is being sent, and how long that goes on. */
+  byte: { readonly write: () => void; leftNs: number } | undefined
+}
+
+/** A 16550 whose bytes take the ten bits that they have to leave. */
+const slow = (target: Target, wire: Wire = { latch: false, divisor: 0, byte: undefined }): Target => {
+  const own: Partial<Target> = {
+    write(at, width, value) {
+      const offset = at.address - 0x3f8
+      const number = Number(value)
+      if (offset === 0 && !wire.latch) {
+        wire.byte = {
+          write: () => target.write(at, width, value),
+          leftNs: (10 * 16 * wire.divisor * 1e9) / 1_843_200,
+        }
+        return
+      }
+      if (offset === 3) wire.latch = number >= 0x80
+      if (offset === 0) wire.divisor = (wire.divisor & 0xff00) + number
+      if (offset === 1 && wire.latch) wire.divisor = (wire.divisor & 0xff) + 256 * number
+      target.write(at, width, value)
+    },
+    advance(ns) {
+      if (wire.byte === undefined) return target.advance!(ns)
+      const { byte } = wire
+      wire.byte = byte.leftNs > ns ? { ...byte, leftNs: byte.leftNs - ns } : undefined
+      target.advance!(Math.min(ns, byte.leftNs))
+      if (wire.byte !== undefined) return
+      byte.write()
+      if (ns > byte.leftNs) target.advance!(Math.floor(ns - byte.leftNs))
+    },
+    reset(kind) {
+      Object.assign(wire, { latch: false, byte: undefined })
+      target.reset(kind)
+    },
+    migrate: () => slow(target.migrate!(), wire),
+  }
+  return new Proxy(target, {
+    get(real, name) {
+      const value = (Reflect.get(own, name) ?? Reflect.get(real, name)) as unknown
+      return typeof value === 'function' && !(name in own) ? value.bind(real) : value
+    },
+  })
+}
+
+describe('the machine serial', () => {
+  it('allows bytes the time that they need', () => {
+    const { found, first, commands } = campaign(serialModel, slow(boardOf('serial')), { runs: 60, seed: 2 })
+    expect(found, first).toEqual({})
+    expect(commands).toBeGreaterThan(1000)
+  })
+})
+
 /** A quarter of the faults each day, so that all have their turn. */
 const today = Math.floor(Date.now() / 86_400_000)
 

@@ -7,6 +7,7 @@ import { type Model, ModelError, type Session, type Sink } from '../../kernel/mo
 import {
   CAUSE,
   CAUSE_MASK,
+  CLOCK_HZ,
   FIFO,
   FIFO_BYTES,
   INPUTS_SHIFT,
@@ -21,6 +22,12 @@ import { notesOf } from '../guest/notes.ts'
 const CAUSES: ReadonlyMap<number, string> = new Map(Object.entries(CAUSE).map(([name, code]) => [code, name]))
 /** Four characters at the lowest speed take 27 s. */
 const WAIT_NS = 40e9
+/** What a byte may need to leave, in bits: one and a half of the longest characters, and less than makes a timeout. */
+const BITS_TO_LEAVE = 18
+const CLOCKS_PER_BIT = 16
+/** What is waited at most where time is not ours, and a look at the target every so often. */
+const LEAVE_MS_MAX = 1000
+const LOOK_MS = 5
 /** Bits of the two registers that mean nothing. */
 const ONES = { enable: 0xf0, modem: 0xe0 } as const
 
@@ -33,6 +40,8 @@ class SerialSession implements Session {
   #target: Target
   /** The trigger level that was chosen last. */
   #trigger = 0
+  /** Of the speed; undefined: nobody knows. */
+  #divisor: number | undefined
   /** Modem outputs: the machine turns them over one by one. */
   #modem = 0
   /** The line as told last, and as seen last. */
@@ -75,11 +84,11 @@ class SerialSession implements Session {
   }
 
   readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
-    'driver.send': ({ byte }) => this.#write('data', BYTES[byte as number]),
+    'driver.send': ({ byte }) => this.#send(BYTES[byte as number]),
     'driver.sendMany': ({ first, as }) => {
       const { bytes } = this.#machine.scope
       const many = as === 'full' ? FIFO_BYTES : TRIGGER_LEVELS[this.#trigger]!
-      for (let i = 0; i < many; i++) this.#write('data', BYTES[((first as number) + i) % bytes!])
+      for (let i = 0; i < many; i++) this.#send(BYTES[((first as number) + i) % bytes!])
     },
     'driver.setUp': ({ bits, trigger }) => {
       this.#setDivisor(0, 0)
@@ -122,14 +131,14 @@ class SerialSession implements Session {
     'driver.setLine': ({ format, latch }) =>
       this.#write('line', FORMATS[format as number]! | (latch ? LINE.divisorLatch : 0)),
     'driver.setDivisor': ({ low, high }) => {
-      this.#write('divisorLow', BYTES[low as number])
-      this.#write('divisorHigh', BYTES[high as number])
+      this.#writeDivisor(low as number, high as number)
     },
     'driver.setScratch': ({ byte }) => this.#write('scratch', BYTES[byte as number]),
     'driver.readRegister': ({ register }) =>
       this.#tell('device.answerRegister', { value: this.#read(register as keyof typeof UART) }),
     'bus.reset': () => {
       this.#target.reset('system')
+      this.#divisor = undefined
       this.#modem = this.#machine.scope.clearOut2 === 1 ? 0 : 1 << MODEM.out2
     },
   }
@@ -152,7 +161,7 @@ class SerialSession implements Session {
   }
 
   remembers(): string {
-    return notesOf([this.#trigger, this.#modem, this.#level, this.#told])
+    return notesOf([this.#trigger, this.#divisor, this.#modem, this.#level, this.#told])
   }
 
   #setModem(outputs: number, ones = 0): void {
@@ -168,8 +177,25 @@ class SerialSession implements Session {
 
   #setDivisor(low: number, high: number): void {
     this.#write('line', LINE.divisorLatch | LINE.eightBits)
+    this.#writeDivisor(low, high)
+  }
+
+  #writeDivisor(low: number, high: number): void {
     this.#write('divisorLow', BYTES[low])
     this.#write('divisorHigh', BYTES[high])
+    this.#divisor = BYTES[low]! + 256 * BYTES[high]!
+  }
+
+  /** Writes a byte, and waits until it has left: the line status register would say so, but forgets errors when it is read. */
+  #send(byte: number | undefined): void {
+    this.#write('data', byte)
+    const seconds = (BITS_TO_LEAVE * CLOCKS_PER_BIT * (this.#divisor ?? 0xffff)) / CLOCK_HZ
+    if (this.#machine.scope.timed === 1) {
+      this.#target.advance!(Math.ceil(seconds * 1e9))
+      return
+    }
+    const untilMs = Math.min(seconds * 1000, LEAVE_MS_MAX)
+    for (let ms = 0; this.#target.settle(Math.min(ms, LOOK_MS)) === 'busy' && ms < untilMs; ms += LOOK_MS);
   }
 
   #write(register: keyof typeof UART, value: number | undefined): void {
