@@ -202,6 +202,11 @@ class Board implements Target {
     return this.#memory.load(gpa, bytes)
   }
 
+  loadInto(gpa: number, data: Uint8Array): void {
+    this.#alive()
+    this.#memory.loadInto(gpa, data)
+  }
+
   store(gpa: number, data: Uint8Array): void {
     this.#alive()
     this.#memory.store(gpa, data)

@@ -29,6 +29,8 @@ export interface GuestMemory {
   covers(gpa: Gpa, bytes: number): boolean
   /** The guest's own accesses. */
   load(gpa: Gpa, bytes: number): Uint8Array
+  /** The same into bytes of the caller. */
+  loadInto(gpa: Gpa, data: Uint8Array): void
   store(gpa: Gpa, data: Uint8Array): void
   /** All bytes become zero. */
   clear(): void
@@ -179,6 +181,14 @@ export function createMemory(regions: readonly Region[], emit: (event: TargetEve
     load(gpa, bytes) {
       demand(gpa, bytes, 'load')
       return copyOut(gpa, bytes)
+    },
+    loadInto(gpa, data) {
+      const bank = bankAt(gpa)
+      if (bank === undefined || gpa + data.length > bank.end) {
+        demand(gpa, data.length, 'load')
+        data.set(copyOut(gpa, data.length))
+      } else if (bank.content === undefined) data.fill(0)
+      else data.set(bank.content.bytes.subarray(gpa - bank.start, gpa - bank.start + data.length))
     },
     store(gpa, data) {
       demand(gpa, data.length, 'store')
