@@ -20,19 +20,27 @@ export function readAt(qtest: Qtest, at: Location, width: Width): bigint {
   return BigInt(qtest.ask(`in${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)}`))
 }
 
+/** A read in its place among the commands, whose answer is told once it is there. */
+export function readAtLater(qtest: Qtest, at: Location, width: Width, then: (value: bigint) => void): void {
+  if (at.space !== 'mmio') then(readAt(qtest, at, width))
+  else qtest.postFor(`read${SUFFIX[width]} ${checked(at.address)}`, (answer) => then(BigInt(answer)))
+}
+
 /** Queues a write as a CPU makes it. */
 export function writeAt(qtest: Qtest, at: Location, width: Width, value: bigint): void {
   const address = checked(at.address)
   const data = BigInt.asUintN(8 * width, value)
-  if (at.space === 'mmio') qtest.post(`write${SUFFIX[width]} ${address} ${data}`)
+  // A number becomes text in half the time.
+  const text = width === 8 ? data : Number(data)
+  if (at.space === 'mmio') qtest.post(`write${SUFFIX[width]} ${address} ${text}`)
   else if (at.space === 'hypercall' || (at.space === 'config' && !isReachable(address))) return
   else if (width === 8) {
     writeAt(qtest, at, 4, data)
     writeAt(qtest, { ...at, address: address + 4 }, 4, data >> 32n)
-  } else if (at.space === 'port') qtest.post(`out${SUFFIX[width]} ${address} ${data}`)
+  } else if (at.space === 'port') qtest.post(`out${SUFFIX[width]} ${address} ${text}`)
   else {
     selectConfig(qtest, address)
-    qtest.post(`out${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)} ${data}`)
+    qtest.post(`out${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)} ${text}`)
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type TargetEvent,
   type Width,
 } from '../../contract/index.ts'
-import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT } from '../../layout/pci.ts'
+import { readAt, readAtLater, writeAt } from './access.ts'
 import { Backend } from './backend.ts'
 import { FULL_RESET, findMsix, mayDrain, RESET_PORT } from './drain.ts'
 import { type Machine, MESSAGE_GPA, MESSAGE_SLOT_BYTES, messageSlots, RAM_BYTES } from './machine.ts'
@@ -21,8 +21,6 @@ import { Monitor } from './monitor.ts'
 import type { QemuOptions } from './options.ts'
 import type { QemuProcess } from './process.ts'
 import { Qtest } from './qtest.ts'
-
-const SUFFIX = { 1: 'b', 2: 'w', 4: 'l', 8: 'q' } as const
 
 /** Turns of the main loop that a completion needs after its request: one to finish it, one to notify. */
 const TURNS = 2
@@ -126,45 +124,18 @@ export class QemuTarget implements Target {
 
   read(at: Location, width: Width): bigint {
     this.#alive()
-    const address = checked(at.address)
-    if (at.space === 'mmio') return BigInt(this.#qtest.ask(`read${SUFFIX[width]} ${address}`))
-    if (at.space === 'hypercall') return allOnes(width)
-    if (width === 8) {
-      const low = this.read(at, 4)
-      return low | (this.read({ ...at, address: address + 4 }, 4) << 32n)
-    }
-    if (at.space === 'port') return BigInt(this.#qtest.ask(`in${SUFFIX[width]} ${address}`))
-    if (!reachable(address)) return allOnes(width)
-    this.#selectConfig(address)
-    return BigInt(this.#qtest.ask(`in${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)}`))
+    return readAt(this.#qtest, at, width)
   }
 
   readLater(at: Location, width: Width, then: (value: bigint) => void): void {
     this.#alive()
-    if (at.space !== 'mmio') then(this.read(at, width))
-    else this.#qtest.postFor(`read${SUFFIX[width]} ${checked(at.address)}`, (answer) => then(BigInt(answer)))
+    readAtLater(this.#qtest, at, width, then)
   }
 
   write(at: Location, width: Width, value: bigint): void {
     this.#alive()
-    const address = checked(at.address)
-    const data = BigInt.asUintN(8 * width, value)
-    // A number becomes text in half the time.
-    const text = width === 8 ? data : Number(data)
-    if (this.#backend.holding && mayDrain(at, width, data, this.#msix)) this.#release()
-    if (at.space === 'mmio') {
-      this.#qtest.post(`write${SUFFIX[width]} ${address} ${text}`)
-    } else if (at.space === 'hypercall') {
-      // Nobody claims it.
-    } else if (width === 8) {
-      this.write(at, 4, data & 0xffffffffn)
-      this.write({ ...at, address: address + 4 }, 4, data >> 32n)
-    } else if (at.space === 'port') {
-      this.#qtest.post(`out${SUFFIX[width]} ${address} ${text}`)
-    } else if (reachable(address)) {
-      this.#selectConfig(address)
-      this.#qtest.post(`out${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)} ${text}`)
-    }
+    if (this.#backend.holding && mayDrain(at, width, BigInt.asUintN(8 * width, value), this.#msix)) this.#release()
+    writeAt(this.#qtest, at, width, value)
   }
 
   load(gpa: Gpa, bytes: number): Uint8Array {
@@ -299,29 +270,6 @@ export class QemuTarget implements Target {
     }
     this.#qtest.drain()
   }
-
-  /** Configuration mechanism 1: which doubleword the data port means. */
-  #selectConfig(address: number): void {
-    const bus = (address >>> 20) & 0xff
-    const deviceFunction = (address >>> 12) & 0xff
-    const value = (0x80000000 | (bus << 16) | (deviceFunction << 8) | (address & 0xfc)) >>> 0
-    this.#qtest.post(`outl ${CONFIG_ADDRESS_PORT} ${value}`)
-  }
-}
-
-/** QEMU aborts on a number that it cannot parse, which would look like a crash of the device. */
-function checked(address: number): number {
-  if (Number.isSafeInteger(address) && address >= 0) return address
-  throw new RangeError(`qemu: expected an address from 0 to 2^53, found ${address}`)
-}
-
-/** Mechanism 1 reaches the first 256 bytes of a function's configuration space. */
-function reachable(configAddress: number): boolean {
-  return (configAddress & 0xfff) < 0x100
-}
-
-function allOnes(width: Width): bigint {
-  return (1n << BigInt(8 * width)) - 1n
 }
 
 function hex(value: number): string {

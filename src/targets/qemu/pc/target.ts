@@ -17,7 +17,8 @@ import {
   type TargetEvent,
   type Width,
 } from '../../../contract/index.ts'
-import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT } from '../../../layout/pci.ts'
+import { readAt, writeAt } from '../access.ts'
+import { FULL_RESET, RESET_PORT } from '../drain.ts'
 import { MESSAGE_SLOT_BYTES } from '../machine.ts'
 import { Monitor } from '../monitor.ts'
 import type { QemuProcess } from '../process.ts'
@@ -27,12 +28,9 @@ import { type ChipPaths, chipsOf } from './chips.ts'
 import { FREE_MEMORY, IOAPIC_BASE, LAPIC_BASE, LAPIC_BYTES, PC_MESSAGE_GPA, type PcMachine } from './machine.ts'
 import { Trace } from './trace.ts'
 
-const SUFFIX = { 1: 'b', 2: 'w', 4: 'l' } as const
-const RESET_PORT = 0xcf9
 /** Turns of the main loop that a completion needs after its request: one to finish it, one to notify. */
 const TURNS = 2
 const SLEEP_MS = 0.2
-const FULL_RESET = 6
 const IOAPIC_EOI = 0x40
 /** LVT entry of LINT0, and its value for interrupts of an 8259. */
 const LINT0 = 0x350
@@ -142,40 +140,24 @@ export class PcTarget implements Target {
 
   read(at: Location, width: Width): bigint {
     this.#alive()
-    if (width === 8) {
-      if (at.space === 'hypercall') return this.#readMsr(at.address)
-      return this.read(at, 4) | (this.read({ ...at, address: at.address + 4 }, 4) << 32n)
-    }
-    const address = checked(at.address)
-    if (at.space === 'port') return BigInt(this.#qtest.ask(`in${SUFFIX[width]} ${address}`))
-    if (at.space === 'hypercall') return BigInt.asUintN(8 * width, this.#readMsr(address))
-    if (at.space === 'config') {
-      if (!isReachable(address)) return (1n << BigInt(8 * width)) - 1n
-      this.#qtest.post(selectConfig(address))
-      return BigInt(this.#qtest.ask(`in${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)}`))
-    }
-    if (isLocal(address)) return BigInt(this.#agent.load(address, width).value)
-    return BigInt(this.#qtest.ask(`read${SUFFIX[width]} ${address}`))
+    if (at.space === 'hypercall') return BigInt.asUintN(8 * width, this.#readMsr(at.address))
+    // Chips have registers of 32 bits.
+    if (width === 8) return this.read(at, 4) | (this.read({ ...at, address: at.address + 4 }, 4) << 32n)
+    return isLocal(at) ? BigInt(this.#agent.load(at.address, width).value) : readAt(this.#qtest, at, width)
   }
 
   write(at: Location, width: Width, value: bigint): void {
     this.#alive()
     const data = BigInt.asUintN(8 * width, value)
-    const address = checked(at.address)
     if (at.space === 'hypercall') {
-      this.#agent.writeMsr(address, Number(data & 0xffff_ffffn), Number(data >> 32n))
+      this.#agent.writeMsr(at.address, Number(data & 0xffff_ffffn), Number(data >> 32n))
     } else if (width === 8) {
       this.write(at, 4, data & 0xffff_ffffn)
-      this.write({ ...at, address: address + 4 }, 4, data >> 32n)
-    } else if (at.space === 'port') this.#qtest.post(`out${SUFFIX[width]} ${address} ${data}`)
-    else if (at.space === 'config') {
-      if (!isReachable(address)) return
-      this.#qtest.post(selectConfig(address))
-      this.#qtest.post(`out${SUFFIX[width]} ${CONFIG_DATA_PORT + (address & 3)} ${data}`)
-    } else if (isLocal(address)) {
+      this.write({ ...at, address: at.address + 4 }, 4, data >> 32n)
+    } else if (isLocal(at)) {
       this.#localWritten = true
-      this.#agent.store(address, width, Number(data))
-    } else this.#qtest.post(`write${SUFFIX[width]} ${address} ${data}`)
+      this.#agent.store(at.address, width, Number(data))
+    } else writeAt(this.#qtest, at, width, value)
   }
 
   load(gpa: Gpa, bytes: number): Uint8Array {
@@ -200,7 +182,7 @@ export class PcTarget implements Target {
 
   message(_requester: number, address: number, data: number): void {
     this.#alive()
-    this.#qtest.post(`writel ${checked(address)} ${data >>> 0}`)
+    writeAt(this.#qtest, { space: 'mmio', address }, 4, BigInt(data >>> 0))
     // What arrives at the local APICs by it left no chip.
     if (address >= LAPIC_BASE && address < LAPIC_BASE + 0x10_0000) this.#ownMessages++
     this.#qtest.drain()
@@ -364,23 +346,6 @@ export class PcTarget implements Target {
   }
 }
 
-/** Configuration mechanism 1: which doubleword the data port means. */
-function selectConfig(address: number): string {
-  const deviceFunction = Math.floor(address / 0x1000) & 0xffff
-  return `outl ${CONFIG_ADDRESS_PORT} ${(0x80000000 | (deviceFunction << 8) | (address & 0xfc)) >>> 0}`
-}
-
-/** Mechanism 1 reaches the first 256 bytes of a function's configuration space. */
-function isReachable(address: number): boolean {
-  return address % 0x1000 < 0x100
-}
-
-function isLocal(address: number): boolean {
-  return address >= LAPIC_BASE && address < LAPIC_BASE + LAPIC_BYTES
-}
-
-/** QEMU aborts on a number that it cannot parse, which would look like a crash of the device. */
-function checked(address: number): number {
-  if (Number.isSafeInteger(address) && address >= 0) return address
-  throw new RangeError(`qemu: expected an address from 0 to 2^53, found ${address}`)
+function isLocal({ space, address }: Location): boolean {
+  return space === 'mmio' && address >= LAPIC_BASE && address < LAPIC_BASE + LAPIC_BYTES
 }
