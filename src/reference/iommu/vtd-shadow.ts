@@ -23,6 +23,7 @@ export const rebuild = (
   tables: VtdTables,
   parts: VtdParts,
 ): void => {
+  shadow.attachment = attachment ?? null
   shadow.through = attachment?.through ?? false
   if (attachment === undefined || attachment.through) {
     shadow.leaves = parts.withoutContext(shadow.leaves)

@@ -81,6 +81,8 @@ export interface CachedDirectory extends Directory {
 /** What is mapped downstream for a requester, where the unit has a shadow: brought up to date by invalidations alone. */
 export interface Shadow {
   readonly requester: number
+  /** Where the tables led the requester when all of it was made; null: nowhere. */
+  attachment: Attachment | null
   /** Every access passes as it is. */
   through: boolean
   leaves: readonly Leaf[]

@@ -106,7 +106,7 @@ export class Vtd implements BoardPart, Iommu {
   #fresh(): VtdState {
     return {
       ...freshVtd(RECORDS),
-      shadows: this.#shadowed.map((requester) => ({ requester, through: false, leaves: [] })),
+      shadows: this.#shadowed.map((requester) => ({ requester, attachment: null, through: false, leaves: [] })),
     }
   }
 
@@ -284,8 +284,9 @@ export class Vtd implements BoardPart, Iommu {
     if (flush.granularity !== GRANULARITY.PAGES) this.#beginRebuild()
     else
       for (const shadow of s.shadows) {
-        const attachment = this.#current(shadow.requester)
-        if (attachment !== undefined && !attachment.through && attachment.domain === flush.domain)
+        // The context entry may be another one by now: what is held under the domain goes all the same.
+        const { attachment } = shadow
+        if (attachment !== null && !attachment.through && attachment.domain === flush.domain)
           refresh(shadow, attachment, flush, this.#tables, parts)
       }
     if (parts.drains(flush)) this.#downstream().drain()
