@@ -9,9 +9,9 @@ import { clauseRows } from './clauses.ts'
 import type { Counterexample } from './counterexample.ts'
 import type { Crew } from './crew.ts'
 import { type KnownDeviations, lawKey, STALE_AFTER } from './deviations.ts'
-import { strongest } from './exit.ts'
 import { isTrouble } from './failures.ts'
 import type { ExamineJob, Failure, Prepared, RunItem } from './jobs.ts'
+import { verdictOf } from './machine-verdict.ts'
 import { emptyTally, type Tally } from './tally.ts'
 import type { CounterexampleSummary, DeviationSeen, Listener, MachineResult, Unjudged } from './types.ts'
 
@@ -24,9 +24,6 @@ const REPEATS_MAX = 2
 const UNJUDGED_SHOWN = 20
 /** So many failures of a law that never came again end the search. */
 const UNCONFIRMED_MAX = 5
-/** More runs than this that cannot be judged make a campaign inconclusive. */
-const INCONCLUSIVE_SHARE = 0.01
-
 export interface MachineCampaignOptions {
   readonly runs: number
   readonly maxBugs: number
@@ -366,12 +363,17 @@ export class MachineCampaign {
     const goals = Object.fromEntries(prepared.goals.map((name, i) => [name, tally.goals[i]!]))
     const { missed } = this
     const counterexamples = [...this.summaries.values()]
-    const { verdict, reason } = this.judge(missed, counterexamples)
+    const { runs, ended, unjudged, unjudgedRuns, unjudgedVerdicts } = this
+    const { verdict, reason } = verdictOf({
+      ...{ notApplicable: prepared.notApplicable, counterexamples, missed, runs, ended },
+      ...{ unjudged, unjudgedRuns, unjudgedVerdicts },
+      unresolved: [...this.laws].find(([, { closed, confirmed }]) => closed && !confirmed)?.[0],
+    })
     return {
       machine: prepared.machine,
       scope: prepared.scope,
       ...(prepared.profile === undefined ? {} : { profile: prepared.profile }),
-      runs: this.runs,
+      runs,
       steps: tally.steps,
       commands: tally.commands,
       verdict,
@@ -381,43 +383,12 @@ export class MachineCampaign {
       unreachable: prepared.unreachable,
       counterexamples,
       hardening: [...this.hardened.values()].filter((summary) => summary !== undefined),
-      unjudged: this.unjudged,
-      inconclusive: this.unjudgedRuns,
+      unjudged,
+      inconclusive: unjudgedRuns,
       deviations: this.deviations(),
       clauses: clauseRows(prepared, tally, this.convictions()),
       seconds: (this.options.now() - this.started) / 1000,
     }
-  }
-
-  private judge(
-    missed: readonly string[],
-    counterexamples: readonly CounterexampleSummary[],
-  ): { verdict: Verdict; reason: string | undefined } {
-    const { prepared } = this
-    if (prepared.notApplicable !== undefined) return { verdict: 'not-applicable', reason: prepared.notApplicable }
-    const broken = counterexamples.filter(({ known }) => !known)
-    if (broken.length > 0) {
-      const laws = [...new Set(broken.map(({ law, clause }) => `${law} (${clause})`))].join(', ')
-      return { verdict: strongest(broken.map(({ verdict }) => verdict)), reason: this.withEnd(laws) }
-    }
-    const first = this.unjudged[0]
-    for (const verdict of ['spec-error', 'adapter-error'] as const)
-      if (this.unjudgedVerdicts.has(verdict))
-        return { verdict, reason: this.unjudged.find((one) => one.verdict === verdict)?.message ?? this.ended }
-    if (this.ended !== undefined && (this.runs === 0 || missed.length > 0 || this.ended === 'interrupted'))
-      return { verdict: 'inconclusive', reason: this.ended }
-    const unresolved = [...this.laws].find(([, { closed, confirmed }]) => closed && !confirmed)
-    if (unresolved !== undefined)
-      return { verdict: 'inconclusive', reason: `${unresolved[0]} was broken and did not come again` }
-    if (this.unjudgedRuns > INCONCLUSIVE_SHARE * this.runs)
-      return { verdict: 'inconclusive', reason: `${this.unjudgedRuns} of ${this.runs} runs: ${first?.message}` }
-    if (missed.length > 0)
-      return { verdict: 'inconclusive', reason: `never reached: ${missed.join(', ')}; try more runs` }
-    return { verdict: 'conforms', reason: undefined }
-  }
-
-  private withEnd(reason: string): string {
-    return this.ended === undefined ? reason : `${reason}; ${this.ended}`
   }
 
   private convictions() {
