@@ -681,8 +681,7 @@ const play = (rig: Rig, seed: number, steps: number): string[] => {
   const bit = (): bigint => 1n << BigInt(below(64))
   const rarely = (value: bigint): bigint => (below(12) === 0 ? value : 0n)
   const iova = (): bigint => one(IOVAS) + BigInt(4096 * below(2))
-  const present = rig.target.describe().devices.some(({ id }) => id === 'ats0')
-  const requester = (): number => one(present ? [NIC, NIC, OTHER, SLOW, ATS] : [NIC, OTHER, SLOW])
+  const requester = (): number => one([NIC, NIC, OTHER, SLOW, ATS])
   const pasid = (): number => one([5, 5, 6, 7, 0x2000])
   const seen: string[] = []
   const moves: readonly (() => unknown)[] = [

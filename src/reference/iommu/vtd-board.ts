@@ -31,17 +31,14 @@ const board = ({ name, summary, scalable = false, caches = false }: Variant): Bo
       { start: 0x4000_0000, end: 0x4020_0000 },
     ],
     build: (services) => {
-      // What a device TLB is given comes from the tables, not from the shadow.
-      const behind = caches ? SOURCES.filter(({ ats }) => ats !== true) : SOURCES
+      const behind = scalable ? SOURCES.map((source) => ({ ...source, pasid: true })) : SOURCES
       const shadowed = caches ? behind.map(({ requester }) => requester) : []
       const unit = new Vtd({ services, parts, scalable, caches, shadowed, downstream: () => sources })
-      const sources: DmaSources = new DmaSources(services, unit, scalable ? behind.map(withPasid) : behind)
+      const sources: DmaSources = new DmaSources(services, unit, behind)
       return [unit, sources]
     },
   }),
 })
-
-const withPasid = (source: Source): Source => ({ ...source, pasid: true })
 
 export const vtdBoard = board({
   name: 'vtd',

@@ -76,14 +76,8 @@ export const refresh = (
   shadow.leaves = [...shadow.leaves.filter(stays), ...mapped]
 }
 
-/** The page of memory that a page is mapped to for this access; undefined: to none. */
-export const shadowed = (
-  { through, leaves }: Shadow,
-  page: number,
-  access: 'read' | 'write',
-  parts: VtdParts,
-): number | undefined => {
-  if (through) return page
-  const leaf = leaves.find((each) => page >= each.page && page < each.page + each.pages)
-  return leaf?.[access] ? parts.hostPage(leaf, page) : undefined
-}
+/** What is mapped at a page; undefined: nothing. */
+export const shadowLeaf = ({ through, leaves }: Shadow, page: number): Leaf | undefined =>
+  through
+    ? { page, pages: 1, host: page, read: true, write: true }
+    : leaves.find((each) => page >= each.page && page < each.page + each.pages)

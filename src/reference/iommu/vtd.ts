@@ -40,7 +40,7 @@ import {
 } from './vtd-parts.ts'
 import { ADDRESS_MASK_MAX, type Descriptor, pageOf, QUEUE_ERROR, readDescriptor } from './vtd-queue.ts'
 import { IOTLB_AT, offsetOf, RECORDS, RECORDS_AT, readRegister, type VtdShape } from './vtd-registers.ts'
-import { rebuild, refresh, shadowed } from './vtd-shadow.ts'
+import { rebuild, refresh, shadowLeaf } from './vtd-shadow.ts'
 import {
   ALL_PAGES,
   type Attachment,
@@ -48,6 +48,7 @@ import {
   freshVtd,
   type Leaf,
   type Refusal,
+  type Shadow,
   type VtdState,
 } from './vtd-state.ts'
 import { isRefusal, readDwords, VtdTables } from './vtd-tables.ts'
@@ -150,6 +151,8 @@ export class Vtd implements BoardPart, Iommu {
     }
     // That an address is not mapped is an answer, and no fault.
     if (this.#parts.isBeyond(page, attachment) || (pasid === undefined && inWindow(page))) return nothing
+    const shadow = this.#shadow(requester)
+    if (shadow !== undefined) return shadowLeaf(shadow, page) ?? nothing
     if (attachment.through) return { page, pages: 1, host: page, read: true, write: true }
     const leaf = this.#leaf(attachment, request, page)
     if (typeof leaf === 'number') {
@@ -174,11 +177,9 @@ export class Vtd implements BoardPart, Iommu {
     }
     if (isRequest && parts.guardsWindow()) return block(this.#reason(DMA_FAULT.INTERRUPT_WINDOW))
 
-    const shadow = translated ? undefined : s.shadows.find((each) => each.requester === requester)
-    if (shadow !== undefined) {
-      const host = shadowed(shadow, page, request.access, parts)
-      if (host !== undefined && !inWindow(host)) return free(host)
-    }
+    const shadow = translated ? undefined : this.#shadow(requester)
+    const mapped = shadow && shadowLeaf(shadow, page)
+    if (mapped?.[request.access] && !inWindow(parts.hostPage(mapped, page))) return free(parts.hostPage(mapped, page))
     const attachment = this.#attachment(requester, pasid)
     if (isRefusal(attachment)) return block(attachment.reason, attachment.quiet)
     const refuse = (reason: number): number | undefined => block(this.#reason(reason), attachment.quiet)
@@ -193,6 +194,10 @@ export class Vtd implements BoardPart, Iommu {
     if (inWindow(host) && parts.guardsWindow()) return refuse(DMA_FAULT.INTERRUPT_WINDOW)
     // A shadow that does not have it has not followed the tables yet.
     return shadow === undefined ? host : refuse(none)
+  }
+
+  #shadow(requester: number): Shadow | undefined {
+    return this.#state.shadows.find((each) => each.requester === requester)
   }
 
   #reason(legacy: number): number {
