@@ -42,6 +42,8 @@ export interface Sizes {
   readonly caching: number
   /** How many of the requesters, the last ones, have a TLB of their own. */
   readonly ats: number
+  /** Whether it is followed which domains a requester was in. */
+  readonly history: number
 }
 
 /** What caches may hold. */
@@ -54,12 +56,18 @@ export interface Caches {
   readonly pages: ReadonlyCells<Bits>
   /** By device with a TLB, and page. */
   readonly devices: ReadonlyCells<Bits>
+  /**
+   * By requester: context entries that were invalidated, while the translations of their domain were not. What was found
+   * through one may have been cached for the requester, and software has to invalidate both (6.5.2).
+   */
+  readonly former: ReadonlyCells<Bits>
 }
 export interface WritableCaches extends Caches {
   readonly contexts: Cells<Bits>
   readonly directories: Cells<Bits>
   readonly pages: Cells<Bits>
   readonly devices: Cells<Bits>
+  readonly former: Cells<Bits>
 }
 
 /** Tables in memory, and the root table in force. */
@@ -181,6 +189,17 @@ export class CacheRules {
       if (((contexts >>> context) & 1) === 0) continue
       const { domain, table } = CONTEXTS[context]!
       found |= held.pages.at(this.heldPageAt(domain, page)).mask | this.#absences(tables, held, domain, table, page)
+    }
+    return found | this.#foundBefore(held, requester, page)
+  }
+
+  /** Translations of domains that a requester was in. */
+  #foundBefore(held: Caches, requester: number, page: number): number {
+    if (this.#sizes.history === 0) return 0
+    let found = 0
+    for (let rest = held.former.at(requester).mask; rest !== 0; rest &= rest - 1) {
+      const { domain } = CONTEXTS[31 - Math.clz32(rest & -rest)]!
+      found |= held.pages.at(this.heldPageAt(domain, page)).mask & PRESENT
     }
     return found
   }
@@ -324,13 +343,19 @@ export class CacheRules {
   /** An invalidation of context entries: those of a domain, and of one requester; each where it is given. */
   flushContexts(kept: WritableCaches, only: { readonly domain?: number; readonly requester?: number }): void {
     const covered = coveredContexts(only.domain)
-    for (let requester = 0; requester < this.#sizes.requesters; requester++)
-      if (only.requester === undefined || only.requester === requester) remove(kept.contexts, requester, covered)
+    for (let requester = 0; requester < this.#sizes.requesters; requester++) {
+      if (only.requester !== undefined && only.requester !== requester) continue
+      if (this.#sizes.history === 1)
+        add(kept.former, requester, kept.contexts.at(requester).mask & covered & ~(1 << ABSENT))
+      remove(kept.contexts, requester, covered)
+    }
   }
 
   /** An invalidation of translations and of what leads there: all, or those of a domain. */
   flushDomains(kept: WritableCaches, only?: number): void {
-    const { blocks, pages } = this.#sizes
+    const { blocks, pages, requesters, history } = this.#sizes
+    for (let requester = 0; requester < requesters * history; requester++)
+      remove(kept.former, requester, coveredContexts(only))
     for (let domain = 0; domain < DOMAINS; domain++) {
       if (only !== undefined && only !== domain) continue
       for (let block = 0; block < blocks; block++) kept.directories.set(this.#heldDirectoryAt(domain, block), noBits)
@@ -364,7 +389,7 @@ export class CacheRules {
 
   /** What invalidations left is what is held. */
   settle(held: WritableCaches, kept: Caches): void {
-    for (const cache of ['contexts', 'directories', 'pages', 'devices'] as const)
+    for (const cache of ['contexts', 'directories', 'pages', 'devices', 'former'] as const)
       for (let at = 0; at < held[cache].length; at++) held[cache].set(at, kept[cache].at(at))
   }
 }

@@ -263,7 +263,7 @@ export const invalidation = scoped(
   (scope) => {
     const { roots, contexts, requesters, tables, blocks, pages, ways, directories, entries, caching } = scope
     const { delayed, ats, flights, registers, breadths, faults, history } = scope
-    const rules = new CacheRules({ tables, requesters, pages, blocks, ways, caching, ats })
+    const rules = new CacheRules({ tables, requesters, pages, blocks, ways, caching, ats, history })
     const root = t.below(roots)
     const requester = t.below(requesters)
     const page = t.below(pages)
@@ -277,6 +277,7 @@ export const invalidation = scoped(
       directories: t.array(DOMAINS * blocks, t.set(4)),
       pages: t.array(DOMAINS * pages, t.set(TRANSLATIONS + 2)),
       devices: t.array(Math.max(1, ats * pages), t.set(TRANSLATIONS)),
+      former: t.array(history === 1 ? requesters : 1, t.set(contexts)),
     }
     /** The requester whose accesses take their time: the one before those with a TLB. */
     const slow = requesters - ats - 1

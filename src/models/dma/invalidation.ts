@@ -485,5 +485,11 @@ export const invalidationModel: Model = {
       },
     }
   },
+  unreachableGoals(_target, { scope }) {
+    const why: Record<string, string> = {}
+    if (scope.delayed === 0) why.aDrainedAccess = 'every access is over when it is made'
+    if (scope.ats === 0) why.aFlushedDevice = 'no source has a TLB of its own'
+    return why
+  },
   open: (target, machine, sink) => new InvalidationSession(target, machine, sink, chosenOf(target.describe())),
 }
