@@ -66,7 +66,10 @@ describe('a campaign', () => {
   it.each(['two-bugs', 'takes-pokes'])('finds the same on %s with one worker, with two, and here', async (target) => {
     const [one, two] = [await campaignOn(target, { workers: 1 }), await campaignOn(target, { workers: 2 })]
     expect(timeless(two.result)).toEqual(timeless(one.result))
-    expect(timeless((await campaignHere(target)).result)).toEqual(timeless(one.result))
+    // How often a fresh target is opened here depends on how long that takes, and so do counts; what is found does not.
+    const found = ({ machine }: typeof one): unknown =>
+      [...machine.counterexamples, ...machine.hardening].map(({ bugId, run, steps }) => [bugId, run, steps])
+    expect(found(await campaignHere(target))).toEqual(found(one))
   })
 
   it('goes on after a violation, so that the next law is found broken too', async () => {
