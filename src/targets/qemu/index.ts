@@ -3,7 +3,7 @@
 import { type Door, type OpenOptions, type Target, TargetError } from '../../contract/index.ts'
 import { SCRATCH_BYTES } from './block-graph.ts'
 import { iommuMachines, openIommu } from './iommu/index.ts'
-import { machineFor, RAM_BYTES } from './machine.ts'
+import { machineFor, machineNames, RAM_BYTES } from './machine.ts'
 import { parseAddress, splitAddress } from './options.ts'
 import { agentFirmware } from './pc/agent-code.ts'
 import { PC_RAM_BYTES, type PcMachine, pcMachines } from './pc/machine.ts'
@@ -11,10 +11,13 @@ import { PcTarget } from './pc/target.ts'
 import { QemuProcess } from './process.ts'
 import { QemuTarget } from './target.ts'
 
-/** Opens for example `qemu:virtio-blk`, `qemu:virtio-blk?iothread=1&queueSize=8`, `qemu:virtio-blk-mmio`. */
+/** Machines beside those that `machineFor` knows. */
+const others = [...Object.keys(pcMachines), ...Object.keys(iommuMachines)]
+
+/** Opens for example `qemu:virtio-blk`, `qemu:virtio-blk?iothread=1&queueSize=8`, `qemu:intel-iommu`. */
 export const qemuDoor: Door = {
   scheme: 'qemu',
-  summary: 'a device of QEMU (needs qemu-system-x86_64)',
+  summary: `a device of QEMU (needs qemu-system-x86_64): ${[...machineNames, ...others].map((name) => `qemu:${name}`).join(', ')}`,
   async open(rest, open) {
     const { machine: wanted, query } = splitAddress(rest)
     const unit = Object.hasOwn(iommuMachines, wanted) ? iommuMachines[wanted] : undefined
@@ -27,7 +30,7 @@ export const qemuDoor: Door = {
         throw new TargetError('address', `qemu: machine ${name} has no option but binary, found '${other}'`)
       return openPc(pc, options.binary, open)
     }
-    const machine = machineFor(name, options, [...Object.keys(pcMachines), ...Object.keys(iommuMachines)])
+    const machine = machineFor(name, options, others)
     const process = await QemuProcess.start(
       {
         binary: options.binary,

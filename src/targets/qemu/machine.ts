@@ -153,6 +153,8 @@ const machines: Readonly<Record<string, Machine>> = {
   },
 }
 
+export const machineNames: readonly string[] = Object.keys(machines)
+
 /** The machine of that name, when it has those options; an unknown one is an error that lists those, and `others`. */
 export function machineFor(name: string, options: QemuOptions, others: readonly string[] = []): Machine {
   const machine = Object.hasOwn(machines, name) ? machines[name] : undefined
