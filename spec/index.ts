@@ -1,6 +1,8 @@
 /** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
+import { driverDomain } from './dma/driver-domain.ts'
 import { invalidation } from './dma/invalidation.ts'
+import { invalidationRaces } from './dma/invalidation-races.ts'
 import { isolation } from './dma/isolation.ts'
 import { softwareMediatedAssignment } from './dma/software-mediated-assignment.ts'
 import { translation } from './dma/translation.ts'
@@ -57,7 +59,9 @@ export const machines: readonly ScopedMachine[] = [
   isolation,
   translation,
   softwareMediatedAssignment,
+  driverDomain,
   invalidation,
+  invalidationRaces,
   remapping,
   cpuDelivery,
   posted,

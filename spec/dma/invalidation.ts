@@ -130,7 +130,7 @@ export const invalidation = scoped(
       pages: 2,
       ways: 1,
       directories: 2,
-      entries: 5,
+      entries: 3,
       caching: 0,
       delayed: 0,
       ats: 0,
@@ -143,18 +143,18 @@ export const invalidation = scoped(
     /** Accesses under way, in two domains. */
     flights: {
       roots: 1,
-      contexts: 3,
+      contexts: 2,
       requesters: 1,
-      tables: 2,
+      tables: 1,
       blocks: 1,
       pages: 1,
       ways: 1,
       directories: 2,
-      entries: 2,
+      entries: 3,
       caching: 0,
       delayed: 1,
       ats: 0,
-      flights: 2,
+      flights: 1,
       registers: 0,
       breadths: 0,
       faults: 0,
@@ -163,7 +163,7 @@ export const invalidation = scoped(
     /** Two root tables, and a domain that moves to another table. */
     roots: {
       roots: 2,
-      contexts: 4,
+      contexts: 3,
       requesters: 1,
       tables: 2,
       blocks: 1,
@@ -429,6 +429,7 @@ export const invalidation = scoped(
           args: { table: t.below(tables), block: t.below(blocks), directory },
           weight: 11,
           when: (s, { table, block, directory }) =>
+            directories > 2 &&
             s.directories.at(rules.directoryAt(table, block)) !== DIRECTORY_NAMES.indexOf(directory as never),
           effect(s, { table, block, directory }) {
             s.directories.set(rules.directoryAt(table, block), DIRECTORY_NAMES.indexOf(directory as never))
@@ -838,6 +839,7 @@ export const invalidation = scoped(
         'iommu.signal': { clause: clause('VTD-23'), when: (s) => s.signal && s.error === 'none' },
         'iommu.stop': { clause: clause('VTD-24'), when: (s) => s.error === 'queued' },
       },
+      fair: ['iommu.arrive'],
       breach: (s) => void (s.breached = true),
       unspecified: (s) => s.breached,
       goals: {
