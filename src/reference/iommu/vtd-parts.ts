@@ -156,9 +156,11 @@ export const inWindow = (page: number): boolean => page >= window.page && page <
 export const PROTECTED_GRAIN = 0x20_0000
 const wide = (halves: readonly [number, number]): number => halves[1] * 2 ** 32 + (halves[0] >>> 0)
 
-const isSelected = (flush: PageFlush, pages: Pages): boolean => {
-  const most = 2 ** flush.mask
-  return overlap({ page: flush.page - (flush.page % most), pages: most }, pages)
+const rangeOf = ({ page, mask }: PageFlush): Pages => ({ page: page - (page % 2 ** mask), pages: 2 ** mask })
+/** A large page goes with an invalidation of all of it alone: that is what software has to ask for. */
+const isSelected = (flush: PageFlush, leaf: Pages): boolean => {
+  const { page, pages } = rangeOf(flush)
+  return leaf.page >= page && leaf.page + leaf.pages <= page + pages
 }
 
 /** The root table that the register names. */
@@ -235,7 +237,8 @@ export const correctVtd: VtdParts = {
   dropsDirectory: (flush, { domain, page, level }) =>
     flush.granularity === GRANULARITY.GLOBAL ||
     (domain === flush.domain &&
-      (flush.granularity === GRANULARITY.DOMAIN || (!flush.hint && isSelected(flush, { page, pages: 512 ** level })))),
+      (flush.granularity === GRANULARITY.DOMAIN ||
+        (!flush.hint && overlap(rangeOf(flush), { page, pages: 512 ** level })))),
   dropsPasid: (flush, cached) =>
     flush.granularity === PASID_GRANULARITY.GLOBAL ||
     (cached.attachment.domain === flush.domain &&
