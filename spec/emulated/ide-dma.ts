@@ -4,6 +4,7 @@
  */
 import { machine, type Seen, type StateOf, scoped, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
+import { backend } from './medium.ts'
 
 /** Units of a sector. A region is of 1 to `WHOLE - 1` units, or whole: 64 KiB, told as a count of zero. */
 const UNITS = 2
@@ -283,23 +284,7 @@ export const ideDma = scoped(
           effect: (s) => void (s.level = false),
           eager: (s) => (s.level && !s.pending ? {} : undefined),
         },
-        'backend.hold': {
-          does: 'The medium answers no more.',
-          weight: 2,
-          when: (s) => !s.stalled && isFree(s),
-          effect: (s) => void (s.stalled = true),
-        },
-        'backend.release': {
-          weight: 6,
-          when: (s) => s.stalled && isFree(s),
-          effect: (s) => void (s.stalled = false),
-        },
-        'backend.fail': {
-          does: 'The next thing that the medium is asked for fails.',
-          weight: 3,
-          when: (s) => !s.failing && isIdle(s),
-          effect: (s) => void (s.failing = true),
-        },
+        ...backend(isFree, { weight: 3, when: isIdle }),
         'driver.giveUp': {
           does: 'Takes a transfer for stuck whose table was too short.',
           weight: 12,

@@ -61,6 +61,9 @@ export interface Status {
   readonly blank: boolean
 }
 
+/** The line, had it been told of: only where nIEN gates nothing but the line is that known. */
+export const isEnabled = (s: SeenIde, { lines, gates }: IdeScope): boolean =>
+  lines === 1 && !s.disabled && !(s.unsure && gates === 0)
 export const isFree = (s: SeenIde): boolean => s.asked === 'nothing'
 /** A command can be written. */
 export const isIdle = (s: SeenIde): boolean => isFree(s) && s.phase === 'idle' && !s.absent

@@ -2,22 +2,13 @@
  * A 16550 serial port, judged through its own loop mode: what is sent comes back, and the modem outputs are its inputs. The
  * data sheet judges; what implementations do otherwise is a bound each, and a profile is a set of them.
  */
-import { type ErasedBody, scoped } from '../../src/kernel/language/index.ts'
+import { scoped, together } from '../../src/kernel/language/index.ts'
 import { causes } from './serial-causes.ts'
 import { receiver } from './serial-receiver.ts'
 import { registers } from './serial-registers.ts'
 
 const DATA_SHEET = { gate: 1, deltas: 1, clearOut2: 1 }
 const SMALL = { depth: 2, bytes: 1, formats: 2, timed: 1, ...DATA_SHEET }
-
-/** Texts about one state: each acts on all of it. */
-const together = (first: ErasedBody, ...others: readonly ErasedBody[]): ErasedBody => ({
-  ...first,
-  source: [...new Set([first, ...others].flatMap(({ source }) => source.split('; ')))].join('; '),
-  actions: Object.assign({}, first.actions, ...others.map(({ actions }) => actions)),
-  owes: Object.assign({}, first.owes, ...others.map(({ owes }) => owes)),
-  goals: Object.assign({}, first.goals, ...others.map(({ goals }) => goals)),
-})
 
 export const serial = scoped(
   'serial',

@@ -2,7 +2,7 @@
  * The pair of 8259A interrupt controllers of a PC. Judged by the data sheet; what implementations in use do otherwise is
  * a bound each, and a profile is a set of them.
  */
-import { compose, type ErasedBody, scoped } from '../../src/kernel/language/index.ts'
+import { compose, scoped, together } from '../../src/kernel/language/index.ts'
 import { answers } from './pic-answers.ts'
 import { commands } from './pic-commands.ts'
 import { pair } from './pic-pair.ts'
@@ -30,13 +30,6 @@ const DATA_SHEET = {
   guardsEdges: 1,
 }
 
-/** Actions upon one state, from several files. */
-const joined = (whole: ErasedBody, ...more: readonly ErasedBody[]): ErasedBody => ({
-  ...whole,
-  actions: Object.assign({}, whole.actions, ...more.map(({ actions }) => actions)),
-  goals: Object.assign({}, whole.goals, ...more.map(({ goals }) => goals)),
-})
-
 export const pic = scoped(
   'pic',
   {
@@ -45,7 +38,7 @@ export const pic = scoped(
   },
   (scope) =>
     compose(
-      { pair: joined(pair(scope), commands(scope), setUps(scope)), answers: answers(scope) },
+      { pair: together(pair(scope), commands(scope), setUps(scope)), answers: answers(scope) },
       {
         shared: ['master', 'slave', 'cascade', 'asked', 'int', 'late', 'ended', 'broken'],
         synchronised: [
