@@ -3,6 +3,7 @@ import { virtioBlk } from '../../spec/paravirtual/virtio-blk.ts'
 import { splitQueue } from '../../spec/virtqueue/split-queue.ts'
 import type { Description, DeviceDescription } from '../contract/target.ts'
 import { type Model, ModelError } from '../kernel/model.ts'
+import { isBehindUnit } from './guest/virtio-device.ts'
 import { blkKind, plainKind } from './virtqueue/kinds.ts'
 import { plainRequest } from './virtqueue/requests.ts'
 import { QueueSession } from './virtqueue/session.ts'
@@ -10,7 +11,7 @@ import { QueueSession } from './virtqueue/session.ts'
 const PLAYED = ['driver', 'backend'] as const
 
 const find = (target: Description, fits: (device: DeviceDescription) => boolean): DeviceDescription | undefined =>
-  target.devices.find(fits)
+  target.devices.find((device) => fits(device) && !isBehindUnit(device))
 const found = (target: Description, fits: (device: DeviceDescription) => boolean): DeviceDescription => {
   const device = find(target, fits)
   if (device === undefined)

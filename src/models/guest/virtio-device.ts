@@ -14,9 +14,14 @@ export const QUEUE_VECTOR = 1
 /** The kind of a virtio device of which nothing but its PCI side and its configuration is told. */
 export const VIRTIO_FUNCTION = 'virtio-function'
 
-/** The first device that a virtio driver can be written for. */
-export const virtioOf = (target: Description): DeviceDescription | undefined =>
-  target.devices.find(({ kind }) => kind.startsWith('virtio-'))
+/** Its addresses are translated: a driver has to set a unit up first, and to accept ACCESS_PLATFORM. */
+export const isBehindUnit = ({ facts }: DeviceDescription): boolean => facts?.behind !== undefined
+
+/** The first virtio device, where a driver needs no more than that. */
+export const virtioOf = (target: Description): DeviceDescription | undefined => {
+  const device = target.devices.find(({ kind }) => kind.startsWith('virtio-'))
+  return device === undefined || isBehindUnit(device) ? undefined : device
+}
 
 /** Guest memory for rings and buffers: the largest range, without address 0, which some devices take for "none". */
 export const arenaOf = (target: Description): { readonly start: Gpa; readonly end: Gpa } => {
