@@ -350,6 +350,8 @@ export const invalidation = scoped(
     /** Another invalidation may be requested: by register one at a time, by queue as long as none is waited for. */
     const isFree = (s: Requests): boolean =>
       s.queue ? s.waits === 0 && !s.signal : registers === 1 && s.register === 'idle'
+    const mayWait = (s: Requests & { readonly open: boolean }): boolean =>
+      s.queue && !s.signal && (s.open ? s.waits < 2 : s.waits === 1 && breadths === 1)
     const isIdle = (s: Requests & { readonly open: boolean; readonly error: string }): boolean =>
       isFree(s) && !s.open && s.error === 'none'
     const request = (
@@ -571,20 +573,41 @@ export const invalidation = scoped(
           },
         },
         'driver.wait': {
-          does: 'Queues a wait: it writes a status word, interrupts, or both, when all before it is complete; `fence`: what comes after it waits, too.',
-          args: { shows: t.oneOf('status', 'interrupt', 'both', 'nothing'), fence: t.flag },
-          weight: 22,
-          when: (s, { shows }) =>
-            s.queue &&
-            !s.signal &&
-            s.waits < (shows === 'status' || shows === 'both' ? 2 : 3) &&
-            (s.open || s.waits < 2),
-          effect(s, { shows }) {
-            s.open = shows === 'nothing'
-            if (s.open) return
-            if (shows !== 'interrupt') s.waits++
-            s.signal = shows !== 'status'
+          does: 'Queues a wait: it writes a status word when all before it is complete. `fence`: what comes after it waits, too.',
+          args: { fence: t.flag },
+          weight: 34,
+          when: (s, { fence }) => mayWait(s) && (breadths === 1 || !fence),
+          effect(s) {
+            s.open = false
+            s.waits++
           },
+        },
+        'driver.waitForInterrupt': {
+          does: 'Queues a wait that interrupts.',
+          args: { fence: t.flag },
+          weight: 6,
+          when: (s) => breadths === 1 && mayWait(s),
+          effect(s) {
+            s.open = false
+            s.signal = true
+          },
+        },
+        'driver.waitForBoth': {
+          does: 'Queues a wait that does both.',
+          args: { fence: t.flag },
+          weight: 4,
+          when: (s) => breadths === 1 && mayWait(s),
+          effect(s) {
+            s.open = false
+            s.waits++
+            s.signal = true
+          },
+        },
+        'driver.fence': {
+          does: 'Queues a wait that shows nothing: what comes after it waits for what is before it.',
+          weight: 2,
+          when: (s) => breadths === 1 && mayWait(s),
+          effect: (s) => void (s.open = true),
         },
         'driver.queueMalformed': {
           does: 'Queues a descriptor that means nothing.',
@@ -655,6 +678,8 @@ export const invalidation = scoped(
         'iommu.answer': {
           does: 'What came of an access: data moved between device and a frame, or none did.',
           args: { requester, page, access, as: outcome },
+          // What is not allowed is not looked at where nothing is judged.
+          when: (s, answer) => breadths === 1 || isAllowed(s, answer),
           requires: {
             // Where it arrives, if it does.
             inAMappedPage: { clause: clause('VTD-30'), safety: true, holds: (_s, { as }) => as !== ELSEWHERE },

@@ -75,7 +75,6 @@ interface Performed {
   readonly context: (typeof CONTEXT_NAMES)[number]
   readonly span: Span | 'everything'
   readonly drain: keyof typeof DRAINS
-  readonly shows: 'status' | 'interrupt' | 'both' | 'nothing'
   readonly defect: keyof typeof MALFORMED
   readonly access: 'read' | 'write'
   readonly inForce: boolean
@@ -237,14 +236,10 @@ class InvalidationSession implements Session {
           : deviceTlbInvalidation(requester, number - (number % 2 ** mask), mask),
       )
     },
-    'driver.wait': ({ shows, fence }) => {
-      const isWritten = shows === 'status' || shows === 'both'
-      const interrupt = shows === 'interrupt' || shows === 'both'
-      const wait = { at: this.#status + STATUS_STEP * (this.#values % 2), value: 0xc000_0000 + ++this.#values }
-      if (isWritten) this.#waits.push(wait)
-      if (interrupt) this.#signal = true
-      this.#queue(waitDescriptor({ interrupt, fence, ...(isWritten ? { status: wait } : {}) }))
-    },
+    'driver.wait': ({ fence }) => this.#wait(true, false, fence),
+    'driver.waitForInterrupt': ({ fence }) => this.#wait(false, true, fence),
+    'driver.waitForBoth': ({ fence }) => this.#wait(true, true, fence),
+    'driver.fence': () => this.#queue(waitDescriptor({ fence: true })),
     'driver.queueMalformed': ({ defect }) => {
       this.#malformed = this.#unit.queue.places().tail
       this.#queue(MALFORMED[defect])
@@ -254,6 +249,8 @@ class InvalidationSession implements Session {
       this.#malformed = undefined
       this.#stopped = false
       this.#unit.clearQueueError()
+      // Whether it goes on by itself is open: told of the tail again, it has to.
+      this.#unit.queue.ring()
     },
     'driver.useRegisters': () => {
       this.#isQueued = false
@@ -300,6 +297,12 @@ class InvalidationSession implements Session {
     if (done === undefined) return
     this.collect()
     this.#tell('iommu.finish', { done: DONE[done as keyof typeof DONE] })
+  }
+  #wait(isWritten: boolean, interrupt: boolean, fence: boolean): void {
+    const wait = { at: this.#status + STATUS_STEP * (this.#values % 2), value: 0xc000_0000 + ++this.#values }
+    if (isWritten) this.#waits.push(wait)
+    if (interrupt) this.#signal = true
+    this.#queue(waitDescriptor({ interrupt, fence, ...(isWritten ? { status: wait } : {}) }))
   }
   #queue(descriptor: readonly number[]): void {
     this.#unit.queue.push(descriptor)
@@ -469,6 +472,10 @@ export const invalidationModel: Model = {
     if (!target.can.resets.includes('system')) return 'its unit cannot be brought back to its initial state'
     return arenaOf(target.memory) === undefined ? 'it has no guest memory for tables and frames' : undefined
   },
+  unavailable: (target) =>
+    unitOf(target)?.facts?.combinedWaits === false
+      ? { 'driver.waitForBoth': 'its unit does not survive a wait that both writes and interrupts' }
+      : {},
   scope(target) {
     const sources = chosenOf(target)
     const arena = arenaOf(target.memory)!
