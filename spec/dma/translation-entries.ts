@@ -9,7 +9,8 @@
 
 const DOMAINS = 2
 /** Pages in a block, and entries in a table. */
-const BLOCK = 512
+export const TABLE_ENTRIES = 512
+const BLOCK = TABLE_ENTRIES
 /** Pages in 1 GiB. */
 const GIB = BLOCK * BLOCK
 /** A page of the arena at which there is no memory. */

@@ -5,7 +5,15 @@
  * Memory is a few named cells, each with a value out of a list (`translation-entries`); what comes of an access is computed
  * from them (`translation-walk`), and what is recorded of it is followed (`translation-log`).
  */
-import { type Bits, machine, noBits, type ReadonlyCells, scoped, t } from '../../src/kernel/language/index.ts'
+import {
+  type Bits,
+  type Cells,
+  machine,
+  noBits,
+  type ReadonlyCells,
+  scoped,
+  t,
+} from '../../src/kernel/language/index.ts'
 import { DMA_FAULT, SCALABLE_FAULT } from '../../src/layout/vtd.ts'
 import { type ClauseId, clause } from '../clauses/index.ts'
 import {
@@ -16,12 +24,14 @@ import {
   fitsLevel,
   indexAt,
   NOTHING,
+  type PagingContent,
   PLAIN,
   pagesOf,
   pagingEntriesOf,
   ROOTS_READABLE,
   rootEntriesOf,
-  tableOf,
+  TABLE_ENTRIES,
+  tableAt,
 } from './translation-entries.ts'
 import { blame, calm, type Fault, firstCertain, look, someCandidate, sure, take, theFirst } from './translation-log.ts'
 import { type Attempt, DECISIONS, type Decision, outcomeOf, REASONS, type Result } from './translation-walk.ts'
@@ -220,22 +230,47 @@ export const translation = scoped(
     const cells = [1, 2, 3, 4].map((each) => [...new Set(pages.map((one) => indexAt(one, each)))])
     const starts = cells.map((_indexes, at) => cells.slice(0, at).reduce((sum, { length }) => sum + length, 0))
     const perDomain = cells.slice(0, levels).reduce((sum, { length }) => sum + length, 0)
-    const cellOf = (inDomain: number, atLevel: number, index: number): number | undefined => {
-      const at = cells[atLevel - 1]!.indexOf(index)
-      return at < 0 || atLevel > levels || inDomain >= domains
-        ? undefined
-        : inDomain * perDomain + starts[atLevel - 1]! + at
-    }
+    const cellOf = (inDomain: number, atLevel: number, index: number): number =>
+      inDomain * perDomain + starts[atLevel - 1]! + cells[atLevel - 1]!.indexOf(index)
     const cellOfPage = (inDomain: number, ofPage: number, atLevel: number): number =>
-      cellOf(inDomain, atLevel, indexAt(pages[ofPage]!, atLevel))!
+      cellOf(inDomain, atLevel, indexAt(pages[ofPage]!, atLevel))
+    /** What each cell says with each entry in it; the cell by the page of its table, and its index. */
+    const contents: PagingContent[][] = []
+    const places = new Map<number, number>()
+    for (let each = 0; each < domains; each++)
+      for (let at = 1; at <= levels; at++)
+        for (const index of cells[at - 1]!) {
+          const cell = cellOf(each, at, index)
+          places.set(tableAt(each, at) * TABLE_ENTRIES + index, cell)
+          contents[cell] = pagingEntries.map((entry) => contentOf(entry, { domain: each, level: at, index, arena }))
+        }
     /** Devices are on the buses in turn. */
     const busOf = (ofDevice: number): number => ofDevice % buses
     const contextAt = (bus: number, ofDevice: number): number => bus * devices + ofDevice
+    const otherContextAt = (ofDevice: number): number => contextAt((busOf(ofDevice) + 1) % buses, ofDevice)
+    /** At first devices share domains over buses; in the table of the other bus each is in the other domain. */
+    const firstContext = (at: number): number => {
+      const [bus, each] = [Math.floor(at / devices), at % devices]
+      return PLAIN + ((bus + (each >> 1)) % domains)
+    }
+    const isPlain = (entry: number): boolean => entry === PLAIN
+    const areFirst = (contexts: ReadonlyCells<number>): boolean =>
+      contexts.every((entry, at) => entry === firstContext(at))
+    const fillTables = (s: Pick<Held, 'roots' | 'contexts' | 'paging'>): void => {
+      s.roots.fill(PLAIN)
+      s.paging.fill(PLAIN)
+      for (let at = 0; at < s.contexts.length; at++) s.contexts.set(at, firstContext(at))
+    }
     const pageAfter = (first: number): number | undefined => {
       const at = pages.indexOf(pages[first]! + 1)
       return at < 0 ? undefined : at
     }
 
+    interface Held {
+      readonly roots: Cells<number>
+      readonly contexts: Cells<number>
+      readonly paging: Cells<number>
+    }
     interface Memory {
       readonly on: boolean
       readonly guarded: number
@@ -260,10 +295,8 @@ export const translation = scoped(
           root,
           context: contextEntries[s.contexts.at(contextAt(contextBus, from))]!,
           paging(at, index) {
-            const place = tableOf(at)!
-            const cell = cellOf(place.domain, place.level, index)
-            if (cell === undefined) return undefined
-            return contentOf(pagingEntries[s.paging.at(cell)]!, { ...place, index, arena })
+            const cell = places.get(at * TABLE_ENTRIES + index)
+            return cell === undefined ? undefined : contents[cell]![s.paging.at(cell)]
           },
           levels: levels as 3 | 4,
           narrow: bounds.narrow === 1,
@@ -382,11 +415,7 @@ export const translation = scoped(
       // Every device has a domain, and every page of it is mapped.
       initial(s) {
         s.on = true
-        s.roots.fill(PLAIN)
-        for (let bus = 0; bus < buses; bus++)
-          for (let each = 0; each < devices; each++)
-            s.contexts.set(contextAt(bus, each), PLAIN + ((bus + (each >> 1)) % domains))
-        s.paging.fill(PLAIN)
+        fillTables(s)
         answered(s)
       },
       actions: {
@@ -401,25 +430,26 @@ export const translation = scoped(
             s.paging.at(cellOfPage(domain, page, level)) !== entry,
           effect: (s, { domain, page, level, entry }) => s.paging.set(cellOfPage(domain, page, level), entry),
         },
-        'driver.mapAll': {
-          does: 'Writes all entries of a domain as they were at first.',
-          args: { domain },
-          weight: 3,
-          when: (s, { domain }) => !s.waits && s.paging.some((entry, at) => isOfDomain(at, domain) && entry !== PLAIN),
-          effect(s, { domain }) {
-            for (let at = 0; at < s.paging.length; at++) if (isOfDomain(at, domain)) s.paging.set(at, PLAIN)
-          },
+        'driver.restore': {
+          does: 'Writes every entry as it was at first.',
+          weight: 8,
+          when: (s) => !s.waits && (!s.paging.every(isPlain) || !s.roots.every(isPlain) || !areFirst(s.contexts)),
+          effect: fillTables,
         },
         'driver.attach': {
-          does: 'Writes the context entry of a device in the table of its bus, or of the other one.',
-          args: { device, entry: contextEntry, foreign: t.flag },
-          weight: 12,
-          when: (s, { device, entry, foreign }) =>
-            !s.waits &&
-            bounds.contexts > 1 &&
-            (!foreign || buses > 1) &&
-            s.contexts.at(contextOf(device, foreign)) !== entry,
-          effect: (s, { device, entry, foreign }) => s.contexts.set(contextOf(device, foreign), entry),
+          does: 'Writes the context entry of a device.',
+          args: { device, entry: contextEntry },
+          weight: 16,
+          when: (s, { device, entry }) =>
+            !s.waits && bounds.contexts > 1 && s.contexts.at(contextAt(busOf(device), device)) !== entry,
+          effect: (s, { device, entry }) => s.contexts.set(contextAt(busOf(device), device), entry),
+        },
+        'driver.attachElsewhere': {
+          does: 'Writes a context entry at the place of a device in the table of the other bus.',
+          args: { device, entry: contextEntry },
+          weight: 2,
+          when: (s, { device, entry }) => !s.waits && buses > 1 && s.contexts.at(otherContextAt(device)) !== entry,
+          effect: (s, { device, entry }) => s.contexts.set(otherContextAt(device), entry),
         },
         'driver.setBus': {
           does: 'Writes the root entry of a bus, in the table in force or in the one whose address was written.',
@@ -458,21 +488,21 @@ export const translation = scoped(
         'driver.protect': {
           does: 'Makes a block of frames a protected region, or none.',
           args: { block: t.below(3) },
-          weight: 3,
+          weight: 5,
           when: (s, { block }) => !s.waits && bounds.protection === 1 && s.guarded !== block,
           effect: (s, { block }) => void (s.guarded = block),
         },
         'device.write': {
           does: 'Writes a tag to an IOVA.',
           args: { device, page, form },
-          weight: 24,
+          weight: 36,
           when: (s, { device, page, form }) => !s.waits && isPlayable(s, device, page, form, true),
           effect: (s, { device, page, form }) => access(s, device, page, form, true),
         },
         'device.read': {
           does: 'Reads an IOVA.',
           args: { device, page, form },
-          weight: 24,
+          weight: 30,
           when: (s, { device, page, form }) =>
             !s.waits && bounds.reads === 1 && isPlayable(s, device, page, form, false),
           effect: (s, { device, page, form }) => access(s, device, page, form, false),
@@ -506,7 +536,7 @@ export const translation = scoped(
         },
         'driver.takeFault': {
           does: 'Reads the oldest fault record, and frees it.',
-          weight: 14,
+          weight: 10,
           when: (s) => !s.waits && records > 0,
         },
         'iommu.answerFault': {
@@ -606,7 +636,7 @@ export const translation = scoped(
         'driver.mask': {
           does: 'Masks the message about faults, or lets it out.',
           args: { masked: t.flag },
-          weight: 4,
+          weight: 9,
           when: (s, { masked }) => !s.waits && records > 0 && bounds.messages === 1 && s.masked !== masked,
           effect: (s, { masked }) => void (s.masked = masked),
         },
@@ -651,12 +681,5 @@ export const translation = scoped(
         aMessageHeldBack: { on: 'driver.mask', when: (s) => s.masked && s.event === 'certain' },
       },
     })
-
-    function isOfDomain(cell: number, whose: number): boolean {
-      return Math.floor(cell / perDomain) === whose
-    }
-    function contextOf(ofDevice: number, foreign: boolean): number {
-      return contextAt((busOf(ofDevice) + (foreign ? 1 : 0)) % buses, ofDevice)
-    }
   },
 )

@@ -41,7 +41,8 @@ const ARENA_BLOCKS = 3
 const AREA = { roots: 2, contexts: 6 } as const
 /** Memory ends below this: what the machine takes for no memory must be none. */
 const MEMORY_END_MAX = 2 ** 30
-const DOMAIN_IDS = [5, 6] as const
+/** A domain id stands for one table: those of other entries, which lead elsewhere or at another depth, are others, 6.2.1. */
+const FIRST_DOMAIN_ID = 16
 /** What the unit is to send about faults. */
 const MESSAGE = { address: INTERRUPT_WINDOW.start, data: 0x4041 } as const
 const A_PASID = 7
@@ -97,6 +98,10 @@ class TranslationSession implements Session {
   #written = 0
   /** Something changed since everything was invalidated. */
   #isStale = true
+  /** Entries by their address: as they were at first, and those that are others now. */
+  readonly #first = new Map<Gpa, Dwords>()
+  readonly #changed = new Set<Gpa>()
+  #isStarting = false
   /** The record that is read next, where it is known. */
   #record: number | undefined
 
@@ -151,12 +156,18 @@ class TranslationSession implements Session {
     this.#root = this.#written = 0
     this.#record = undefined
     this.#isStale = true
+    this.#isStarting = true
+    this.#changed.clear()
     const isInTable = roots > 1 ? ROOTS_READABLE : 1
     for (let table = 0; table < isInTable; table++)
       for (let bus = 0; bus < this.#buses; bus++) this.#writeRoot(table, bus, PLAIN)
     for (let bus = 0; bus < this.#buses; bus++)
       for (let each = 0; each < devices; each++) this.#writeContext(bus, each, PLAIN + ((bus + (each >> 1)) % domains))
-    for (let domain = 0; domain < domains; domain++) this.#mapAll(domain, levels)
+    for (let domain = 0; domain < domains; domain++)
+      for (let level = 1; level <= levels; level++)
+        for (const index of new Set(this.#pages.map((page) => indexAt(page, level))))
+          this.#writeAt(domain, level, index, PLAIN)
+    this.#isStarting = false
     unit.setRoot(this.#rootAt(0))
     unit.useRoot()
     unit.setFaultMessage(MESSAGE.address, MESSAGE.data)
@@ -174,9 +185,11 @@ class TranslationSession implements Session {
   readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
     'driver.map': ({ domain, page, level, entry }) =>
       this.#writeEntry(domain as number, level as number, this.#pages[page as number]!, entry as number),
-    'driver.mapAll': ({ domain }) => this.#mapAll(domain as number, this.#machine.scope.levels!),
-    'driver.attach': ({ device, entry, foreign }) =>
-      this.#writeContext(this.#busOf(device as number, foreign as boolean), device as number, entry as number),
+    'driver.restore': () => this.#restore(),
+    'driver.attach': ({ device, entry }) =>
+      this.#writeContext(this.#busOf(device as number), device as number, entry as number),
+    'driver.attachElsewhere': ({ device, entry }) =>
+      this.#writeContext(this.#busOf(device as number, true), device as number, entry as number),
     'driver.setBus': ({ bus, entry, inForce }) =>
       this.#writeRoot(inForce ? this.#root : this.#written, bus as number, entry as number),
     'driver.setRoot': ({ table }) => {
@@ -215,7 +228,7 @@ class TranslationSession implements Session {
   }
 
   remembers(): string {
-    return notesOf([this.#root, this.#written, this.#isStale, this.#record, this.#memory.notes()])
+    return notesOf([this.#root, this.#written, this.#isStale, this.#changed, this.#record, this.#memory.notes()])
   }
 
   // Tables.
@@ -267,7 +280,7 @@ class TranslationSession implements Session {
       silent: entry.silent,
       type: { tables: TRANSLATION_TYPE.UNTRANSLATED, translated: 1, pass: 2, reserved: 3 }[entry.type],
       width: entry.width === 'unknown' ? 0 : depth - 2,
-      domain: DOMAIN_IDS[entry.domain]!,
+      domain: FIRST_DOMAIN_ID + number,
       table: this.#gpaOf(entry.astray ? NOWHERE : tableAt(entry.domain, depth)),
     })
     this.#store(this.#gpaOf(AREA.contexts + bus) + 16 * (this.#sources[device]!.requester & 0xff), [
@@ -278,11 +291,6 @@ class TranslationSession implements Session {
     ])
   }
 
-  #mapAll(domain: number, levels: number): void {
-    for (let level = 1; level <= levels; level++)
-      for (const index of new Set(this.#pages.map((page) => indexAt(page, level))))
-        this.#writeAt(domain, level, index, PLAIN)
-  }
   #writeEntry(domain: number, level: number, page: number, number: number): void {
     this.#writeAt(domain, level, indexAt(page, level), number)
   }
@@ -299,6 +307,13 @@ class TranslationSession implements Session {
   }
   #store(gpa: Gpa, dwords: Dwords): void {
     storeDwords(this.#guest, gpa, dwords)
+    this.#isStale = true
+    if (this.#isStarting) this.#first.set(gpa, dwords)
+    else this.#changed.add(gpa)
+  }
+  #restore(): void {
+    for (const gpa of this.#changed) storeDwords(this.#guest, gpa, this.#first.get(gpa)!)
+    this.#changed.clear()
     this.#isStale = true
   }
 
