@@ -291,8 +291,6 @@ export const PASID_ENTRY = {
   first: 16,
 } as const
 export const PASID_TYPE = { FIRST: 1, SECOND: 2, NESTED: 3, PASS_THROUGH: 4 } as const
-/** The fifth dword of a PASID entry. First-level paging 0: 4 levels, 1: 5 levels. */
-export const PASID_FIRST = { SUPERVISOR: 1, EXECUTE: 2, LEVELS_SHIFT: 2, LEVELS_MASK: 3, WRITE_PROTECT: 16 } as const
 
 /** An entry of a second-level table: 8 bytes, 512 to a table; the first dword, with the address in bits 51 to 12. */
 export const SECOND_LEVEL = {
@@ -308,8 +306,6 @@ export const SECOND_LEVEL = {
 } as const
 /** Its second dword: bit 62, of an entry that maps a page; reserved without `VTD_EXTENDED.DEVICE_TLB`. */
 export const SECOND_LEVEL_HIGH = { TRANSIENT: 1 << 30, IGNORED: 0xbff0_0000 } as const
-/** An entry of a first-level table, as of a CPU. */
-export const FIRST_LEVEL = { PRESENT: 1, WRITE: 2, USER: 4, ACCESSED: 1 << 5, DIRTY: 1 << 6, LARGE: 1 << 7 } as const
 
 /** `queueAddress`, lower half: base in bits 63 to 12, descriptors of 32 bytes, log2 of the number of pages. */
 export const QUEUE_ADDRESS = { WIDE: 1 << 11, SIZE_MASK: 7 } as const

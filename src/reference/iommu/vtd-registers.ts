@@ -1,5 +1,6 @@
 /** Registers of a VT-d style unit as they read, and what does not change (VT-d 4.1, chapter 11). */
 import {
+  COMPLETION_WAIT,
   EVENT,
   FAULT_RECORD,
   PROTECTED,
@@ -111,7 +112,7 @@ export const readRegister = (s: VtdState, shape: VtdShape, at: number): number =
     case VTD.queueAddress + 4:
       return s.queueAddress[(at - VTD.queueAddress) / 4]!
     case VTD.completionStatus:
-      return s.completed ? 1 : 0
+      return s.completed ? COMPLETION_WAIT : 0
     case VTD.completionControl:
       return control(s.completion)
     case VTD.completionData:

@@ -16,11 +16,23 @@ const WINDOWS: readonly Pages[] = [
 
 const startsIn = ({ page, pages }: Pages, leaf: Leaf): boolean => leaf.page >= page && leaf.page < page + pages
 
+/** Everything that tables map, looked at once however many requesters they are for. */
+export const lister = (tables: VtdTables): ((attachment: Attachment) => readonly Leaf[]) => {
+  const known = new Map<string, readonly Leaf[]>()
+  return (attachment) => {
+    const key = `${attachment.levels} ${attachment.table}`
+    const mapped: Leaf[] = []
+    if (!known.has(key)) tables.list(attachment, { page: 0, pages: ALL_PAGES }, (leaf) => mapped.push(leaf))
+    known.set(key, known.get(key) ?? mapped)
+    return known.get(key)!
+  }
+}
+
 /** Everything anew. `attachment`: where the tables lead the requester now; undefined: nowhere. */
 export const rebuild = (
   shadow: Shadow,
   attachment: Attachment | undefined,
-  tables: VtdTables,
+  list: (attachment: Attachment) => readonly Leaf[],
   parts: VtdParts,
 ): void => {
   shadow.attachment = attachment ?? null
@@ -29,8 +41,7 @@ export const rebuild = (
     shadow.leaves = parts.withoutContext(shadow.leaves)
     return
   }
-  const mapped: Leaf[] = []
-  tables.list(attachment, { page: 0, pages: ALL_PAGES }, (leaf) => mapped.push(leaf))
+  const mapped = list(attachment)
   for (const window of WINDOWS) {
     const cleared = parts.unmapped(window)
     shadow.leaves = [

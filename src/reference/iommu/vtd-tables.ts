@@ -46,6 +46,7 @@ export const readDwords = (memory: GuestMemory, gpa: number, count: number): Dwo
   return dwords
 }
 
+const TABLE_BYTES = 4096
 /** More entries than this are not looked at when all that is mapped is listed: tables may contain themselves. */
 const LISTED_ENTRIES_MAX = 200_000
 
@@ -199,7 +200,9 @@ export class VtdTables {
       const from = Math.max(0, Math.floor((range.page - first) / each))
       const to = Math.min(512, Math.ceil((range.page + range.pages - first) / each))
       // All of the table at once; a unit reads entry by entry, which nobody can tell.
-      const dwords = readDwords(this.#memory, table, 2 * 512)
+      const dwords = this.#memory.covers(table, TABLE_BYTES)
+        ? new Uint32Array(this.#memory.load(table, TABLE_BYTES).buffer)
+        : undefined
       for (let index = from; index < to && budget > 0; index++) {
         const page = first + index * each
         const low = dwords?.[2 * index] ?? 0

@@ -5,6 +5,7 @@
  */
 import type { Space } from '../../contract/index.ts'
 import {
+  COMPLETION_WAIT,
   CONTEXT_COMMAND,
   CONTEXT_COMMAND_HIGH,
   DESCRIPTOR,
@@ -40,7 +41,7 @@ import {
 } from './vtd-parts.ts'
 import { ADDRESS_MASK_MAX, type Descriptor, pageOf, QUEUE_ERROR, readDescriptor } from './vtd-queue.ts'
 import { IOTLB_AT, offsetOf, RECORDS, RECORDS_AT, readRegister, type VtdShape } from './vtd-registers.ts'
-import { rebuild, refresh, shadowLeaf } from './vtd-shadow.ts'
+import { lister, rebuild, refresh, shadowLeaf } from './vtd-shadow.ts'
 import {
   ALL_PAGES,
   type Attachment,
@@ -313,7 +314,8 @@ export class Vtd implements BoardPart, Iommu {
   #endRebuild(): void {
     const s = this.#state
     s.rebuilding = false
-    for (const shadow of s.shadows) rebuild(shadow, this.#current(shadow.requester), this.#tables, this.#parts)
+    const list = lister(this.#tables)
+    for (const shadow of s.shadows) rebuild(shadow, this.#current(shadow.requester), list, this.#parts)
   }
 
   /** Where the tables lead a requester now; undefined: nowhere. */
@@ -488,7 +490,7 @@ export class Vtd implements BoardPart, Iommu {
         s.queueAddress[(at - VTD.queueAddress) / 4] = value
         break
       case VTD.completionStatus:
-        if ((value & 1) === 0) break
+        if ((value & COMPLETION_WAIT) === 0) break
         s.completed = false
         s.completion.pending = false
         break
