@@ -217,6 +217,31 @@ describe.skipIf(qemuMissing !== undefined)('qemu: bare IOMMUs', () => {
     },
   )
 
+  test.each(['nvme-sriov', 'nvme-sriov?iommu=intel-iommu'])('%s has virtual functions', async (rest) => {
+    const target = await openTarget(rest)
+    const at = (offset: number, devfn = 0) =>
+      ({ space: 'config', address: (1 << 20) + (devfn << 12) + offset }) as const
+    const capability = 0x120
+    const barOfAll = 0xd1000000n
+    for (let times = 0; times < 2; times++) {
+      expect(target.read(at(0), 4)).toBe(0x00101b36n)
+      expect([target.read(at(capability), 2), target.read(at(capability + 0x0c), 2)]).toEqual([0x10n, 4n])
+      // Two of them, with memory space.
+      target.write(at(capability + 0x10), 2, 2n)
+      target.write(at(capability + 0x24), 4, barOfAll)
+      target.write(at(capability + 0x08), 2, 9n)
+      const isThere = [1, 2, 3].map((devfn) => target.read(at(8, devfn), 4) !== 0xffffffffn)
+      expect(isThere).toEqual([true, true, false])
+      expect(target.read({ space: 'mmio', address: Number(barOfAll) }, 8) & 0xffffn).not.toBe(0xffffn)
+      target.reset('system')
+      expect(target.read(at(8, 1), 4)).toBe(0xffffffffn)
+    }
+    target.store(target.describe().memory[0]!.end + 16, Uint8Array.of(7))
+    expect(target.events()).toMatchObject([{ kind: 'msi', device: 'nvme', vector: 1, data: 7 }])
+    expect(target.events()).toEqual([])
+    expect(() => target.dma!(8, { access: 'read', iova: 0n, bytes: 4 })).toThrow('no sources')
+  })
+
   test('options are those of the unit', async () => {
     const capability = async (rest: string) => new Unit(await openTarget(rest), VTD_BASE).read(VTD.capability, 8)
     expect((await capability('intel-iommu?cachingMode=1')) & 0x80n).toBe(0x80n)

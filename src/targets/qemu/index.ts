@@ -2,17 +2,17 @@
 
 import { type Door, type OpenOptions, type Target, TargetError } from '../../contract/index.ts'
 import { SCRATCH_BYTES } from './block-graph.ts'
-import { iommuMachines, openIommu } from './iommu/index.ts'
 import { machineFor, machineNames, RAM_BYTES } from './machine.ts'
 import { parseAddress, splitAddress } from './options.ts'
 import { agentFirmware } from './pc/agent-code.ts'
 import { PC_RAM_BYTES, type PcMachine, pcMachines } from './pc/machine.ts'
 import { PcTarget } from './pc/target.ts'
 import { QemuProcess } from './process.ts'
+import { openQ35, q35Machines } from './q35-machines.ts'
 import { QemuTarget } from './target.ts'
 
 /** Machines beside those that `machineFor` knows. */
-const others = [...Object.keys(pcMachines), ...Object.keys(iommuMachines)]
+const others = [...Object.keys(pcMachines), ...Object.keys(q35Machines)]
 
 /** Opens for example `qemu:virtio-blk`, `qemu:virtio-blk?iothread=1&queueSize=8`, `qemu:intel-iommu`. */
 export const qemuDoor: Door = {
@@ -20,8 +20,8 @@ export const qemuDoor: Door = {
   summary: `a device of QEMU (needs qemu-system-x86_64): ${[...machineNames, ...others].map((name) => `qemu:${name}`).join(', ')}`,
   async open(rest, open) {
     const { machine: wanted, query } = splitAddress(rest)
-    const unit = Object.hasOwn(iommuMachines, wanted) ? iommuMachines[wanted] : undefined
-    if (unit !== undefined) return openIommu(unit, query, open)
+    const q35 = Object.hasOwn(q35Machines, wanted) ? q35Machines[wanted] : undefined
+    if (q35 !== undefined) return openQ35(q35, query, open)
     const { machine: name, options } = parseAddress(rest)
     const pc = Object.hasOwn(pcMachines, name) ? pcMachines[name] : undefined
     if (pc !== undefined) {
