@@ -50,6 +50,8 @@ export interface Sizes {
 export interface Caches {
   /** By requester: context entries. */
   readonly contexts: ReadonlyCells<Bits>
+  /** By domain: tables, by the entries above the directories. */
+  readonly tops: ReadonlyCells<Bits>
   /** By domain and block: ways through page tables, by table and way. */
   readonly directories: ReadonlyCells<Bits>
   /** By domain and page: translations. */
@@ -64,6 +66,7 @@ export interface Caches {
 }
 export interface WritableCaches extends Caches {
   readonly contexts: Cells<Bits>
+  readonly tops: Cells<Bits>
   readonly directories: Cells<Bits>
   readonly pages: Cells<Bits>
   readonly devices: Cells<Bits>
@@ -127,8 +130,10 @@ export class CacheRules {
       if (context !== ABSENT || caching === 1) add(into.contexts, requester, 1 << context)
     }
     for (let domain = 0; domain < DOMAINS; domain++) {
-      const walked = this.#tablesOf(from, domain)
-      if (walked === 0) continue
+      const led = this.#tablesOf(from, domain)
+      if (led === 0) continue
+      add(into.tops, domain, led)
+      const walked = into.tops.at(domain).mask
       for (let block = 0; block < blocks; block++)
         add(into.directories, this.#heldDirectoryAt(domain, block), this.#waysOf(tables, walked, block))
       for (let page = 0; page < pages; page++)
@@ -188,7 +193,8 @@ export class CacheRules {
     for (let context = 1; context < CONTEXTS.length; context++) {
       if (((contexts >>> context) & 1) === 0) continue
       const { domain, table } = CONTEXTS[context]!
-      found |= held.pages.at(this.heldPageAt(domain, page)).mask | this.#absences(tables, held, domain, table, page)
+      const walked = held.tops.at(domain).mask | (1 << table)
+      found |= held.pages.at(this.heldPageAt(domain, page)).mask | this.#absences(tables, held, domain, walked, page)
     }
     return found | this.#foundBefore(held, requester, page)
   }
@@ -204,14 +210,18 @@ export class CacheRules {
     return found
   }
 
-  /** Whether a walk can end at an entry that is absent. */
-  #absences(tables: Tables, held: Caches, domain: number, table: number, page: number): number {
+  /** Whether a walk of these tables can end at an entry that is absent. */
+  #absences(tables: Tables, held: Caches, domain: number, walked: number, page: number): number {
     const block = blockOf(page)
-    const directory = tables.directories.at(this.directoryAt(table, block))
-    let absences = directory === ABSENT ? 1 << ABSENT_DIRECTORY : 0
-    const way = wayOf(directory)
+    let absences = 0
     let ways = held.directories.at(this.#heldDirectoryAt(domain, block)).mask
-    if (way !== undefined) ways |= 1 << (table * 2 + way)
+    for (let table = 0; table < this.#sizes.tables; table++) {
+      if (((walked >>> table) & 1) === 0) continue
+      const directory = tables.directories.at(this.directoryAt(table, block))
+      if (directory === ABSENT) absences |= 1 << ABSENT_DIRECTORY
+      const way = wayOf(directory)
+      if (way !== undefined) ways |= 1 << (table * 2 + way)
+    }
     for (let rest = ways; rest !== 0; rest &= rest - 1) {
       const lowest = 31 - Math.clz32(rest & -rest)
       if (tables.entries.at(this.entryAt(lowest >> 1, lowest & 1, page)) === ABSENT) absences |= 1 << ABSENT_ENTRY
@@ -298,6 +308,7 @@ export class CacheRules {
     for (let domain = 0; domain < DOMAINS; domain++) {
       if (only.domain !== undefined && only.domain !== domain) continue
       const walked = this.#tablesNow(tables, domain)
+      if (only.hint !== true && (held.tops.at(domain).mask & ~walked) !== 0) return true
       for (let page = 0; page < this.#sizes.pages; page++) {
         if (only.page !== undefined && !isCovered(only.span ?? 'page', only.page, page)) continue
         const block = blockOf(page)
@@ -358,6 +369,7 @@ export class CacheRules {
       remove(kept.former, requester, coveredContexts(only))
     for (let domain = 0; domain < DOMAINS; domain++) {
       if (only !== undefined && only !== domain) continue
+      kept.tops.set(domain, noBits)
       for (let block = 0; block < blocks; block++) kept.directories.set(this.#heldDirectoryAt(domain, block), noBits)
       for (let page = 0; page < pages; page++) kept.pages.set(this.heldPageAt(domain, page), noBits)
     }
@@ -377,6 +389,7 @@ export class CacheRules {
       remove(kept.pages, this.heldPageAt(domain, other), ~rest)
     }
     if (hint) return
+    kept.tops.set(domain, noBits)
     for (const block of touched) if (block < blocks) kept.directories.set(this.#heldDirectoryAt(domain, block), noBits)
   }
 
@@ -389,7 +402,7 @@ export class CacheRules {
 
   /** What invalidations left is what is held. */
   settle(held: WritableCaches, kept: Caches): void {
-    for (const cache of ['contexts', 'directories', 'pages', 'devices', 'former'] as const)
+    for (const cache of ['contexts', 'tops', 'directories', 'pages', 'devices', 'former'] as const)
       for (let at = 0; at < held[cache].length; at++) held[cache].set(at, kept[cache].at(at))
   }
 }

@@ -274,6 +274,7 @@ export const invalidation = scoped(
     const outcome = t.below(OUTCOMES)
     const caches = {
       contexts: t.array(requesters, t.set(contexts)),
+      tops: t.array(DOMAINS, t.set(tables)),
       directories: t.array(DOMAINS * blocks, t.set(4)),
       pages: t.array(DOMAINS * pages, t.set(TRANSLATIONS + 2)),
       devices: t.array(Math.max(1, ats * pages), t.set(TRANSLATIONS)),
