@@ -3,6 +3,7 @@ import type { Model } from '../kernel/model.ts'
 import { configSpaceModel } from './config-space.ts'
 import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
+import { driverDomainModel } from './dma/driver-domain.ts'
 import { invalidationModel } from './dma/invalidation.ts'
 import { isolationModel } from './dma/isolation.ts'
 import { softwareMediatedAssignmentModel } from './dma/software-mediated-assignment.ts'
@@ -37,6 +38,7 @@ export const models: readonly Model[] = [
   isolationModel,
   invalidationModel,
   softwareMediatedAssignmentModel,
+  driverDomainModel,
   remappingModel,
   translationModel,
   cpuDeliveryModel,

@@ -1,5 +1,6 @@
 /** Boards that can be opened by name: bare chips with their lines as inputs, simple devices, and a whole PC. */
 import type { Target } from '../contract/index.ts'
+import { driverDomainBoard } from './assigned/driver-domain-board.ts'
 import { mediatedBoard } from './assigned/mediated-board.ts'
 import { type BoardOptions, openBoard } from './board.ts'
 import { ideBoard } from './emulated/ide-board.ts'
@@ -62,6 +63,7 @@ export const boards: readonly AnyBoard[] = [
   ideBoard,
   ne2000Board,
   mediatedBoard,
+  driverDomainBoard,
   vtdBoard,
   vtdCachingModeBoard,
   vtdScalableBoard,

@@ -1,6 +1,7 @@
 import { pciFaults } from '../pci/faults.ts'
 import { chainFaults } from './chain.ts'
 import { deviceFaults } from './device.ts'
+import { driverDomainFaults } from './driver-domain.ts'
 import type { Fault } from './fault.ts'
 import { ideFaults } from './ide.ts'
 import { ioapicFaults } from './ioapic.ts'
@@ -47,5 +48,6 @@ export const faults: readonly Fault[] = [
   ...ideFaults,
   ...ne2000Faults,
   ...mediatedFaults,
+  ...driverDomainFaults,
   ...vtdFaults,
 ]
