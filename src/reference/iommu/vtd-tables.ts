@@ -47,6 +47,15 @@ export const readDwords = (memory: GuestMemory, gpa: number, count: number): Dwo
 }
 
 const TABLE_BYTES = 4096
+/** The content of a table, and the indexes of its entries that are present. */
+interface Table {
+  readonly dwords: Uint32Array
+  readonly filled: readonly number[]
+}
+const NO_TABLE: Table = { dwords: new Uint32Array(TABLE_BYTES / 4), filled: [] }
+const NOTHING = { read: false, write: false } as const
+const isPresent = (low: number): boolean => (low & (SECOND_LEVEL.READ | SECOND_LEVEL.WRITE)) !== 0
+
 /** More entries than this are not looked at when all that is mapped is listed: tables may contain themselves. */
 const LISTED_ENTRIES_MAX = 200_000
 
@@ -171,7 +180,7 @@ export class VtdTables {
       const entry = this.#entry(table, level, page)
       if (entry === undefined) return DMA_FAULT.TABLE_UNREADABLE
       const [low, high] = entry as [number, number]
-      const present = (low & (SECOND_LEVEL.READ | SECOND_LEVEL.WRITE)) !== 0
+      const present = isPresent(low)
       if (present && parts.isReservedEntry(level, low, high)) return DMA_FAULT.ENTRY_RESERVED
       ;({ read, write } = parts.rights({ read, write }, low, mapsPages(level, low)))
       if (!present || !(access === 'read' ? read : write)) return access === 'read' ? DMA_FAULT.READ : DMA_FAULT.WRITE
@@ -192,35 +201,42 @@ export class VtdTables {
     attachment: Attachment,
     range: Pages,
     found: (leaf: Leaf) => void,
-    absent: (level: number, hole: Pages) => void = () => {},
+    absent?: (level: number, hole: Pages) => void,
   ): void {
+    const parts = this.#parts
     let budget = LISTED_ENTRIES_MAX
+    // A table may be reached by many ways: its content is looked through once.
+    const known = new Map<number, Table>()
     const descend = ({ level, table, read, write }: Directory, first: number): void => {
       const each = 512 ** (level - 1)
       const from = Math.max(0, Math.floor((range.page - first) / each))
       const to = Math.min(512, Math.ceil((range.page + range.pages - first) / each))
-      // All of the table at once; a unit reads entry by entry, which nobody can tell.
-      const dwords = this.#memory.covers(table, TABLE_BYTES)
-        ? new Uint32Array(this.#memory.load(table, TABLE_BYTES).buffer)
-        : undefined
-      for (let index = from; index < to && budget > 0; index++) {
+      const { dwords, filled } = known.get(table) ?? this.#content(table)
+      known.set(table, { dwords, filled })
+      const visit = (index: number): void => {
         const page = first + index * each
-        const low = dwords?.[2 * index] ?? 0
-        if (low === 0) {
-          absent(level, { page, pages: each })
-          continue
-        }
-        budget--
-        const high = dwords![2 * index + 1]!
-        const rights = this.#parts.rights({ read, write }, low, mapsPages(level, low))
-        if ((!rights.read && !rights.write) || this.#parts.isReservedEntry(level, low, high))
-          absent(level, { page, pages: each })
-        else if (mapsPages(level, low)) found(leafOf(this.#parts, level, page, low, high, rights.read, rights.write))
+        const [low, high] = [dwords[2 * index]!, dwords[2 * index + 1]!]
+        const rights = isPresent(low) ? parts.rights({ read, write }, low, mapsPages(level, low)) : NOTHING
+        if ((!rights.read && !rights.write) || parts.isReservedEntry(level, low, high))
+          absent?.(level, { page, pages: each })
+        else if (budget-- <= 0) return
+        else if (mapsPages(level, low)) found(leafOf(parts, level, page, low, high, rights.read, rights.write))
         else descend({ level: level - 1, table: addressOf(low, high & 0xf_ffff), ...rights }, page)
       }
+      if (absent !== undefined) for (let index = from; index < to; index++) visit(index)
+      else for (const index of filled) if (index >= from && index < to) visit(index)
     }
     const top = { level: attachment.levels, table: attachment.table, read: true, write: true }
     if (overlap(range, { page: 0, pages: 512 ** attachment.levels })) descend(top, 0)
+  }
+
+  /** All of a table at once; a unit reads entry by entry, which nobody can tell. */
+  #content(table: number): Table {
+    if (!this.#memory.covers(table, TABLE_BYTES)) return NO_TABLE
+    const dwords = new Uint32Array(this.#memory.load(table, TABLE_BYTES).buffer)
+    const filled: number[] = []
+    for (let index = 0; index < 512; index++) if (isPresent(dwords[2 * index]!)) filled.push(index)
+    return { dwords, filled }
   }
 }
 
