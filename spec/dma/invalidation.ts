@@ -8,9 +8,10 @@
  *
  * Registers or queue: with either, an invalidation may be done at any moment between its request and its completion.
  */
-import { Bits, type Cells, machine, noBits, type ReadonlyCells, scoped, t } from '../../src/kernel/language/index.ts'
+import { Bits, machine, noBits, type ReadonlyCells, scoped, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
-import { CacheRules, type Caches, type Tables, type WritableCaches } from './invalidation-caches.ts'
+import { answerDuties } from './invalidation-answers.ts'
+import { type Drain, drain, drains, type Flight, type Ghost, ghostOf } from './invalidation-ghost.ts'
 import {
   CONTEXT_NAMES,
   CONTEXTS,
@@ -20,226 +21,62 @@ import {
   ENTRY_NAMES,
   firstDirectory,
   isCovered,
-  isLargeFrame,
   LARGE_TRANSLATIONS,
   OUTCOMES,
   REFUSED,
   TRANSLATIONS,
-  tableOfFrame,
-  wayOfFrame,
 } from './invalidation-tables.ts'
 
 const access = t.oneOf('read', 'write')
 const span = t.oneOf('page', 'pair', 'block', 'blocks')
 /** What a malformed descriptor has wrong: its type, a reserved granularity, a reserved bit of a wait. */
 const defect = t.oneOf('type', 'granularity', 'reserved')
-/** Which accesses under way an invalidation waits for. */
-const drain = t.oneOf('none', 'reads', 'writes', 'both')
-type Drain = 'none' | 'reads' | 'writes' | 'both'
 /** How much a register says that it invalidated. */
 const done = t.oneOf('nothing', 'everything', 'domain', 'narrow')
 const BREADTHS = { everything: 1, domain: 2, narrow: 3 } as const
 
-const drains = (which: Drain, kind: 'read' | 'write'): boolean => which === 'both' || which === `${kind}s`
-
-interface Flight {
-  is: 'none' | 'read' | 'write'
-  page: number
-  may: Bits
-  due: boolean
-}
-interface Ghost {
-  readonly root: { written: number; inForce: number }
-  readonly contexts: ReadonlyCells<number>
-  readonly directories: ReadonlyCells<number>
-  readonly entries: ReadonlyCells<number>
-  readonly held: WritableCaches
-  readonly kept: WritableCaches
-  readonly were: Cells<Bits>
-  readonly missed: Cells<Bits>
-  readonly flights: Cells<Flight>
-  looked: boolean
-}
-type SeenGhost = Pick<Ghost, 'root'> & {
-  readonly contexts: ReadonlyCells<number>
-  readonly directories: ReadonlyCells<number>
-  readonly entries: ReadonlyCells<number>
-  readonly held: Caches
-  readonly were: ReadonlyCells<Bits>
-  readonly missed: ReadonlyCells<Bits>
-}
-interface Answer {
-  readonly requester: number
-  readonly page: number
-  readonly access: 'read' | 'write'
-  readonly as: number
-}
-
 const LARGE = Bits.of(LARGE_TRANSLATIONS)
+
+/** Bounds of the small scopes, where each adds what it is about. `breadths`, `history`: all forms of each request, and what went before. */
+const small = {
+  roots: 1,
+  contexts: 2,
+  requesters: 1,
+  tables: 1,
+  blocks: 1,
+  pages: 1,
+  ways: 1,
+  directories: 2,
+  entries: 2,
+  caching: 0,
+  delayed: 0,
+  ats: 0,
+  flights: 0,
+  registers: 0,
+  breadths: 0,
+  faults: 0,
+  history: 0,
+} as const
 
 export const invalidation = scoped(
   'invalidation',
   {
     /** Two devices, two domains, and the context entries that lead there. */
-    explored: {
-      roots: 1,
-      contexts: 3,
-      requesters: 2,
-      tables: 2,
-      blocks: 1,
-      pages: 1,
-      ways: 1,
-      directories: 2,
-      entries: 2,
-      caching: 0,
-      delayed: 0,
-      ats: 0,
-      flights: 0,
-      registers: 0,
-      breadths: 0,
-      faults: 0,
-      history: 0,
-    },
+    explored: { ...small, contexts: 3, requesters: 2, tables: 2 },
     /** Page tables that are replaced, by others and by large pages. */
-    directories: {
-      roots: 1,
-      contexts: 2,
-      requesters: 1,
-      tables: 1,
-      blocks: 1,
-      pages: 1,
-      ways: 2,
-      directories: 4,
-      entries: 2,
-      caching: 0,
-      delayed: 0,
-      ats: 0,
-      flights: 0,
-      registers: 0,
-      breadths: 0,
-      faults: 0,
-      history: 0,
-    },
+    directories: { ...small, ways: 2, directories: 4 },
     /** What a page entry allows, and two pages. */
-    permissions: {
-      roots: 1,
-      contexts: 2,
-      requesters: 1,
-      tables: 1,
-      blocks: 1,
-      pages: 2,
-      ways: 1,
-      directories: 2,
-      entries: 3,
-      caching: 0,
-      delayed: 0,
-      ats: 0,
-      flights: 0,
-      registers: 0,
-      breadths: 0,
-      faults: 0,
-      history: 0,
-    },
+    permissions: { ...small, pages: 2, entries: 3 },
     /** Accesses under way, in two domains. */
-    flights: {
-      roots: 1,
-      contexts: 2,
-      requesters: 1,
-      tables: 1,
-      blocks: 1,
-      pages: 1,
-      ways: 1,
-      directories: 2,
-      entries: 3,
-      caching: 0,
-      delayed: 1,
-      ats: 0,
-      flights: 1,
-      registers: 0,
-      breadths: 0,
-      faults: 0,
-      history: 0,
-    },
+    flights: { ...small, entries: 3, delayed: 1, flights: 1 },
     /** Two root tables, and a domain that moves to another table. */
-    roots: {
-      roots: 2,
-      contexts: 3,
-      requesters: 1,
-      tables: 2,
-      blocks: 1,
-      pages: 1,
-      ways: 1,
-      directories: 2,
-      entries: 2,
-      caching: 0,
-      delayed: 0,
-      ats: 0,
-      flights: 0,
-      registers: 0,
-      breadths: 0,
-      faults: 0,
-      history: 0,
-    },
+    roots: { ...small, roots: 2, contexts: 3, tables: 2 },
     /** A device with a TLB. */
-    devices: {
-      roots: 1,
-      contexts: 3,
-      requesters: 1,
-      tables: 2,
-      blocks: 1,
-      pages: 1,
-      ways: 1,
-      directories: 2,
-      entries: 2,
-      caching: 0,
-      delayed: 0,
-      ats: 1,
-      flights: 0,
-      registers: 0,
-      breadths: 0,
-      faults: 0,
-      history: 0,
-    },
+    devices: { ...small, contexts: 3, tables: 2, ats: 1 },
     /** Absent entries are held, too. */
-    caching: {
-      roots: 1,
-      contexts: 3,
-      requesters: 1,
-      tables: 2,
-      blocks: 1,
-      pages: 1,
-      ways: 1,
-      directories: 2,
-      entries: 2,
-      caching: 1,
-      delayed: 0,
-      ats: 0,
-      flights: 0,
-      registers: 0,
-      breadths: 0,
-      faults: 0,
-      history: 0,
-    },
+    caching: { ...small, contexts: 3, tables: 2, caching: 1 },
     /** Registers, every wait, and malformed descriptors. */
-    queue: {
-      roots: 1,
-      contexts: 2,
-      requesters: 1,
-      tables: 1,
-      blocks: 1,
-      pages: 1,
-      ways: 1,
-      directories: 2,
-      entries: 2,
-      caching: 0,
-      delayed: 0,
-      ats: 0,
-      flights: 0,
-      registers: 1,
-      breadths: 1,
-      faults: 1,
-      history: 0,
-    },
+    queue: { ...small, registers: 1, breadths: 1, faults: 1 },
     played: {
       roots: 2,
       contexts: 4,
@@ -263,7 +100,8 @@ export const invalidation = scoped(
   (scope) => {
     const { roots, contexts, requesters, tables, blocks, pages, ways, directories, entries, caching } = scope
     const { delayed, ats, flights, registers, breadths, faults, history } = scope
-    const rules = new CacheRules({ tables, requesters, pages, blocks, ways, caching, ats, history })
+    const ghost = ghostOf(scope)
+    const { rules, slow, tablesOf, outcomes, isAllowed, fill, markDue, complete, isDrained } = ghost
     const root = t.below(roots)
     const requester = t.below(requesters)
     const page = t.below(pages)
@@ -280,68 +118,13 @@ export const invalidation = scoped(
       devices: t.array(Math.max(1, ats * pages), t.set(TRANSLATIONS)),
       former: t.array(history === 1 ? requesters : 1, t.set(contexts)),
     }
-    /** The requester whose accesses take their time: the one before those with a TLB. */
-    const slow = requesters - ats - 1
     const hasSlow = delayed === 1 && flights > 0
 
-    const tablesOf = (s: SeenGhost): Tables => ({
-      root: s.root.inForce,
-      contexts: s.contexts,
-      directories: s.directories,
-      entries: s.entries,
-    })
-    const outcomes = (s: SeenGhost, { requester, page, access }: Omit<Answer, 'as'>): number =>
-      rules.outcomes(tablesOf(s), s.held, requester, page, access)
-    const isAllowed = (s: SeenGhost, answer: Answer): boolean => ((outcomes(s, answer) >>> answer.as) & 1) === 1
-    const isPlaced = ({ as }: { readonly as: number }): boolean => as < ELSEWHERE
-    const leadsTo = (s: SeenGhost, requester: number, as: number): boolean =>
-      ((rules.tablesFor(tablesOf(s), s.held, requester) >>> tableOfFrame(as)) & 1) === 1
-
-    /** After a change, and after an invalidation was requested or completed. */
-    const fill = (s: Ghost): void => {
-      s.looked = false
-      const now = tablesOf(s)
-      rules.fill(now, s.held)
-      rules.fill(now, s.kept, s.held)
-      for (let i = 0; i < flights; i++) {
-        const flight = s.flights.at(i)
-        if (flight.is === 'none') continue
-        const may = rules.outcomes(now, s.held, slow, flight.page, flight.is)
-        if ((may & ~flight.may.mask) !== 0) flight.may = Bits.of(flight.may.mask | may)
-      }
-      if (history === 0) return
-      for (let requester = 0; requester < requesters; requester++) {
-        const were = s.were.at(requester).mask | rules.tablesFor(now, s.held, requester)
-        s.were.set(requester, Bits.of(were))
-        let missed = s.missed.at(requester).mask
-        for (let page = 0; page < pages; page++)
-          if (rules.mayRefuse(now, s.held, requester, page, 'read')) missed |= 1 << page
-        s.missed.set(requester, Bits.of(missed))
-      }
-    }
-    /** Accesses under way that an invalidation has to wait for: those that it covers, whatever the unit holds. */
-    const markDue = (s: Ghost, which: Drain, domain: number | undefined, covers: (page: number) => boolean): void => {
-      if (which === 'none') return
-      const domains = rules.domainsFor(tablesOf(s), s.held, slow)
-      for (let i = 0; i < flights; i++) {
-        const flight = s.flights.at(i)
-        if (flight.is === 'none' || !drains(which, flight.is) || !covers(flight.page)) continue
-        if (flight.may.has(REFUSED) || (domain !== undefined && domains !== 1 << domain)) continue
-        flight.due = true
-      }
-    }
     /** In small scopes only what makes a difference is asked for. */
     const isDrainKnown = (which: Drain): boolean => breadths === 1 || which === 'none' || (hasSlow && which === 'both')
     /** There are accesses under way for such an invalidation to wait for. */
     const waitsFor = (s: { readonly flights: ReadonlyCells<Readonly<Flight>> }, which: Drain): boolean =>
       which !== 'none' && hasSlow && s.flights.some(({ is }) => is !== 'none' && drains(which, is))
-    const complete = (s: Ghost): void => {
-      rules.settle(s.held, s.kept)
-      fill(s)
-    }
-    const isDrained = (s: { readonly flights: ReadonlyCells<Readonly<Flight>> }): boolean =>
-      flights === 0 || !s.flights.some((flight) => flight.is !== 'none' && flight.due)
-
     interface Requests {
       readonly queue: boolean
       readonly waits: number
@@ -681,76 +464,7 @@ export const invalidation = scoped(
           args: { requester, page, access, as: outcome },
           // What is not allowed is not looked at where nothing is judged.
           when: (s, answer) => breadths === 1 || isAllowed(s, answer),
-          requires: {
-            // Where it arrives, if it does.
-            inAMappedPage: { clause: clause('VTD-30'), safety: true, holds: (_s, { as }) => as !== ELSEWHERE },
-            throughTheRootInForce: {
-              clause: clause('VTD-25'),
-              given: (s, answer) => isPlaced(answer) && s.root.written !== s.root.inForce,
-              holds(s, answer) {
-                const next = CONTEXTS[s.contexts.at(rules.contextAt(s.root.written, answer.requester))]
-                return (
-                  isAllowed(s, answer) ||
-                  next?.table !== tableOfFrame(answer.as) ||
-                  leadsTo(s, answer.requester, answer.as) ||
-                  (history === 1 && s.were.at(answer.requester).has(next.table))
-                )
-              },
-            },
-            inAnOwnDomain: {
-              clause: clause('VTD-12'),
-              given: (_s, answer) => history === 1 && isPlaced(answer),
-              holds: (s, answer) => isAllowed(s, answer) || s.were.at(answer.requester).has(tableOfFrame(answer.as)),
-            },
-            byACurrentContext: {
-              clause: clause('VTD-13'),
-              given: (s, answer) =>
-                isPlaced(answer) &&
-                (history === 0 ||
-                  s.were.at(answer.requester).mask !== rules.tablesFor(tablesOf(s), s.held, answer.requester)),
-              holds: (s, answer) => isAllowed(s, answer) || leadsTo(s, answer.requester, answer.as),
-            },
-            noLongerInALargePage: {
-              clause: clause('VTD-15'),
-              given: (_s, answer) => isPlaced(answer) && isLargeFrame(answer.as),
-              holds: isAllowed,
-            },
-            byACurrentDirectory: {
-              clause: clause('VTD-16'),
-              given: (_s, answer) => ways > 1 && isPlaced(answer) && !isLargeFrame(answer.as),
-              holds: (s, answer) =>
-                isAllowed(s, answer) ||
-                rules.mayPass(
-                  tablesOf(s),
-                  s.held,
-                  answer.requester,
-                  answer.page,
-                  tableOfFrame(answer.as),
-                  wayOfFrame(answer.as),
-                ),
-            },
-            notOfTheDeviceAlone: {
-              clause: clause('VTD-37'),
-              given: (_s, answer) => isPlaced(answer) && ats > 0 && rules.deviceOf(answer.requester) >= 0,
-              holds: isAllowed,
-            },
-            fresh: { clause: clause('VTD-14'), given: (_s, answer) => isPlaced(answer), holds: isAllowed },
-            // Whether it arrives.
-            seenAtOnce: {
-              clause: clause('VTD-17'),
-              given: (s, answer) =>
-                caching === 0 &&
-                history === 1 &&
-                s.missed.at(answer.requester).has(answer.page) &&
-                ((outcomes(s, answer) >>> REFUSED) & 1) === 0,
-              holds: (_s, { as }) => as !== REFUSED,
-            },
-            withoutAHole: {
-              clause: clause('VTD-36'),
-              given: (s, answer) => ((outcomes(s, answer) >>> REFUSED) & 1) === 0,
-              holds: (_s, { as }) => as !== REFUSED,
-            },
-          },
+          requires: answerDuties(ghost, scope),
           effect(s, { requester, page, as }) {
             if (history === 0 || as === REFUSED) return
             if (!rules.mayRefuse(tablesOf(s), s.held, requester, page, 'read'))
