@@ -1,28 +1,29 @@
-/** A VT-d unit as one IOMMU among others: legacy mode, tables of its own, flushes by the invalidation queue. */
+/**
+ * A VT-d unit as one IOMMU among others: tables of its own, flushes by the invalidation queue; in scalable mode where the unit
+ * knows it.
+ */
 import type { Gpa, Target } from '../../contract/target.ts'
 import { ModelError } from '../../kernel/model.ts'
-import { TRANSLATION_TYPE } from '../../layout/vtd.ts'
+import { PASID_GRANULARITY, ROOT_ADDRESS } from '../../layout/vtd.ts'
 import { Guest } from '../guest/access.ts'
 import { VtdUnit } from '../guest/vtd.ts'
 import {
   absent,
-  contextEntry,
   contextInvalidation,
   type IotlbScope,
   indexAt,
   iotlbInvalidation,
   pagingEntry,
-  rootEntry,
+  pasidCacheInvalidation,
   waitDescriptor,
 } from '../guest/vtd-entries.ts'
 import { storeDwords } from '../guest/vtd-registers.ts'
 import type { DmaSource } from './dma-source.ts'
 import { PagePool } from './page-pool.ts'
 import { type DmaUnit, FlushStalled, PAGE_BYTES, type Rights, type UnitKind, type UnitOptions } from './unit.ts'
+import { legacyDevices, scalableDevices, type VtdDevices } from './unit-vtd-devices.ts'
 
 const POOL_PAGES = 64
-const CONTEXT_BYTES = 16
-const ROOT_BYTES = 16
 const PAGING_BYTES = 8
 /** Turns that an invalidation may take. */
 const TURNS_MAX = 100
@@ -36,8 +37,8 @@ class VtdDmaUnit implements DmaUnit {
   readonly #options: UnitOptions
   readonly #levels: number
   readonly #status: Gpa
-  /** Context tables by bus, and top tables by domain. */
-  readonly #contexts = new Map<number, Gpa>()
+  readonly #devices: VtdDevices
+  /** Top tables by domain. */
   readonly #tops: Gpa[] = []
   /** By address of the entry that names them. */
   readonly #tables = new Map<Gpa, Gpa>()
@@ -59,32 +60,26 @@ class VtdDmaUnit implements DmaUnit {
     const levels = this.#unit.capabilities.levels[0]
     if (levels === undefined) throw new ModelError(`${device.id}: expected a unit that knows tables of some depth`)
     this.#levels = levels
+    const places = { guest: this.#guest, pool: this.#pool, sources: options.sources }
+    this.#devices = this.#unit.capabilities.scalable ? scalableDevices(places) : legacyDevices(places)
   }
 
   start(): void {
     const { sources, domains } = this.#options
-    this.#contexts.clear()
     this.#tables.clear()
     this.#domainOf.clear()
     this.#formerOf.clear()
     this.#pool.start()
     this.#waits = 0
     this.#guest.store32(this.#status, 0)
-    const root = this.#pool.take()
-    for (const { requester } of sources) {
-      const bus = requester >> 8
-      if (this.#contexts.has(bus)) continue
-      const table = this.#pool.take()
-      this.#contexts.set(bus, table)
-      storeDwords(this.#guest, root + ROOT_BYTES * bus, rootEntry(table))
-    }
+    const root = this.#devices.start()
     for (let domain = 0; domain < domains; domain++) {
       this.#tops[domain] = this.#pool.take()
       for (const { window } of sources)
         for (let at = 0; at < (window?.bytes ?? 0); at += PAGE_BYTES)
           this.#leaf(domain, window!.start + at, pagingEntry({ address: window!.start + at }))
     }
-    this.#unit.setRoot(root)
+    this.#unit.setRoot(root, this.#devices.mode)
     this.#unit.useRoot()
     this.#unit.queue.start()
     this.flushAll()
@@ -92,20 +87,15 @@ class VtdDmaUnit implements DmaUnit {
   }
 
   attach(source: DmaSource, domain: number): void {
-    const width = this.#levels - 2
-    const type = TRANSLATION_TYPE.UNTRANSLATED
-    this.#context(source, contextEntry({ type, width, domain: domain + 1, table: this.#tops[domain]! }))
+    this.#devices.lead(source, { domain: domain + 1, levels: this.#levels, table: this.#tops[domain]! })
     this.#domainOf.set(source.id, domain)
   }
   detach(source: DmaSource): void {
-    this.#context(source, absent(CONTEXT_BYTES))
+    this.#devices.lead(source, undefined)
     const former = this.#formerOf.get(source.id) ?? new Set()
     const domain = this.#domainOf.get(source.id)
     if (domain !== undefined) this.#formerOf.set(source.id, former.add(domain))
     this.#domainOf.delete(source.id)
-  }
-  #context({ requester }: DmaSource, entry: readonly number[]): void {
-    storeDwords(this.#guest, this.#contexts.get(requester >> 8)! + CONTEXT_BYTES * (requester & 0xff), entry)
   }
 
   map(domain: number, iova: number, frame: Gpa, rights: Rights): void {
@@ -137,6 +127,8 @@ class VtdDmaUnit implements DmaUnit {
   }
   flushAll(): void {
     this.#unit.queue.push(contextInvalidation('global'))
+    if (this.#devices.mode === ROOT_ADDRESS.SCALABLE)
+      this.#unit.queue.push(pasidCacheInvalidation(0, PASID_GRANULARITY.GLOBAL, 0))
     this.#flush('global')
     this.#formerOf.clear()
   }
@@ -145,8 +137,7 @@ class VtdDmaUnit implements DmaUnit {
     const current = this.#domainOf.get(source.id)
     if (current !== undefined) domains.add(current)
     this.#formerOf.delete(source.id)
-    for (const domain of domains)
-      this.#unit.queue.push(contextInvalidation({ domain: domain + 1, requester: source.requester }))
+    for (const domain of domains) this.#unit.queue.push(this.#devices.forget(source, domain + 1))
     for (const domain of domains) this.#unit.queue.push(iotlbInvalidation({ domain: domain + 1 }))
     this.#wait()
   }

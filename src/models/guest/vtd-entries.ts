@@ -60,16 +60,15 @@ export const pagingEntry = ({ read = true, write = true, large, address }: Pagin
 /** Index into the table of a level, 1 being the last one. */
 export const indexAt = (page: number, level: number): number => Math.floor(page / 512 ** (level - 1)) % 512
 
-/** A context entry of scalable mode, with the smallest directory. */
-export const scalableContext = (directory: Gpa, options: { readonly pasids?: boolean } = {}): Dwords => [
+/** A context entry of scalable mode, with the smallest directory. `requesterPasid`: of requests that name none. */
+export const scalableContext = (
+  directory: Gpa,
+  options: { readonly pasids?: boolean; readonly requesterPasid?: number } = {},
+): Dwords => [
   low(directory) | SCALABLE_CONTEXT.PRESENT | flag(options.pasids, SCALABLE_CONTEXT.PASID),
   high(directory),
-  0,
-  0,
-  0,
-  0,
-  0,
-  0,
+  options.requesterPasid ?? 0,
+  ...[0, 0, 0, 0, 0],
 ]
 export const directoryEntry = (table: Gpa): Dwords => [low(table) | PASID_DIRECTORY.PRESENT, high(table)]
 /** `type`: one of `PASID_TYPE`. */
