@@ -66,6 +66,8 @@ interface Request extends Outcome, Faults {
   readonly memory: ReadonlyCells<number>
   readonly stale: ReadonlyCells<Bits>
   slot: number
+  noisy: boolean
+  missed: Bits
 }
 
 /** Nothing leaves for a request that is blocked, and one request is one interrupt: `what` would be the interrupt. */
@@ -197,6 +199,8 @@ export const remapping = scoped(
       return entries[one]!.source.check === 'bus' ? 'bus' : 'source'
     }
     const cell = (inTable: number, at: number): number => inTable * slots + at
+    /** What would only make the walk longer is left to what is played. */
+    const isWhole = outstanding > 1
 
     /** There is room for another request. */
     const isFree = (s: { readonly must: boolean; readonly telling: boolean; readonly earlier: number }): boolean =>
@@ -205,6 +209,7 @@ export const remapping = scoped(
       if (s.must) s.earlier++
       s.slot = at
       s.may = noBits
+      s.noisy = false
     }
     /** What comes of a request that names an entry inside the table. */
     const request = (s: Request, from: number, at: number): void => {
@@ -225,6 +230,7 @@ export const remapping = scoped(
       if (TABLES[s.table]!.readable) {
         consider(memory)
         s.obstacle = obstacleOf(memory, from)
+        if (isWhole && !isCacheable(entries[memory]!)) s.missed = s.missed.with(at)
       } else {
         causes.push(REMAPPING_FAULT.TABLE_UNREADABLE)
         passes = false
@@ -233,6 +239,10 @@ export const remapping = scoped(
       s.must = passes
       if (faults === 1 && causes.length > 0) blame(s, causes, isRecorded, from, at)
     }
+
+    /** An interrupt as an entry says. */
+    const isDue = (s: { readonly must: boolean; readonly may: Bits }): boolean =>
+      s.must && !s.may.has(ITSELF) && !s.may.toArray().some(isPosted)
 
     return machine({
       source: 'VT-d 4.1',
@@ -258,6 +268,11 @@ export const remapping = scoped(
         must: t.flag,
         obstacle,
         slot,
+        /** Its data mean nothing. */
+        noisy: t.flag,
+        /** Slots with entries that may not be cached and were asked for; those that were filled since, without an invalidation. */
+        missed: t.set(slots),
+        filled: t.set(slots),
         /** Requests before it that have yet to come out; a unit that works at once has none. */
         earlier: t.below(outstanding),
         /** A notification is due for a posted request. */
@@ -291,6 +306,10 @@ export const remapping = scoped(
             const table = inForce ? s.table : s.written.table
             const old = s.memory.at(cell(table, slot))
             s.memory.set(cell(table, slot), entry)
+            if (table === s.table) {
+              s.filled = s.missed.has(slot) ? s.filled.with(slot) : s.filled.without(slot)
+              s.missed = s.missed.without(slot)
+            }
             if (table !== s.table || !isCacheable(entries[old]!)) return
             s.stale.set(slot, s.stale.at(slot).with(old))
             if (s.waiting) s.kept.set(slot, s.kept.at(slot).with(old))
@@ -331,6 +350,8 @@ export const remapping = scoped(
               const old = s.memory.at(cell(s.table, at))
               if (holds(s.table, at) && isCacheable(entries[old]!)) s.stale.set(at, s.stale.at(at).with(old))
             }
+            s.filled = s.filled.union(s.missed)
+            s.missed = noBits
             s.mixed ||= s.written.extended !== s.extended
             s.table = s.written.table
             s.extended = s.written.extended
@@ -393,6 +414,8 @@ export const remapping = scoped(
               if (s.covered.has(at)) s.stale.set(at, s.kept.at(at))
               s.kept.set(at, noBits)
             }
+            s.missed = s.missed.minus(s.covered)
+            s.filled = s.filled.minus(s.covered)
             if (s.covered.size === slots) s.mixed = false
             s.covered = noBits
           },
@@ -403,7 +426,10 @@ export const remapping = scoped(
           args: { slot, form },
           weight: 22,
           when: (s, { slot }) => s.on && isFree(s) && isInside(s.table, slot),
-          effect: (s, { slot }) => request(s, 0, slot),
+          effect(s, { slot, form }) {
+            request(s, 0, slot)
+            s.noisy = isWhole && form === 'noise'
+          },
         },
         'device.sendForeign': {
           does: 'Sends an interrupt request as another requester.',
@@ -431,6 +457,11 @@ export const remapping = scoped(
           args: { as: t.below(entries.length + 2), wide: t.flag },
           requires: {
             ...unblocked({ as: PLAIN, wide: false }),
+            whateverTheDataSay: {
+              clause: clause('IR-15'),
+              given: (s) => isLast(s) && s.noisy,
+              holds: (s, { as }) => s.may.has(as),
+            },
             likeAnEntry: { clause: clause('IR-06'), given: isLast, holds: (_s, { as }) => as <= ITSELF },
             byItself: {
               clause: clause('IR-16'),
@@ -587,7 +618,9 @@ export const remapping = scoped(
       owes: {
         'irqchip.interrupt': [
           { clause: clause('IR-19'), when: (s) => s.earlier > 0 },
-          { clause: clause('IR-19'), when: (s) => s.must && !s.may.has(ITSELF) && !s.may.toArray().some(isPosted) },
+          { clause: clause('IR-15'), when: (s) => isDue(s) && s.noisy },
+          { clause: clause('IR-17'), when: (s) => isDue(s) && !s.noisy && s.filled.has(s.slot) },
+          { clause: clause('IR-19'), when: (s) => isDue(s) && !s.noisy && !s.filled.has(s.slot) },
           { clause: clause('IR-16'), when: (s) => s.must && s.may.has(ITSELF) },
         ],
         'irqchip.post': { clause: clause('PI-01'), when: (s) => s.must && s.may.toArray().some(isPosted) },

@@ -49,6 +49,8 @@ const broken: readonly (readonly [clause: string, model: Model, board: string, o
   ['IOA-09', ioapicModel, 'ioapic', () => openReference({ fault: seeded('irq-ioapic-remote-irr-stuck-after-edge') })],
   ['IOA-10', ioapicModel, 'ioapic', () => openReference({ fault: seeded('irq-ioapic-logical-destination-cut') })],
   ['IOA-11', intxModel, 'msi-device', () => openReference({ fault: seeded('irq-intx-line-follows-last-change') })],
+  ['IR-15', remappingModel, 'remapping', () => openReference({ fault: seeded('irq-remap-subhandle-always-added') })],
+  ['IR-17', remappingModel, 'remapping', () => openReference({ fault: seeded('irq-remap-absent-entry-cached') })],
   ['LAP-09', lapicModel, 'lapic', () => openReference({ fault: seeded('irq-apic-empty-acknowledge-enters-service') })],
   ['MSI-04', msixModel, 'msi-device', () => openReference({ fault: seeded('irq-msix-resolved-event-stays-pending') })],
   ['MSI-08', msixModel, 'msi-device', () => halved(openReference({ board: board('msi-device') }))],
