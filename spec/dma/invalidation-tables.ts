@@ -36,7 +36,7 @@ export const CONTEXTS: readonly (ContextKind | undefined)[] = [
 export const CONTEXT_NAMES = ['absent', 'first', 'second', 'moved'] as const
 /** Domain identifiers by number; where absent entries are cached, they are so under the last one, which is reserved. */
 export const DOMAINS = 2
-export const NO_DOMAIN = DOMAINS
+export const NO_DOMAIN = 2
 
 /** What a directory entry says. */
 export const DIRECTORY_NAMES = ['absent', 'through A', 'through B', 'large', 'other large'] as const
@@ -81,11 +81,11 @@ export const FRAMES_PER_TABLE = FRAMES_SMALL + LARGES
 const TABLES = 2
 export const TRANSLATIONS = TABLES * PER_TABLE
 /** Members of sets of translations beside them: an absent page entry, and an absent directory entry. */
-export const ABSENT_ENTRY = TRANSLATIONS
-export const ABSENT_DIRECTORY = TRANSLATIONS + 1
+export const ABSENT_ENTRY = TABLES * PER_TABLE
+export const ABSENT_DIRECTORY = ABSENT_ENTRY + 1
 export const FRAMES = TABLES * FRAMES_PER_TABLE
 /** What comes of an access, beside the frames: data arrived where no page is, or nothing was moved. */
-export const ELSEWHERE = FRAMES
+export const ELSEWHERE = TABLES * FRAMES_PER_TABLE
 export const REFUSED = FRAMES + 1
 export const OUTCOMES = FRAMES + 2
 

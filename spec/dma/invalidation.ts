@@ -225,7 +225,7 @@ export const invalidation = scoped(
         'driver.setContext': {
           does: 'Writes the context entry of a device: of the root table in force, or of the one whose address was written.',
           args: { requester, context, inForce: t.flag },
-          weight: 7,
+          weight: 9,
           when(s, { requester, context, inForce }) {
             const at = rules.contextAt(inForce ? s.root.inForce : s.root.written, requester)
             return (
@@ -275,7 +275,7 @@ export const invalidation = scoped(
         },
         'driver.flushContexts': {
           does: 'Requests an invalidation of all context entries.',
-          weight: 4,
+          weight: 5,
           when: (s) => isFree(s) && rules.hasOldContexts(tablesOf(s), s.held, {}),
           effect(s) {
             rules.flushContexts(s.kept, {})
@@ -285,7 +285,7 @@ export const invalidation = scoped(
         'driver.flushContextsOf': {
           does: 'Requests an invalidation of the context entries of a domain.',
           args: { domain },
-          weight: 4,
+          weight: 7,
           when: (s, { domain }) => isFree(s) && rules.hasOldContexts(tablesOf(s), s.held, { domain }),
           effect(s, { domain }) {
             rules.flushContexts(s.kept, { domain })
@@ -293,11 +293,11 @@ export const invalidation = scoped(
           },
         },
         'driver.flushContextOf': {
-          does: 'Requests an invalidation of the context entry of a device, of a domain.',
-          args: { requester, domain },
-          weight: 8,
-          when: (s, { requester, domain }) =>
-            isFree(s) && rules.hasOldContexts(tablesOf(s), s.held, { domain, requester }),
+          does: 'Requests an invalidation of the context entry of a device, of a domain. `aside`: by another of its functions, with a mask.',
+          args: { requester, domain, aside: t.flag },
+          weight: 9,
+          when: (s, { requester, domain, aside }) =>
+            isFree(s) && (breadths === 1 || !aside) && rules.hasOldContexts(tablesOf(s), s.held, { domain, requester }),
           effect(s, { requester, domain }) {
             rules.flushContexts(s.kept, { domain, requester })
             request(s, 'narrow')
@@ -306,7 +306,7 @@ export const invalidation = scoped(
         'driver.flush': {
           does: 'Requests an invalidation of all translations.',
           args: { drain },
-          weight: 4,
+          weight: 7,
           when: (s, { drain }) =>
             isFree(s) && isDrainKnown(drain) && (waitsFor(s, drain) || rules.hasOldPages(tablesOf(s), s.held, {})),
           effect(s, { drain }) {
@@ -347,7 +347,7 @@ export const invalidation = scoped(
         'driver.flushDevice': {
           does: 'Requests that a device forget translations that it holds itself.',
           args: { device: t.below(Math.max(1, ats)), page, span: t.oneOf('page', 'pair', 'block', 'everything') },
-          weight: 8,
+          weight: 10,
           when: (s, { device, page, span }) =>
             ats > 0 && s.queue && isFree(s) && rules.hasOldGrants(tablesOf(s), s.held, device, page, span),
           effect(s, { device, page, span }) {
@@ -448,7 +448,7 @@ export const invalidation = scoped(
         'device.begin': {
           does: 'Begins an access that takes its time.',
           args: { page, access },
-          weight: 7,
+          weight: 8,
           when: (s) => hasSlow && s.flights.some((flight) => flight.is === 'none'),
           effect(s, { page, access }) {
             const flight = s.flights.at(s.flights.findIndex((one) => one.is === 'none')!)

@@ -38,6 +38,8 @@ const STATUS_STEP = 0x10
 const PAGE_BYTES = 4096
 /** Turns that a target may take before what it was asked for is done. */
 const TURNS_MAX = 20
+/** A function mask that leaves all of the function number out of the comparison. */
+const NO_FUNCTIONS = 3
 /** Descriptors that a lap leaves free. */
 const LAP_REST = 4
 
@@ -78,6 +80,7 @@ interface Performed {
   readonly defect: keyof typeof MALFORMED
   readonly access: 'read' | 'write'
   readonly inForce: boolean
+  readonly aside: boolean
   readonly hint: boolean
   readonly fence: boolean
   readonly long: boolean
@@ -217,8 +220,11 @@ class InvalidationSession implements Session {
     },
     'driver.flushContexts': () => this.#flushContexts('global'),
     'driver.flushContextsOf': ({ domain }) => this.#flushContexts({ domain: DOMAIN_IDS[domain]! }),
-    'driver.flushContextOf': ({ requester, domain }) =>
-      this.#flushContexts({ domain: DOMAIN_IDS[domain]!, requester: this.#sources[requester]!.requester }),
+    'driver.flushContextOf': ({ requester, domain, aside }) => {
+      const { requester: own } = this.#sources[requester]!
+      const named = aside ? { requester: own ^ 1, functions: NO_FUNCTIONS } : { requester: own }
+      this.#flushContexts({ domain: DOMAIN_IDS[domain]!, ...named })
+    },
     'driver.flush': ({ drain }) => this.#flush('global', drain),
     'driver.flushDomain': ({ domain, drain }) => this.#flush({ domain: DOMAIN_IDS[domain]! }, drain),
     'driver.flushPages': ({ domain, page, span, hint, drain }) => {
