@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { KnownDeviations, shippedDeviations } from '../../src/campaign/deviations.ts'
 import type { Target, Width } from '../../src/contract/index.ts'
+import { Ledger } from '../../src/kernel/judge/ledger.ts'
+import { Drawer } from '../../src/kernel/play/draw.ts'
+import { Runner } from '../../src/kernel/play/run.ts'
 import {
   CONTEXT_ENTRY_HIGH,
   DMA_FAULT,
@@ -11,9 +15,14 @@ import {
   VTD_BASE,
   VTD_COMMAND,
 } from '../../src/layout/vtd.ts'
+import { isolationModel } from '../../src/models/dma/isolation.ts'
+import { translationModel } from '../../src/models/dma/translation.ts'
 import { openPci } from '../../src/models/guest/virtio-pci.ts'
 import { openTarget } from './open-target.ts'
 import { qemuMissing } from './require-qemu.ts'
+
+/** Printed with what it breaks. */
+const freshSeed = Math.floor(Math.random() * 2 ** 31)
 
 const FRAME = 0x300000
 const OTHER_FRAME = 0x301000
@@ -213,6 +222,28 @@ describe.skipIf(qemuMissing !== undefined)('qemu: bare IOMMUs', () => {
         driver.setDriverFeatures((1n << 32n) | (accepts ? 1n << 33n : 0n))
         driver.setStatus(11)
         expect(driver.status()).toBe(accepts ? 11 : 3)
+      }
+    },
+  )
+
+  // What crashes the program ends a run, and is told in the findings.
+  test.each([translationModel, isolationModel])(
+    'intel-iommu breaks no law that is not known: $machine.name',
+    async (model) => {
+      const target = await openTarget('intel-iommu')
+      const description = target.describe()
+      const chosen = model.scope!(description)
+      const machine = model.machine.at(chosen.scope, chosen.bounds)
+      const known = new KnownDeviations(shippedDeviations(), description, '2026-11-20')
+      const ledger = new Ledger(machine)
+      const runner = new Runner(model, machine, target, { ledger, tolerated: new Set(known.tolerated(machine.name)) })
+      const drawer = new Drawer(machine, {
+        played: model.played,
+        unavailable: new Set(Object.keys(runner.unavailable)),
+      })
+      for (const seed of [1, 2, 3, 4, 5, 6, 7, 8, freshSeed]) {
+        const { verdict, finding } = runner.run(drawer.draw(seed))
+        expect([seed, verdict, finding?.law]).toEqual([seed, 'conforms', undefined])
       }
     },
   )
