@@ -69,7 +69,8 @@ export const legacyDevices = ({ guest, pool, sources }: Options): VtdDevices => 
           : contextEntry({ type, width: widthOf(to), domain: to.domain, table: to.table })
       storeDwords(guest, tables.get(requester >> 8)! + CONTEXT_BYTES * (requester & 0xff), entry)
     },
-    forget: ({ requester }, domain) => contextInvalidation({ domain, requester }),
+    // Of all functions of the device: the function that is named does not count.
+    forget: ({ requester }, domain) => contextInvalidation({ domain, requester: requester | 7, functions: 3 }),
   }
 }
 

@@ -129,8 +129,8 @@ export interface VtdState {
   queueError: boolean
   /** Why, as the queue error record tells. */
   queueErrorInfo: number
-  /** An invalidation of all of a domain is under way: the shadow is complete with the next step. */
-  rebuilding: boolean
+  /** Shadows that an invalidation of all of a domain has not come to yet; the queue waits for it. */
+  rebuilding: number
   overflow: boolean
   records: (FaultRecord | null)[]
   /** The record that the next fault takes, and that which the first of those pending took. */
@@ -164,7 +164,7 @@ export const freshVtd = (records: number): VtdState => ({
   tail: 0,
   queueError: false,
   queueErrorInfo: 0,
-  rebuilding: false,
+  rebuilding: 0,
   overflow: false,
   records: Array.from({ length: records }, () => null),
   next: 0,

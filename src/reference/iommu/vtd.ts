@@ -306,16 +306,19 @@ export class Vtd implements BoardPart, Iommu {
 
   #beginRebuild(): void {
     const s = this.#state
-    if (s.shadows.length === 0) return
-    s.rebuilding = true
+    s.rebuilding = s.shadows.length
     for (const shadow of s.shadows) shadow.leaves = this.#parts.duringRebuild(shadow.leaves)
   }
 
-  #endRebuild(): void {
+  /** The shadows of `count` requesters, the last ones first. */
+  #rebuild(count: number): void {
     const s = this.#state
-    s.rebuilding = false
     const list = lister(this.#tables)
-    for (const shadow of s.shadows) rebuild(shadow, this.#current(shadow.requester), list, this.#parts)
+    for (let done = 0; done < count; done++) {
+      s.rebuilding--
+      const shadow = s.shadows[s.rebuilding]!
+      rebuild(shadow, this.#current(shadow.requester), list, this.#parts)
+    }
   }
 
   /** Where the tables lead a requester now; undefined: nowhere. */
@@ -334,8 +337,8 @@ export class Vtd implements BoardPart, Iommu {
   step(device?: string): boolean {
     const s = this.#state
     if (device !== undefined && device !== ID) return false
-    if (s.rebuilding) {
-      this.#endRebuild()
+    if (s.rebuilding > 0) {
+      this.#rebuild(1)
       return true
     }
     if ((s.status & VTD_COMMAND.QUEUE) === 0 || s.head === s.tail || s.queueError) return false
@@ -525,7 +528,8 @@ export class Vtd implements BoardPart, Iommu {
     if (((before ^ s.status) & VTD_COMMAND.TRANSLATE) === 0) return
     // What was let through under the other rule arrives before the status shows the new one.
     this.#downstream().drain()
-    this.#endRebuild()
+    s.rebuilding = s.shadows.length
+    this.#rebuild(s.rebuilding)
   }
 
   #contextCommand(high: number): void {
@@ -543,7 +547,7 @@ export class Vtd implements BoardPart, Iommu {
         requester: low >>> CONTEXT_COMMAND.SOURCE_SHIFT,
         functions: high & CONTEXT_COMMAND_HIGH.FUNCTIONS_MASK,
       })
-    if (s.rebuilding) this.#endRebuild()
+    this.#rebuild(s.rebuilding)
     const kept = high & ~(CONTEXT_COMMAND_HIGH.START | (3 << CONTEXT_COMMAND_HIGH.DONE_SHIFT))
     s.contextCommand[1] = (kept | (asked << CONTEXT_COMMAND_HIGH.DONE_SHIFT)) >>> 0
   }
@@ -568,7 +572,7 @@ export class Vtd implements BoardPart, Iommu {
         drainReads: (high & IOTLB_COMMAND_HIGH.DRAIN_READS) !== 0,
         drainWrites: (high & IOTLB_COMMAND_HIGH.DRAIN_WRITES) !== 0,
       })
-    if (s.rebuilding) this.#endRebuild()
+    this.#rebuild(s.rebuilding)
     const kept = high & ~(IOTLB_COMMAND_HIGH.START | (3 << IOTLB_COMMAND_HIGH.DONE_SHIFT))
     s.iotlbCommand[1] = (kept | ((isValid ? asked : GRANULARITY.NONE) << IOTLB_COMMAND_HIGH.DONE_SHIFT)) >>> 0
   }
