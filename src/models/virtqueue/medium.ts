@@ -37,7 +37,8 @@ export class Medium {
     // Bytes that the device left as they were are no content of any medium.
     if (bytes[0] === UNWRITTEN && bytes.every((byte) => byte === UNWRITTEN)) return undefined
     const known = this.learnt[sector]
-    if (known === undefined) this.learnt[sector] = bytes.slice()
+    // A copy: these may be a view of what is read into again, of which `slice` would make another.
+    if (known === undefined) this.learnt[sector] = new Uint8Array(bytes)
     return known === undefined || same(known, bytes) ? 0 : undefined
   }
 }
