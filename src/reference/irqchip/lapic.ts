@@ -354,7 +354,7 @@ export class Lapics implements BoardPart {
   }
 
   restore(state: unknown): void {
-    this.#state = structuredClone(state) as LapicsState
+    this.#state = state as LapicsState
   }
 }
 
