@@ -9,8 +9,8 @@ import { Frames, type Place } from './frames.ts'
 import { type DmaUnit, FlushStalled, PAGE_BYTES, type Rights, type UnitKind, unitOf } from './unit.ts'
 import { unitKinds } from './unit-kinds.ts'
 
-/** Pages are neighbours, half of them on either side of a border of 2 MiB. */
-const BORDER = 0x4020_0000
+/** Pages are neighbours, half of them on either side of a border of 2 MiB; behind the interrupt window, which cuts the address space in two. */
+const BORDER = 0xff00_0000
 /** An access is of one dword. Offsets go through a page by steps that meet its first and its last dword. */
 const ACCESS_BYTES = 4
 const OFFSET_STEP = 0x2bc
