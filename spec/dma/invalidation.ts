@@ -379,7 +379,7 @@ export const invalidation = scoped(
         'driver.waitForBoth': {
           does: 'Queues a wait that does both.',
           args: { fence: t.flag },
-          weight: 4,
+          weight: 1.5,
           when: (s) => breadths === 1 && mayWait(s),
           effect(s) {
             s.open = false

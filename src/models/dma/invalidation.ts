@@ -478,10 +478,6 @@ export const invalidationModel: Model = {
     if (!target.can.resets.includes('system')) return 'its unit cannot be brought back to its initial state'
     return arenaOf(target.memory) === undefined ? 'it has no guest memory for tables and frames' : undefined
   },
-  unavailable: (target) =>
-    unitOf(target)?.facts?.combinedWaits === false
-      ? { 'driver.waitForBoth': 'its unit does not survive a wait that both writes and interrupts' }
-      : {},
   scope(target) {
     const sources = chosenOf(target)
     const arena = arenaOf(target.memory)!
