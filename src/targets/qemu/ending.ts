@@ -65,7 +65,8 @@ export function lastWords(file: string): string {
   try {
     const tail = Buffer.alloc(LAST_WORDS_BYTES)
     const count = readSync(descriptor, tail, 0, tail.length, Math.max(0, fstatSync(descriptor).size - tail.length))
-    return tail.toString('utf8', 0, count).trim()
+    // A file that was emptied while it is written has a hole before what was written since.
+    return tail.toString('utf8', 0, count).replaceAll('\0', '').trim()
   } finally {
     closeSync(descriptor)
   }
