@@ -81,11 +81,11 @@ const paging: readonly PagingEntry[] = [
   { ...plain, to: 'other' },
   { ...plain, to: 'nowhere' },
   { ...plain, large: true, write: false },
-  { ...plain, large: true, flaw: 'misaligned' },
   { ...plain, to: 'self' },
   { ...plain, read: false, write: false, flaw: 'reserved' },
   { ...plain, write: false, flaw: 'reserved' },
   { ...plain, large: true, read: false, to: 'other' },
+  { ...plain, large: true, flaw: 'misaligned' },
 ]
 export const pagingEntriesOf = (count: number): readonly PagingEntry[] => paging.slice(0, count)
 /** Only entries of the levels 2 and 3 are written as large ones. */
@@ -177,12 +177,9 @@ const contexts: readonly ContextEntry[] = [
   { ...attached, flaw: 'low' },
   { ...attached, astray: true },
   { ...attached, width: 'unknown' },
-  { ...attached, type: 'reserved' },
   { ...attached, type: 'translated' },
-  { ...attached, domain: 1, flaw: 'high', silent: true },
-  { ...attached, domain: 1, width: 'unknown', silent: true },
-  { ...attached, type: 'pass', silent: true },
   { ...attached, width: 'narrow', domain: 1 },
+  { ...attached, type: 'reserved' },
 ]
 /** Those of so many domains. */
 export const contextEntriesOf = (count: number, domains: number): readonly ContextEntry[] =>

@@ -112,6 +112,15 @@ const byReason = {
 }
 const PASID_REASON = REASONS.indexOf(SCALABLE_FAULT.MODE)
 
+/** So many pages are accessed most; those after them are at edges of what there is. */
+const NEAR = 5
+interface EntryArgs {
+  readonly domain: number
+  readonly page: number
+  readonly level: number
+  readonly entry: number
+}
+
 export const translation = scoped(
   'translation',
   {
@@ -135,6 +144,7 @@ export const translation = scoped(
       forms: 1,
       reads: 1,
       records: 0,
+      reasons: 2,
       messages: 0,
       arena: 512,
     },
@@ -158,6 +168,7 @@ export const translation = scoped(
       forms: 2,
       reads: 0,
       records: 0,
+      reasons: 2,
       messages: 0,
       arena: 512,
     },
@@ -181,6 +192,7 @@ export const translation = scoped(
       forms: 1,
       reads: 0,
       records: 1,
+      reasons: 2,
       messages: 1,
       arena: 512,
     },
@@ -193,7 +205,7 @@ export const translation = scoped(
       levels: 4,
       narrow: 1,
       roots: 7,
-      contexts: 17,
+      contexts: 14,
       entries: 14,
       tables: 3,
       protection: 1,
@@ -203,6 +215,7 @@ export const translation = scoped(
       forms: 4,
       reads: 1,
       records: 4,
+      reasons: 15,
       messages: 1,
       arena: 512,
     },
@@ -214,6 +227,9 @@ export const translation = scoped(
     const contextEntries = contextEntriesOf(Math.max(bounds.contexts, 2), domains)
     const pagingEntries = pagingEntriesOf(Math.max(bounds.entries, 2))
     const page = t.below(pages.length)
+    const near = t.below(Math.min(NEAR, pages.length))
+    const hasFar = pages.length > NEAR
+    const far = hasFar ? t.int(NEAR, pages.length - 1) : t.below(1)
     const frame = t.below(FIRST_FRAME + bounds.frames)
     const secondFrame = t.below(bounds.forms > 1 ? FIRST_FRAME + bounds.frames : 1)
     const device = t.below(devices)
@@ -223,7 +239,7 @@ export const translation = scoped(
     const pagingEntry = t.below(pagingEntries.length)
     const domain = t.below(domains)
     const level = t.int(1, levels)
-    const reasons = t.set(REASONS.length)
+    const reasons = t.set(bounds.reasons)
     const rootsHeld = Math.min(bounds.tables, ROOTS_READABLE)
 
     // The entries that exist: each index that a chosen page has at a level, in either domain's table of that level.
@@ -253,6 +269,11 @@ export const translation = scoped(
       const [bus, each] = [Math.floor(at / devices), at % devices]
       return PLAIN + ((bus + (each >> 1)) % domains)
     }
+    const isAnotherEntry = (s: Memory & Pending, { domain, page, level, entry }: EntryArgs): boolean =>
+      !s.waits &&
+      bounds.entries > 1 &&
+      fitsLevel(pagingEntries[entry]!, level) &&
+      s.paging.at(cellOfPage(domain, page, level)) !== entry
     const isPlain = (entry: number): boolean => entry === PLAIN
     const areFirst = (contexts: ReadonlyCells<number>): boolean =>
       contexts.every((entry, at) => entry === firstContext(at))
@@ -421,13 +442,16 @@ export const translation = scoped(
       actions: {
         'driver.map': {
           does: 'Writes the entry of a page at a level of the tables of a domain.',
-          args: { domain, page, level, entry: pagingEntry },
+          args: { domain, page: near, level, entry: pagingEntry },
           weight: 24,
-          when: (s, { domain, page, level, entry }) =>
-            !s.waits &&
-            bounds.entries > 1 &&
-            fitsLevel(pagingEntries[entry]!, level) &&
-            s.paging.at(cellOfPage(domain, page, level)) !== entry,
+          when: isAnotherEntry,
+          effect: (s, { domain, page, level, entry }) => s.paging.set(cellOfPage(domain, page, level), entry),
+        },
+        'driver.mapFar': {
+          does: 'The same for an address high up, or at the interrupt window.',
+          args: { domain, page: far, level, entry: pagingEntry },
+          weight: 3,
+          when: (s, args) => hasFar && isAnotherEntry(s, args),
           effect: (s, { domain, page, level, entry }) => s.paging.set(cellOfPage(domain, page, level), entry),
         },
         'driver.restore': {
@@ -476,12 +500,12 @@ export const translation = scoped(
           effect: (s) => void (s.root = s.written),
         },
         'driver.enable': {
-          weight: 12,
+          weight: 9,
           when: (s) => !s.waits && !s.on,
           effect: (s) => void (s.on = true),
         },
         'driver.disable': {
-          weight: 1.5,
+          weight: 3,
           when: (s) => !s.waits && s.on,
           effect: (s) => void (s.on = false),
         },
@@ -494,18 +518,25 @@ export const translation = scoped(
         },
         'device.write': {
           does: 'Writes a tag to an IOVA.',
-          args: { device, page, form },
+          args: { device, page: near, form },
           weight: 36,
           when: (s, { device, page, form }) => !s.waits && isPlayable(s, device, page, form, true),
           effect: (s, { device, page, form }) => access(s, device, page, form, true),
         },
         'device.read': {
           does: 'Reads an IOVA.',
-          args: { device, page, form },
+          args: { device, page: near, form },
           weight: 30,
           when: (s, { device, page, form }) =>
             !s.waits && bounds.reads === 1 && isPlayable(s, device, page, form, false),
           effect: (s, { device, page, form }) => access(s, device, page, form, false),
+        },
+        'device.reach': {
+          does: 'Reads or writes an IOVA high up, or at the interrupt window.',
+          args: { device, page: far, form, write: t.flag },
+          weight: 8,
+          when: (s, { device, page, form, write }) => !s.waits && hasFar && isPlayable(s, device, page, form, write),
+          effect: (s, { device, page, form, write }) => access(s, device, page, form, write),
         },
         'iommu.answer': {
           does: 'The frame that was reached, of either page of an access; what the target tells of it agrees with memory.',
@@ -536,7 +567,7 @@ export const translation = scoped(
         },
         'driver.takeFault': {
           does: 'Reads the oldest fault record, and frees it.',
-          weight: 10,
+          weight: 13,
           when: (s) => !s.waits && records > 0,
         },
         'iommu.answerFault': {
@@ -545,7 +576,7 @@ export const translation = scoped(
             found: t.flag,
             pending: t.flag,
             overflow: t.flag,
-            reason: t.maybe(t.below(REASONS.length)),
+            reason: t.maybe(t.below(bounds.reasons)),
             device: t.maybe(device),
             page: t.maybe(page),
             write: t.flag,

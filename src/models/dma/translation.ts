@@ -185,6 +185,8 @@ class TranslationSession implements Session {
   readonly #performers: Readonly<Record<string, (args: Args) => void>> = {
     'driver.map': ({ domain, page, level, entry }) =>
       this.#writeEntry(domain as number, level as number, this.#pages[page as number]!, entry as number),
+    'driver.mapFar': ({ domain, page, level, entry }) =>
+      this.#writeEntry(domain as number, level as number, this.#pages[page as number]!, entry as number),
     'driver.restore': () => this.#restore(),
     'driver.attach': ({ device, entry }) =>
       this.#writeContext(this.#busOf(device as number), device as number, entry as number),
@@ -206,6 +208,10 @@ class TranslationSession implements Session {
     'driver.protect': ({ block }) => this.#protect(block as number),
     'device.write': ({ device, page, form }) => this.#write(device as number, page as number, form as string),
     'device.read': ({ device, page, form }) => this.#read(device as number, page as number, form as string),
+    'device.reach': ({ device, page, form, write }) =>
+      write
+        ? this.#write(device as number, page as number, form as string)
+        : this.#read(device as number, page as number, form as string),
     'driver.takeFault': () => this.#takeFault(),
     'driver.clearOverflow': () => this.#unit.clearOverflow(),
     'driver.mask': ({ masked }) => this.#unit.maskFaultMessage(masked as boolean),
