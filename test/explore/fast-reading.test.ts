@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { splitQueueTso } from '../../bench/explore/split-queue-tso.ts'
+import { choicesOf } from '../../src/kernel/explore/choices.ts'
 import { type Edges, explore } from '../../src/kernel/explore/index.ts'
-import { type Clause, compile, type Erased, type ErasedBody, machine, t } from '../../src/kernel/language/index.ts'
+import { waysOf } from '../../src/kernel/explore/ways.ts'
+import {
+  type Clause,
+  compile,
+  compose,
+  type Erased,
+  type ErasedBody,
+  machine,
+  part,
+  t,
+} from '../../src/kernel/language/index.ts'
 import { both } from './compare.ts'
 import { mailbox } from './machines/mailbox.ts'
 import { twoPhaseCommit } from './machines/two-phase-commit.ts'
@@ -86,6 +97,41 @@ describe('the fast reading of a state', () => {
       expect(fast).toEqual(naive)
       expect(fast.states).toBeGreaterThan(1000)
     }
+  })
+})
+
+describe('ways to take an action', () => {
+  it('that a part of its guard rules out by their arguments alone are never asked for', () => {
+    const count = t.below(5)
+    const args = { a: t.below(6), b: t.below(6) }
+    const taker = machine({
+      source: 'TAKER',
+      state: { open: t.flag, count },
+      actions: {
+        'device.take': {
+          args,
+          when: (s, { a }) => s.open && s.count === a % 5,
+          effect: (s, { b }) => void (s.count = b),
+        },
+        'driver.open': { effect: (s) => void (s.open = !s.open) },
+      },
+      final: () => true,
+    })
+    const bounded = part({
+      source: 'BOUND',
+      borrows: { count },
+      state: { last: t.below(6) },
+      actions: {
+        'device.take': { args, when: (_s, { a, b }) => a < 3 && b < 5, effect: (s, { a }) => void (s.last = a) },
+      },
+    })
+    const joint = compose({ taker, bounded }, { shared: ['count'], synchronised: ['device.take'] })
+    const compiled = compile('taker', joint, 'small', {})
+    const [take] = waysOf(compiled, choicesOf(compiled))
+    expect(take).toHaveLength(15)
+    const { fast, naive } = both(compiled)
+    expect(fast).toEqual(naive)
+    expect(fast.actions['device.take']).toBeGreaterThan(30)
   })
 })
 

@@ -5,14 +5,16 @@
  * begins. It leaves out nothing that is possible, as long as a guard depends on the state and its arguments alone,
  * which the audit of transitions would find out.
  */
-import { type Action, type Machine, viewOf } from '../language/index.ts'
+import type { Action, Machine } from '../language/index.ts'
 import { type Field, maskOf, wordLayoutOf } from '../language/word-layout.ts'
 import type { Choice, Choices } from './choices.ts'
+import { Oracle } from './oracle.ts'
+import type { Ways } from './ways.ts'
 
 /** One thing to try, and whether its guard is known to hold. */
 export interface Attempt {
   readonly action: Action
-  /** Choices to try; undefined: all. */
+  /** Choices to try; undefined: all that are worth it. */
   readonly choices: readonly number[] | undefined
   readonly certain: boolean
 }
@@ -20,6 +22,7 @@ export interface Attempt {
 export interface DispatchOptions {
   readonly machine: Machine
   readonly choices: Choices
+  readonly ways: Ways
   readonly actions: readonly Action[]
   /** What has to hold beside `when`: the duties of the action, in some states or in all of them, or nothing. */
   readonly duties: (action: Action) => 'never' | 'sometimes' | 'always'
@@ -44,51 +47,6 @@ const SPREAD = 2
 const LEFT_PART = 0.5
 const SMALL_TREE = 128
 
-/** What a guard says that knows a few cells: an answer, or the cell that it wants to know next. */
-type Outcome = boolean | { readonly wants: number }
-
-/** Asks guards about states of which only some cells are known. */
-class Oracle {
-  questions = 0
-  private readonly state: object
-  private known: ReadonlyMap<number, number> = new Map()
-
-  constructor(machine: Machine) {
-    const always = new Map(machine.layout.leaves.filter(({ type }) => type.cells === 1).map(({ cell }) => [cell, 0]))
-    const cells = new Proxy([], {
-      get: (_target, key) => {
-        const cell = Number(key)
-        const value = this.known.get(cell) ?? always.get(cell)
-        if (value === undefined) throw new Wants(cell)
-        return value
-      },
-      set: () => {
-        throw new Wants(-1)
-      },
-    })
-    this.state = viewOf(machine.layout, cells as unknown as Int32Array)
-  }
-
-  ask(holds: (s: object) => boolean, known: ReadonlyMap<number, number>): Outcome {
-    this.questions++
-    this.known = known
-    try {
-      return holds(this.state) === true
-    } catch (error) {
-      // What a guard throws by itself is for the search to find and to explain.
-      return { wants: error instanceof Wants ? error.cell : -1 }
-    }
-  }
-}
-
-/** Thrown where a guard reads a cell that is not known. No error: it is thrown thousands of times, and has no stack. */
-class Wants {
-  readonly cell: number
-  constructor(cell: number) {
-    this.cell = cell
-  }
-}
-
 /** A choice, or all choices of an action that has many: then `holds` says whether there is one that is possible. */
 interface Item {
   readonly action: Action
@@ -104,19 +62,15 @@ const conditionOf =
     (!duties ||
       action.duties.every((duty) => (duty.given !== undefined && !duty.given(s, args)) || duty.holds(s, args)))
 
-const itemsOf = (action: Action, choices: Choices, duties: boolean): Item[] => {
-  const first = choices.starts[action.index]!
-  const end = choices.starts[action.index + 1]!
+const itemsOf = (action: Action, choices: Choices, ways: readonly number[], duties: boolean): Item[] => {
   const one = (k: number) => conditionOf(choices.all[k]!, duties)
-  if (end - first > WAYS_MAX) {
-    const ways = end - first > ASKED_MAX ? [() => true] : Array.from({ length: end - first }, (_, i) => one(first + i))
-    return [{ action, choice: undefined, holds: (s) => ways.some((way) => way(s)) }]
-  }
-  return Array.from({ length: end - first }, (_, i) => ({ action, choice: first + i, holds: one(first + i) }))
+  if (ways.length <= WAYS_MAX) return ways.map((k) => ({ action, choice: k, holds: one(k) }))
+  const asked = ways.length > ASKED_MAX ? [() => true] : ways.map(one)
+  return [{ action, choice: undefined, holds: (s) => asked.some((way) => way(s)) }]
 }
 
 /** Statements that make the calls for a state in `w`, and no call for a choice that cannot be possible. */
-export const dispatchOf = ({ machine, choices, actions, duties, word, call }: DispatchOptions): string[] => {
+export const dispatchOf = ({ machine, choices, ways, actions, duties, word, call }: DispatchOptions): string[] => {
   const oracle = new Oracle(machine)
   const fields = new Map(wordLayoutOf(machine.layout).fields.map((field) => [field.cell, field]))
 
@@ -126,9 +80,9 @@ export const dispatchOf = ({ machine, choices, actions, duties, word, call }: Di
   const callsOf = (items: readonly Item[], certain: boolean): string[] => {
     const byAction = new Map<Action, Item[]>()
     for (const item of items) byAction.set(item.action, [...(byAction.get(item.action) ?? []), item])
-    return [...byAction].map(([action, ways]) => {
-      const all = ways.length === choices.starts[action.index + 1]! - choices.starts[action.index]!
-      const some = all || ways[0]!.choice === undefined ? undefined : ways.map(({ choice }) => choice!)
+    return [...byAction].map(([action, left]) => {
+      const all = left.length === ways[action.index]!.length
+      const some = all || left[0]!.choice === undefined ? undefined : left.map(({ choice }) => choice!)
       return call({ action, choices: some, certain })
     })
   }
@@ -174,7 +128,7 @@ export const dispatchOf = ({ machine, choices, actions, duties, word, call }: Di
     return [...texts, ...callsOf(certain, true), ...callsOf(open, false)]
   }
   return statements(
-    actions.flatMap((action) => itemsOf(action, choices, duties(action) === 'always')),
+    actions.flatMap((action) => itemsOf(action, choices, ways[action.index]!, duties(action) === 'always')),
     new Map(),
     0,
   )

@@ -7,6 +7,7 @@ import type { Choices } from './choices.ts'
 import { type Attempt, dispatchOf } from './dispatch.ts'
 import { BATCH_ROWS, type ExpanderText, FIXED, type Names, numbered } from './expander-text.ts'
 import { generate, pieced, repeat } from './source.ts'
+import { waysOf } from './ways.ts'
 
 /** What was found possible and not taken yet. */
 export interface Picked {
@@ -49,20 +50,19 @@ export const pickerOf = (text: ExpanderText, names: Names): Picker => {
   const visible = { ...names, found, foundEnds, args: choices.all.map(({ args }) => args) }
   /** Functions that try all choices of an action, or one. */
   const attempts: Record<string, unknown> = {}
+  const ways = waysOf(machine, choices)
   const note = (k: number | string): string => `found[o]=${k};o=o+1|0;`
   const call = ({ action, choices: some, certain }: Attempt): string => {
     const i = action.index
-    const first = choices.starts[i]!
-    const end = choices.starts[i + 1]!
-    const ks = some ?? Array.from({ length: end - first }, (_, j) => first + j)
+    const ks = some ?? ways[i]!
     if (certain) return ks.map(note).join('')
     const attempt = `const a=args[k];if(${text.condition(action)}){${note('k')}}`
-    if (some === undefined && end - first > 1) {
+    if (some === undefined && ks.length > 1) {
       attempts[`all${i}`] ??= generate(
         `all${i}`,
         'o,id,duty',
-        [`for(let k=${first};k<${end};k++){${attempt}}return o`],
-        visible,
+        [`for(let i=0;i<${ks.length};i++){const k=ks[i];${attempt}}return o`],
+        { ...visible, ks: Int32Array.from(ks) },
       )
       return `o=all${i}(o,id,duty);`
     }
@@ -72,6 +72,7 @@ export const pickerOf = (text: ExpanderText, names: Names): Picker => {
   const statements = dispatchOf({
     machine,
     choices,
+    ways,
     actions: machine.actions.filter((action) => !action.hostile || text.mayBreach(action)),
     duties: (action) => {
       if (action.duties.length === 0 || text.mayBreach(action)) return 'never'

@@ -38,16 +38,22 @@ const mergeArgs = (name: string, actions: readonly ErasedAction[]): Record<strin
   return args
 }
 
+type Test = (...args: Erased[]) => boolean
+
+const partsOf = new WeakMap<Test, readonly Test[]>()
+
+/** The tests of which one was composed: it passes where all of them do. Any other is its own only part. */
+export const conjunctsOf = (test: Test): readonly Test[] => partsOf.get(test)?.flatMap(conjunctsOf) ?? [test]
+
 /** All of `tests` pass; undefined tests pass. */
-const allOf = (
-  tests: readonly (((...args: Erased[]) => boolean) | undefined)[],
-): ((...args: Erased[]) => boolean) | undefined => {
+const allOf = (tests: readonly (Test | undefined)[]): Test | undefined => {
   const given = tests.filter((test) => test !== undefined)
   const [first, second] = given
-  if (given.length === 0) return undefined
-  if (given.length === 1) return first
-  if (given.length === 2) return (a, b) => first!(a, b) && second!(a, b)
-  return (a, b) => given.every((test) => test(a, b))
+  if (given.length <= 1) return first
+  const all: Test =
+    given.length === 2 ? (a, b) => first!(a, b) && second!(a, b) : (a, b) => given.every((test) => test(a, b))
+  partsOf.set(all, given)
+  return all
 }
 
 const eachOf = (
