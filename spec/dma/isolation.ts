@@ -351,6 +351,21 @@ export const isolation = scoped(
             s.unsettled = s.unsettled.with(device)
           },
         },
+        'hypervisor.move': {
+          does: 'Puts a device that is in a domain into another one at a stroke, flushes the device, and resets it.',
+          args: { device, domain },
+          weight: 5,
+          when(s, { device, domain }) {
+            const now = s.attached.at(device)
+            return s.asked === 'nothing' && now !== undefined && now !== domain
+          },
+          effect(s, { device, domain }) {
+            s.attached.set(device, domain)
+            s.lateDomains.set(device, noBits)
+            s.unsettled = s.unsettled.without(device)
+            s.held.set(device, noBits)
+          },
+        },
         'hypervisor.resetDevice': {
           args: { device },
           weight: 2,
@@ -511,6 +526,7 @@ export const isolation = scoped(
           on: 'hypervisor.clear',
           when: (s, { frame }) => s.taint.at(frame).size === 1,
         },
+        aDeviceThatMoved: { on: 'hypervisor.move' },
         aDeviceThatReturns: {
           on: 'hypervisor.attach',
           when: (s, { device, domain }) => s.lateDomains.at(device).has(domain) || !s.held.at(device).isEmpty,

@@ -84,6 +84,10 @@ class IsolationSession implements Session {
     'hypervisor.flushDevice': ({ device }) => this.#unit.flushDevice(this.#sources[device!]!),
     'hypervisor.attach': ({ device, domain }) => this.#unit.attach(this.#sources[device!]!, domain!),
     'hypervisor.detach': ({ device }) => this.#unit.detach(this.#sources[device!]!),
+    'hypervisor.move': ({ device, domain }) => {
+      this.#unit.attach(this.#sources[device!]!, domain!)
+      this.#unit.flushDevice(this.#sources[device!]!)
+    },
     // A bare source keeps nothing.
     'hypervisor.resetDevice': () => {},
     'device.read': ({ device, page }) => this.#read(device!, this.#iova(page!)),

@@ -87,11 +87,15 @@ class VtdDmaUnit implements DmaUnit {
   }
 
   attach(source: DmaSource, domain: number): void {
+    this.#leave(source)
     this.#devices.lead(source, { domain: domain + 1, levels: this.#levels, table: this.#tops[domain]! })
     this.#domainOf.set(source.id, domain)
   }
   detach(source: DmaSource): void {
     this.#devices.lead(source, undefined)
+    this.#leave(source)
+  }
+  #leave(source: DmaSource): void {
     const former = this.#formerOf.get(source.id) ?? new Set()
     const domain = this.#domainOf.get(source.id)
     if (domain !== undefined) this.#formerOf.set(source.id, former.add(domain))

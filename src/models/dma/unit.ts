@@ -19,6 +19,7 @@ export class FlushStalled extends Error {
 export interface DmaUnit {
   /** Puts the unit into service: it translates, no device is in a domain, and every domain is empty. */
   start(): void
+  /** Puts a device into a domain, from another one too. */
   attach(source: DmaSource, domain: number): void
   detach(source: DmaSource): void
   /** Maps the page at `iova`, where none is, so that it is seen without a flush. */
