@@ -567,7 +567,7 @@ export const translation = scoped(
         },
         'driver.takeFault': {
           does: 'Reads the oldest fault record, and frees it.',
-          weight: 13,
+          weight: 17,
           when: (s) => !s.waits && records > 0,
         },
         'iommu.answerFault': {
@@ -657,7 +657,7 @@ export const translation = scoped(
         },
         'driver.clearOverflow': {
           does: 'Clears the overflow bit.',
-          weight: 10,
+          weight: 4,
           when: (s) => !s.waits && s.overflow !== 'no',
           effect(s) {
             look(s, false)
