@@ -67,8 +67,7 @@ export interface PagingEntry {
 }
 const plain: PagingEntry = { read: true, write: true, large: false, to: 'own', flaw: 'none' }
 
-/** Numbers in the list below. */
-export const ABSENT = 0
+/** Number in the lists below of the entry that is there at first. */
 export const PLAIN = 1
 /** A scope takes the first so many: the simplest come first. */
 const paging: readonly PagingEntry[] = [

@@ -152,13 +152,6 @@ export const pasidCacheInvalidation = (domain: number, granularity: number, pasi
   0,
   0,
 ]
-export const pasidIotlbInvalidation = (domain: number, granularity: number, pasid: number): Dwords => [
-  DESCRIPTOR.PASID_IOTLB | (granularity << DESCRIPTOR.GRANULARITY_SHIFT) | (domain << DESCRIPTOR.DOMAIN_SHIFT),
-  pasid,
-  0,
-  0,
-]
-
 /** Tells when everything before it is done. */
 export interface Wait {
   /** A word that is written, and where. */
