@@ -37,7 +37,7 @@ export const CFG_TYPE = { COMMON: 1, NOTIFY: 2, ISR: 3, DEVICE: 4, PCI: 5 } as c
 export const VIRTIO_PCI = { VENDOR: 0x1af4, DEVICE_MODERN: 0x1040, DEVICE_TRANSITIONAL: 0x1000 } as const
 
 /** Device type numbers, 5. */
-export const DEVICE_TYPE = { NET: 1, BLOCK: 2, CONSOLE: 3, BALLOON: 5, NINE_P: 9 } as const
+export const DEVICE_TYPE = { NET: 1, BLOCK: 2, CONSOLE: 3, BALLOON: 5, NINE_P: 9, IOMMU: 23 } as const
 
 /** Common configuration structure, 4.1.4.3: offset of each field in bytes. */
 export const COMMON = {

@@ -1,5 +1,6 @@
 /** Boards that can be opened by name: bare chips with their lines as inputs, simple devices, and a whole PC. */
 import type { Target } from '../contract/index.ts'
+import { assignedBoard } from './assigned/assignment-board.ts'
 import { driverDomainBoard } from './assigned/driver-domain-board.ts'
 import { mediatedBoard } from './assigned/mediated-board.ts'
 import { type BoardOptions, openBoard } from './board.ts'
@@ -8,6 +9,8 @@ import { ne2000Board } from './emulated/ne2000-board.ts'
 import { parallelBoard } from './emulated/parallel-board.ts'
 import { serialBoard } from './emulated/serial-board.ts'
 import { vgaBoard } from './emulated/vga-board.ts'
+import { amdIommuBoard } from './iommu/amd-board.ts'
+import { virtioIommuBoard } from './iommu/virtio-iommu-board.ts'
 import { vtdBoard, vtdCachingModeBoard, vtdScalableBoard } from './iommu/vtd-board.ts'
 import { ioapicBoard } from './irqchip/ioapic-board.ts'
 import { lapicBoard } from './irqchip/lapic-board.ts'
@@ -64,7 +67,10 @@ export const boards: readonly AnyBoard[] = [
   ne2000Board,
   mediatedBoard,
   driverDomainBoard,
+  assignedBoard,
+  virtioIommuBoard,
   vtdBoard,
   vtdCachingModeBoard,
   vtdScalableBoard,
+  amdIommuBoard,
 ]

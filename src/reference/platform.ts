@@ -13,8 +13,9 @@ import {
   type Width,
 } from '../contract/index.ts'
 import { createMemory, type GuestMemory, type Region, type SavedMemory } from './memory.ts'
+import { blkKind } from './paravirtual/blk.ts'
 import { type DeviceOptions, honestParts, type Parts } from './paravirtual/parts.ts'
-import { type BlkDevice, createBlkDevice } from './paravirtual/virtio-device.ts'
+import { createVirtioDevice, type EngineDevice } from './paravirtual/virtio-device.ts'
 import { createMmioTransport, MMIO_BYTES, type MmioTransport } from './paravirtual/virtio-mmio.ts'
 import { createPciBus } from './pci/bus.ts'
 import type { PciFunctions } from './pci/functions.ts'
@@ -80,7 +81,7 @@ export function openPlatform(given: Partial<PlatformOptions> = {}): Target {
 class Platform implements Target {
   readonly #options: PlatformOptions
   readonly #memory: GuestMemory
-  readonly #device: BlkDevice
+  readonly #device: EngineDevice
   readonly #mmio: MmioTransport | undefined
   readonly #pci: PciFunctions | undefined
   #events: TargetEvent[] = []
@@ -94,7 +95,7 @@ class Platform implements Target {
       if (event.kind === 'fault') this.#pci?.masterAborted(event.device)
     }
     this.#memory = createMemory(options.memory, emit)
-    this.#device = createBlkDevice(DEVICE_ID, this.#memory, options, parts)
+    this.#device = createVirtioDevice(DEVICE_ID, this.#memory, options, parts, blkKind)
     if (options.transport === 'mmio')
       this.#mmio = createMmioTransport(DEVICE_ID, MMIO_BASE, this.#device, emit, parts.mmio)
     else {

@@ -1,5 +1,6 @@
 /** Every kind of unit that can be driven. */
 import type { UnitKind } from './unit.ts'
+import { virtioUnit } from './unit-virtio.ts'
 import { vtdUnit } from './unit-vtd.ts'
 
-export const unitKinds: readonly UnitKind[] = [vtdUnit]
+export const unitKinds: readonly UnitKind[] = [vtdUnit, virtioUnit]

@@ -84,6 +84,9 @@ class VirtioMmio implements VirtioTransport {
   readConfig(offset: number, width: 1 | 2 | 4): number {
     return this.#guest.read(place('mmio', this.#base + MMIO.config + offset), width)
   }
+  writeConfig(offset: number, width: 1 | 2 | 4, value: number): void {
+    this.#guest.target.write(place('mmio', this.#base + MMIO.config + offset), width, BigInt(value))
+  }
   readConfigWide(offset: number): number {
     return this.#guest.readWide(place('mmio', this.#base + MMIO.config + offset))
   }

@@ -176,6 +176,9 @@ export class VirtioPciDriver implements VirtioTransport {
   readConfig(offset: number, width: 1 | 2 | 4): number {
     return this.#guest.read(this.#deviceAt(offset), width)
   }
+  writeConfig(offset: number, width: 1 | 2 | 4, value: number): void {
+    this.#guest.target.write(this.#deviceAt(offset), width, BigInt(value))
+  }
   readConfigWide(offset: number): number {
     return this.#guest.readWide(this.#deviceAt(offset))
   }

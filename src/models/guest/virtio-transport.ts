@@ -35,6 +35,7 @@ export interface VirtioTransport {
   kick(queue: number): void
   configGeneration(): number
   readConfig(offset: number, width: 1 | 2 | 4): number
+  writeConfig(offset: number, width: 1 | 2 | 4, value: number): void
   /** Eight bytes as two reads, high half first. */
   readConfigWide(offset: number): number
   /** Causes since the last call: a PCI read clears them, on MMIO they are read and acknowledged. */

@@ -17,13 +17,14 @@ export const freshBackend = (sectors: number): Backend => ({
 export const backend = {
   /** A complete chain arrives from a queue. */
   accept(device: Engine, request: Request): void {
-    const { blk } = device.parts
+    const { kind } = device
     const state = device.state.backend
-    if (!blk.isRequest(request)) {
-      blk.refuse(device, request)
+    if (!kind.isRequest(device, request)) {
+      kind.refuse(device, request)
       return
     }
     request.stage = 'waiting'
+    if (kind.keeps?.(device, request)) return
     if (state.failures > 0) {
       state.failures--
       request.doomed = true
@@ -35,7 +36,7 @@ export const backend = {
   /** One answer: what the request does to the medium happens now, not earlier. */
   answer(device: Engine): void {
     const request = requestOf(device, device.state.backend.ready.shift()!)
-    device.parts.blk.perform(device, request)
+    device.kind.perform(device, request)
     device.parts.backend.finish(device, request)
   },
 
@@ -63,7 +64,7 @@ export const backend = {
         state.failures = control.count
         return
       case 'resize':
-        device.parts.blk.resize(device, control.sectors)
+        device.kind.resize?.(device, control.sectors)
     }
   },
 }

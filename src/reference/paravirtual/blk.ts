@@ -12,8 +12,9 @@ import {
   BLK_TYPE,
   SECTOR_BYTES,
 } from '../../layout/blk.ts'
-import { FEATURE, STATUS } from '../../layout/virtio.ts'
+import { DEVICE_TYPE, FEATURE, STATUS } from '../../layout/virtio.ts'
 import { accepted } from './decisions.ts'
+import type { DeviceKind } from './kind.ts'
 import type { DeviceOptions, Engine } from './parts.ts'
 import type { Request } from './state.ts'
 
@@ -23,7 +24,7 @@ const le32 = (data: Uint8Array, at: number): number =>
   (data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24)) >>> 0
 
 /** Features that a device with these options offers, in 32-bit windows. */
-export function blkFeatures(options: DeviceOptions): number[] {
+function blkFeatures(options: DeviceOptions): number[] {
   const windows = [0, 0]
   const offer = (bit: number) => {
     windows[bit >>> 5] = (windows[bit >>> 5]! | (1 << (bit & 31))) >>> 0
@@ -149,4 +150,18 @@ export const blk = {
   negotiated(device: Engine): void {
     if (accepted(device, BLK_FEATURE.CONFIG_WCE) && !accepted(device, BLK_FEATURE.FLUSH)) device.state.writeback = 0
   },
+}
+
+/** Each of these is a part that a fault can take the place of. */
+export const blkKind: DeviceKind = {
+  type: DEVICE_TYPE.BLOCK,
+  features: blkFeatures,
+  inputLimit: (device) => device.parts.blk.inputLimit(device),
+  isRequest: (device, request) => device.parts.blk.isRequest(request),
+  refuse: (device, request) => device.parts.blk.refuse(device, request),
+  perform: (device, request) => device.parts.blk.perform(device, request),
+  resize: (device, sectors) => device.parts.blk.resize(device, sectors),
+  configByte: (device, offset) => device.parts.blk.configByte(device, offset),
+  writeConfigByte: (device, offset, value) => device.parts.blk.writeConfigByte(device, offset, value),
+  negotiated: (device) => device.parts.blk.negotiated(device),
 }

@@ -78,7 +78,7 @@ const freeId = (device: Engine): number => {
 
 /** The chain is complete: what the device type wants to read of it comes next. */
 function endOfChain(device: Engine, queue: Queue, request: Request): FetchStep {
-  const wanted = Math.min(request.readable, device.parts.blk.inputLimit(device))
+  const wanted = Math.min(request.readable, device.kind.inputLimit(device))
   request.input = new Uint8Array(wanted)
   queue.fetch.segment = 0
   queue.fetch.offset = 0

@@ -10,6 +10,7 @@ import { complete } from './complete.ts'
 import { decisions } from './decisions.ts'
 import type { Signals } from './device.ts'
 import { fetch } from './fetch.ts'
+import type { DeviceKind } from './kind.ts'
 import { lifecycle } from './lifecycle.ts'
 import type { CompleteStep, DeviceState, FetchStep, Queue } from './state.ts'
 
@@ -22,6 +23,7 @@ export interface Engine {
   readonly memory: GuestMemory
   readonly parts: Parts
   readonly options: DeviceOptions
+  readonly kind: DeviceKind
 }
 
 export interface DeviceOptions {

@@ -1,17 +1,17 @@
-/** The transport-independent virtio-blk device: registers of the seam, and who gets the next step. */
+/** A virtio device of any type, whatever its transport: registers of the seam, and who gets the next step. */
 
 import { type Control, TargetError } from '../../contract/index.ts'
-import { DEVICE_TYPE, FEATURE, STATUS } from '../../layout/virtio.ts'
+import { FEATURE, STATUS } from '../../layout/virtio.ts'
 import type { GuestMemory } from '../memory.ts'
 import { decode, unlike } from '../plain.ts'
 import { freshBackend } from './backend.ts'
-import { blkFeatures } from './blk.ts'
 import { accepted } from './decisions.ts'
 import type { VirtioDevice } from './device.ts'
+import type { DeviceKind } from './kind.ts'
 import type { DeviceOptions, Engine, Parts } from './parts.ts'
 import { type DeviceState, emptyRequest, freshQueue, type Queue } from './state.ts'
 
-export interface BlkDevice extends VirtioDevice {
+export interface EngineDevice extends VirtioDevice {
   control(control: Control): void
   /** Power-on: a fresh medium and a back end that holds nothing. */
   powerOn(): void
@@ -52,9 +52,15 @@ function strangers(state: DeviceState, parts: Parts): string | undefined {
   return undefined
 }
 
-export function createBlkDevice(id: string, memory: GuestMemory, options: DeviceOptions, parts: Parts): BlkDevice {
-  const engine: Engine = { id, state: freshState(options), signals: silent, memory, parts, options }
-  const offered = blkFeatures(options)
+export function createVirtioDevice(
+  id: string,
+  memory: GuestMemory,
+  options: DeviceOptions,
+  parts: Parts,
+  kind: DeviceKind,
+): EngineDevice {
+  const engine: Engine = { id, state: freshState(options), signals: silent, memory, parts, options, kind }
+  const offered = kind.features(options)
   const programs = 2 * options.queues + 1
 
   const finishReset = () => {
@@ -66,6 +72,7 @@ export function createBlkDevice(id: string, memory: GuestMemory, options: Device
     state.turn = 0
     parts.lifecycle.dropRequests(state, undefined)
     state.queues = state.queues.map(parts.lifecycle.queueAfterReset)
+    kind.afterReset?.(engine)
   }
 
   /** Runs program `turn` for one step; false when it has nothing to do. Even: takes chains; odd: gives them back; last: the back end. */
@@ -101,7 +108,7 @@ export function createBlkDevice(id: string, memory: GuestMemory, options: Device
 
   return {
     engine,
-    type: DEVICE_TYPE.BLOCK,
+    type: kind.type,
     queueCount: options.queues,
     attach(signals) {
       engine.signals = signals
@@ -125,7 +132,7 @@ export function createBlkDevice(id: string, memory: GuestMemory, options: Device
       }
       let next = (value & 0xff & ~STATUS.DEVICE_NEEDS_RESET) | (state.status & STATUS.DEVICE_NEEDS_RESET)
       if ((next & ~state.status & STATUS.FEATURES_OK) !== 0) {
-        if (parts.lifecycle.featuresAcceptable(offered, state.features)) parts.blk.negotiated(engine)
+        if (parts.lifecycle.featuresAcceptable(offered, state.features)) kind.negotiated(engine)
         else next &= ~STATUS.FEATURES_OK
       }
       state.status = next
@@ -163,12 +170,12 @@ export function createBlkDevice(id: string, memory: GuestMemory, options: Device
     configGeneration: () => engine.state.configGeneration,
     readConfig(offset, width) {
       let value = 0
-      for (let byte = width - 1; byte >= 0; byte--) value = value * 256 + parts.blk.configByte(engine, offset + byte)
+      for (let byte = width - 1; byte >= 0; byte--) value = value * 256 + kind.configByte(engine, offset + byte)
       return value
     },
     writeConfig(offset, width, value) {
       for (let byte = 0; byte < width; byte++)
-        parts.blk.writeConfigByte(engine, offset + byte, (value >>> (8 * byte)) & 0xff)
+        kind.writeConfigByte(engine, offset + byte, (value >>> (8 * byte)) & 0xff)
     },
     step() {
       const { state } = engine
