@@ -235,12 +235,18 @@ export class Domains {
     return this.#ticket()
   }
 
+  /** Is this invalidation over? */
+  isOver(ticket: number): boolean {
+    const s = this.#state
+    return this.#parts.isOver(ticket, s.ticket, this.#load(s.status)[0]!)
+  }
+
   /** Waits until the unit reports that an invalidation is over. */
   complete(ticket: number): void {
     const s = this.#state
-    const reported = (): number => this.#load(s.status)[0]!
-    while (!this.#parts.isOver(ticket, s.ticket, reported()))
-      if (!this.#host.step()) throw new Error(`the unit reports no end of invalidation ${ticket}, but of ${reported()}`)
+    while (!this.isOver(ticket))
+      if (!this.#host.step())
+        throw new Error(`the unit reports no end of invalidation ${ticket}, but of ${this.#load(s.status)[0]}`)
   }
 
   /** What is mapped of these pages. */
