@@ -4,7 +4,7 @@ import { DmaSources, type Source } from './sources.ts'
 import { Vtd } from './vtd.ts'
 import { correctVtd, type VtdParts } from './vtd-parts.ts'
 
-const SOURCES: readonly Source[] = [
+export const SOURCES: readonly Source[] = [
   { id: 'nic0', requester: 0x0018 },
   { id: 'nic1', requester: 0x0020 },
   { id: 'slow0', requester: 0x0028, delayed: true },
