@@ -7,7 +7,6 @@ import {
   ABSENT_PAGE,
   AmdUnit,
   deviceEntry,
-  deviceTlbCommand,
   entryCommand,
   type PagesScope,
   pageEntry,
@@ -80,7 +79,7 @@ class AmdDmaUnit implements DmaUnit {
   }
 
   attach(source: DmaSource, domain: number): void {
-    const leading = { levels: LEVELS, table: this.#tops[domain]!, domain: domain + 1, deviceTlb: source.ats }
+    const leading = { levels: LEVELS, table: this.#tops[domain]!, domain: domain + 1 }
     this.#lead(source, deviceEntry(leading))
     this.#domainsOf.set(source.id, (this.#domainsOf.get(source.id) ?? new Set()).add(domain))
   }
@@ -117,14 +116,12 @@ class AmdDmaUnit implements DmaUnit {
     const { sources, domains } = this.#options
     for (const { requester } of sources) this.#unit.push(entryCommand(requester))
     for (let domain = 0; domain < domains; domain++) this.#unit.push(pagesCommand({ domain: domain + 1 }))
-    this.#forgetGrants()
     this.#wait()
     this.#domainsOf.clear()
   }
   flushDevice(source: DmaSource): void {
     this.#unit.push(entryCommand(source.requester))
     for (const domain of this.#domainsOf.get(source.id) ?? []) this.#unit.push(pagesCommand({ domain: domain + 1 }))
-    this.#forgetGrants()
     this.#wait()
   }
 
@@ -137,12 +134,7 @@ class AmdDmaUnit implements DmaUnit {
 
   #flush(scope: PagesScope): void {
     this.#unit.push(pagesCommand(scope))
-    this.#forgetGrants()
     this.#wait()
-  }
-  /** What devices hold themselves was asked of the unit, so that it goes after what the unit holds. */
-  #forgetGrants(): void {
-    for (const { ats, requester } of this.#options.sources) if (ats) this.#unit.push(deviceTlbCommand(requester))
   }
 
   #wait(): void {

@@ -118,7 +118,10 @@ export class Amd implements BoardPart, Iommu {
       return nothing
     }
     if (isRefusal(entry)) return refuse(entry)
-    if (!entry.deviceTlb) return refuse({ kind: AMD_EVENT.INVALID_REQUEST, flags: 0 })
+    if (!entry.deviceTlb) {
+      refuse({ kind: AMD_EVENT.INVALID_REQUEST, flags: 0 })
+      return undefined
+    }
     // That an address is not mapped is an answer, and no fault.
     if (isInWindow(page) || !entry.translates || this.#parts.isBeyond(page, entry.levels || ALL_PAGES)) return nothing
     const rights = this.#parts.entryRights(entry)
