@@ -1,5 +1,6 @@
 /** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
+import { assignment } from './dma/assignment.ts'
 import { driverDomain } from './dma/driver-domain.ts'
 import { invalidation } from './dma/invalidation.ts'
 import { invalidationRaces } from './dma/invalidation-races.ts'
@@ -58,6 +59,7 @@ export const machines: readonly ScopedMachine[] = [
   intx,
   isolation,
   translation,
+  assignment,
   softwareMediatedAssignment,
   driverDomain,
   invalidation,

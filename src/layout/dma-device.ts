@@ -13,8 +13,6 @@ export const ASSIGN = {
   task: 0x00,
   /** VM, written: page | one of `WANT` << 16. */
   want: 0x00,
-  /** VM, for page n at `homes + 4 * n`: what it is in, counted from 1, or 0. What the hypervisor knows, not the guest. */
-  homes: 0x40,
   /** Device, written: a command begins: page | write << 16. */
   ring: 0x00,
   /** Device, written: bus master enable, 0 or 1. */
@@ -33,9 +31,9 @@ export const RESET = { FUNCTION: 1, POWER: 2, BUS: 3 } as const
 
 /** What the hypervisor writes: dwords. */
 export const MAILBOX = {
-  /** What became of the task of the toolstack: one of `ANSWERED`. */
+  /** What became of the task of the toolstack: one of `ANSWERED`; above it the frame of the first page of a new VM. */
   task: 0x1000,
-  /** What became of the wish of VM n: `want + 4 * n`. */
+  /** What became of the wish of VM n: `want + 4 * n`; above it the frames, or the region, that were given, a byte each. */
   want: 0x1100,
   /** Device n has been reset: `reset + 4 * n`. */
   reset: 0x1200,
@@ -43,14 +41,14 @@ export const MAILBOX = {
 } as const
 export const ANSWERED = { DONE: 1, REFUSED: 2 } as const
 
-/** A command, as it stands in page 0 of the owner: dwords; and what the device writes behind it. */
-export const DEVICE_COMMAND = { page: 0, write: 4, bytes: 16, status: 16 } as const
+/** A command, as it stands in page 0 of the owner, at `slot` times the number of the device: dwords; and what the device writes behind it. */
+export const DEVICE_COMMAND = { slot: 0x20, page: 0, write: 4, bytes: 16, status: 16 } as const
 export const DEVICE_STATUS = { NONE: 0, DONE: 1, FAILED: 2 } as const
 /** Data begin here in a page. */
 export const DEVICE_DATA = 0x100
 
-/** Interrupts of assigned devices go here; the rest of the address is the hypervisor's. */
-export const HOST_MESSAGE = { address: 0xfee0_0000, mask: 0xfff0_0000 } as const
+/** Interrupts of assigned devices go here, whatever their owners write; the rest of the address is the hypervisor's. */
+export const HOST_MESSAGE = 0xfee0_0000
 
 /** Frames of memory, by GPA: those for single pages, those that firmware declares for devices, and those for large pages. */
 export const ASSIGNED_MEMORY = {

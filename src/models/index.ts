@@ -3,6 +3,7 @@ import type { Model } from '../kernel/model.ts'
 import { configSpaceModel } from './config-space.ts'
 import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
+import { assignmentModel } from './dma/assignment.ts'
 import { driverDomainModel } from './dma/driver-domain.ts'
 import { invalidationModel } from './dma/invalidation.ts'
 import { isolationModel } from './dma/isolation.ts'
@@ -36,6 +37,7 @@ export const models: readonly Model[] = [
   msixModel,
   intxModel,
   isolationModel,
+  assignmentModel,
   invalidationModel,
   softwareMediatedAssignmentModel,
   driverDomainModel,

@@ -38,9 +38,16 @@ export const assignedBoard: BoardDesign<AssignmentParts> = {
         },
         forget: () => {},
       }
-      const unit = new Vtd({ services, parts: correctVtd, scalable: false, caches: false, downstream: () => downstream })
-      const device = (id: string, requester: number) => new DmaDevice(services, unit, parts.hardware, id, requester)
-      const devices = [device('device0', 0x0018), device('device1', ALIAS), device('device2', ALIAS)]
+      const unit = new Vtd({
+        services,
+        parts: correctVtd,
+        scalable: false,
+        caches: false,
+        downstream: () => downstream,
+      })
+      const device = (number: number, requester: number) =>
+        new DmaDevice(services, unit, parts.hardware, number, requester)
+      const devices = [device(0, 0x0018), device(1, ALIAS), device(2, ALIAS)]
       const seats = devices.map((each, at) => ({
         device: each,
         group: at === 0 ? 0 : 1,

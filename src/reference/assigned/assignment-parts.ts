@@ -53,7 +53,7 @@ export const correctAssignment = (): AssignmentParts => ({
   stages: (task) => (task === 'assign' ? ['reset', 'attach'] : ['reset', 'detach']),
   isReset: (pending) => !pending,
   reached: (devices, device) => [...devices.keys()].filter((each) => devices[each]!.group === devices[device]!.group),
-  messageAddress: (device) => HOST_MESSAGE.address + 0x1000 * (device + 1),
+  messageAddress: (device) => HOST_MESSAGE + 0x1000 * (device + 1),
   freesAt: (ended) => ended,
   unmapsAtEnd: () => true,
 })

@@ -3,16 +3,7 @@
  * space maps, resets between owners. It takes requests by registers and answers into memory; one thing at a time is one step.
  */
 import type { Space } from '../../contract/index.ts'
-import {
-  ANSWERED,
-  ASSIGN,
-  ASSIGN_BASE,
-  ASSIGNED_MEMORY,
-  MAILBOX,
-  RESET,
-  TASK,
-  WANT,
-} from '../../layout/dma-device.ts'
+import { ANSWERED, ASSIGN, ASSIGN_BASE, ASSIGNED_MEMORY, MAILBOX, RESET, TASK, WANT } from '../../layout/dma-device.ts'
 import { VTD_BASE } from '../../layout/vtd.ts'
 import type { BoardPart, BoardServices } from '../board.ts'
 import { Domains, type Mapping } from '../iommu/domains.ts'
@@ -64,6 +55,7 @@ interface State {
   vms: Vm[]
   devices: Device[]
   task: { kind: 'nothing' | 'assign' | 'unassign' | 'destroy'; device: number; vm: number }
+  about: number[]
   /** Stages of the task that are left, for each device that it is about. */
   left: { device: number; stage: Stage; begun: boolean }[]
   taken: boolean
@@ -117,6 +109,7 @@ export class Assignment implements BoardPart {
       })),
       devices: this.#seats.map(() => ({ owner: -1, resetting: 'no' })),
       task: { kind: 'nothing', device: 0, vm: 0 },
+      about: [],
       left: [],
       taken: false,
       hostDomain: 0,
@@ -145,13 +138,8 @@ export class Assignment implements BoardPart {
     const at = address - ASSIGN_BASE
     if (space !== 'mmio' || at < 0 || at >= 2 * ASSIGN.devices) return undefined
     if (width !== 4) return 0
-    if (at >= ASSIGN.devices) {
-      const seat = this.#seats[Math.floor((at - ASSIGN.devices) / ASSIGN.stride)]
-      return at % ASSIGN.stride === ASSIGN.scratch ? (seat?.device.state.scratch ?? 0) : 0
-    }
-    const vm = this.#state.vms[Math.floor((at - ASSIGN.vms) / ASSIGN.stride)]
-    const page = ((at % ASSIGN.stride) - ASSIGN.homes) / 4
-    return (vm?.homes[page] ?? -1) + 1
+    const seat = this.#seats[Math.floor((at - ASSIGN.devices) / ASSIGN.stride)]
+    return at % ASSIGN.stride === ASSIGN.scratch ? (seat?.device.state.scratch ?? 0) : 0
   }
 
   write(space: Space, address: number, width: number, value: number): boolean {
@@ -230,7 +218,14 @@ export class Assignment implements BoardPart {
   step(): boolean {
     const s = this.#state
     s.random = (Math.imul(s.random, 1_103_515_245) + 12_345) >>> 0
-    const works = [() => this.#serve(), ...this.#seats.map(({ device }) => () => device.step())]
+    const works = [
+      () => this.#serve(),
+      ...this.#seats.map(
+        ({ device }) =>
+          () =>
+            device.step(),
+      ),
+    ]
     const draw = s.random >>> 16
     if (draw % TURNS === 0 && this.#unit.step()) return true
     for (let turn = 0; turn < works.length; turn++) if (works[(draw + turn) % works.length]!()) return true
@@ -239,7 +234,8 @@ export class Assignment implements BoardPart {
 
   #serve(): boolean {
     if (this.#reset()) return true
-    for (const [index, vm] of this.#state.vms.entries()) if (vm.want !== 'nothing' && this.#fulfil(index, vm)) return true
+    for (const [index, vm] of this.#state.vms.entries())
+      if (vm.want !== 'nothing' && this.#fulfil(index, vm)) return true
     return this.#goOn()
   }
 
@@ -293,13 +289,13 @@ export class Assignment implements BoardPart {
     )
     if (refused !== undefined) return this.#answer(index, vm, false)
     for (const [at, page] of wanted.entries()) vm.homes[page] = found[at]!
-    return this.#answer(index, vm, true)
+    return this.#answer(index, vm, true, found)
   }
 
-  #answer(index: number, vm: Vm, done: boolean): true {
+  #answer(index: number, vm: Vm, done: boolean, given: readonly number[] = []): true {
     vm.want = 'nothing'
     vm.ticket = 0
-    this.#tell(MAILBOX.want + 4 * index, done ? ANSWERED.DONE : ANSWERED.REFUSED)
+    this.#tell(MAILBOX.want + 4 * index, done ? ANSWERED.DONE : ANSWERED.REFUSED, given)
     return true
   }
 
@@ -313,13 +309,18 @@ export class Assignment implements BoardPart {
       if (kind === 'assign' && !this.#parts.mayAssign(this.#views(), device, vm)) return this.#end(false)
       if (kind === 'unassign' && s.devices[device]!.owner < 0) return this.#end(false)
       const meant = kind === 'destroy' ? [...s.devices.keys()].filter((at) => s.devices[at]!.owner === vm) : [device]
+      s.about = meant
       s.left = meant.flatMap((at) => this.#parts.stages(kind).map((stage) => ({ device: at, stage, begun: false })))
+      // Those that look like it are quiet before.
+      if (kind === 'assign')
+        for (const at of this.#parts.reached(this.#views(), device))
+          if (at !== device && s.devices[at]!.owner < 0) s.left.unshift({ device: at, stage: 'reset', begun: false })
       return true
     }
     const next = s.left[0]
     if (next === undefined) {
-      if (kind === 'destroy') this.#replace(vm)
-      return this.#end(true)
+      for (const at of s.about) s.devices[at]!.resetting = 'no'
+      return kind === 'destroy' ? this.#end(true, [this.#replace(vm)]) : this.#end(true)
     }
     const { device: hardware } = this.#seats[next.device]!
     if (next.stage === 'reset' && !next.begun) {
@@ -363,12 +364,13 @@ export class Assignment implements BoardPart {
     const { owner } = s.devices[index]!
     if (owner < 0) return
     if (!this.#shares(index)) this.#domains.detach(device.requester)
-    for (const { page, pages } of this.#parts.identity(declared)) this.#domains.unmap(s.vms[owner]!.domain, { page, pages })
+    for (const { page, pages } of this.#parts.identity(declared))
+      this.#domains.unmap(s.vms[owner]!.domain, { page, pages })
     s.devices[index]!.owner = -1
   }
 
   /** Another VM comes in the place of one that went away, with one page. */
-  #replace(index: number): void {
+  #replace(index: number): number {
     const vm = this.#state.vms[index]!
     const { pages } = this.#size
     for (const [page, home] of vm.homes.entries()) {
@@ -379,13 +381,15 @@ export class Assignment implements BoardPart {
     }
     vm.want = 'nothing'
     vm.ticket = 0
-    vm.homes[0] = this.#findFree(0, [])
-    this.#domains.map(vm.domain, this.#mappingOf(0, vm.homes[0]!))
+    const first = this.#findFree(0, [])
+    vm.homes[0] = first
+    this.#domains.map(vm.domain, this.#mappingOf(0, first))
+    return first
   }
 
-  #end(done: boolean): true {
+  #end(done: boolean, given: readonly number[] = []): true {
     this.#state.task.kind = 'nothing'
-    this.#tell(MAILBOX.task, done ? ANSWERED.DONE : ANSWERED.REFUSED)
+    this.#tell(MAILBOX.task, done ? ANSWERED.DONE : ANSWERED.REFUSED, given)
     return true
   }
 
@@ -419,8 +423,8 @@ export class Assignment implements BoardPart {
       this.#services.memory.store(at * PAGE_BYTES, new Uint8Array(PAGE_BYTES))
   }
 
-  #tell(gpa: number, value: number): void {
-    this.#services.memory.write(ID, gpa, Uint8Array.of(value, 0, 0, 0))
+  #tell(gpa: number, value: number, given: readonly number[] = []): void {
+    this.#services.memory.write(ID, gpa, Uint8Array.of(value, given[0] ?? 0, given[1] ?? 0, 0))
   }
 
   reset(): void {

@@ -56,14 +56,17 @@ export const correctDmaDevice: DmaDeviceParts = {
 export class DmaDevice {
   readonly id: string
   readonly requester: number
+  readonly #slot: number
   readonly #services: BoardServices
   readonly #iommu: Iommu
   readonly #parts: DmaDeviceParts
   state = freshDevice()
 
-  constructor(services: BoardServices, iommu: Iommu, parts: DmaDeviceParts, id: string, requester: number) {
-    this.id = id
+  /** `number` tells where its commands are. */
+  constructor(services: BoardServices, iommu: Iommu, parts: DmaDeviceParts, number: number, requester: number) {
+    this.id = `device${number}`
     this.requester = requester
+    this.#slot = DEVICE_COMMAND.slot * number
     this.#services = services
     this.#iommu = iommu
     this.#parts = parts
@@ -147,7 +150,7 @@ export class DmaDevice {
 
   #fetch(): void {
     const { state } = this
-    const bytes = this.#access('read', 0, DEVICE_COMMAND.bytes)
+    const bytes = this.#access('read', this.#slot, DEVICE_COMMAND.bytes)
     if (bytes === undefined) {
       state.stage = 'stopped'
       return
@@ -172,6 +175,7 @@ export class DmaDevice {
   #complete(): void {
     const { state } = this
     const status = Uint8Array.of(state.failed ? DEVICE_STATUS.FAILED : DEVICE_STATUS.DONE, 0, 0, 0)
-    state.stage = this.#access('write', DEVICE_COMMAND.status, 4, status) === undefined ? 'stopped' : 'message'
+    state.stage =
+      this.#access('write', this.#slot + DEVICE_COMMAND.status, 4, status) === undefined ? 'stopped' : 'message'
   }
 }
