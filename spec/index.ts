@@ -1,5 +1,6 @@
 /** Every machine, by name: the small products that are walked exhaustively, and those that targets are judged by. */
 import type { ScopedMachine } from '../src/kernel/language/index.ts'
+import { amdIommu } from './dma/amd-iommu.ts'
 import { assignment } from './dma/assignment.ts'
 import { driverDomain } from './dma/driver-domain.ts'
 import { invalidation } from './dma/invalidation.ts'
@@ -7,6 +8,7 @@ import { invalidationRaces } from './dma/invalidation-races.ts'
 import { isolation } from './dma/isolation.ts'
 import { softwareMediatedAssignment } from './dma/software-mediated-assignment.ts'
 import { translation } from './dma/translation.ts'
+import { virtioIommu } from './dma/virtio-iommu.ts'
 import { ide } from './emulated/ide.ts'
 import { ideDma } from './emulated/ide-dma.ts'
 import { ne2000 } from './emulated/ne2000.ts'
@@ -60,8 +62,10 @@ export const machines: readonly ScopedMachine[] = [
   isolation,
   translation,
   assignment,
+  virtioIommu,
   softwareMediatedAssignment,
   driverDomain,
+  amdIommu,
   invalidation,
   invalidationRaces,
   remapping,

@@ -3,12 +3,14 @@ import type { Model } from '../kernel/model.ts'
 import { configSpaceModel } from './config-space.ts'
 import { cpuDeliveryModel } from './cpu-delivery.ts'
 import { deviceStatusModel } from './device-status.ts'
+import { amdIommuModel } from './dma/amd-iommu.ts'
 import { assignmentModel } from './dma/assignment.ts'
 import { driverDomainModel } from './dma/driver-domain.ts'
 import { invalidationModel } from './dma/invalidation.ts'
 import { isolationModel } from './dma/isolation.ts'
 import { softwareMediatedAssignmentModel } from './dma/software-mediated-assignment.ts'
 import { translationModel } from './dma/translation.ts'
+import { virtioIommuModel } from './dma/virtio-iommu.ts'
 import { ideModel } from './emulated/ide.ts'
 import { ideDmaModel } from './emulated/ide-dma.ts'
 import { ne2000Model } from './emulated/ne2000.ts'
@@ -38,7 +40,9 @@ export const models: readonly Model[] = [
   intxModel,
   isolationModel,
   assignmentModel,
+  amdIommuModel,
   invalidationModel,
+  virtioIommuModel,
   softwareMediatedAssignmentModel,
   driverDomainModel,
   remappingModel,

@@ -15,6 +15,8 @@ import {
   IOMMU_TYPE,
   MAP,
   PROBE,
+  PROPERTY_HEAD_BYTES,
+  RESERVED_MEMORY,
   UNMAP,
 } from '../../layout/virtio-iommu.ts'
 import { Guest, setWide, type Wide } from './access.ts'
@@ -48,6 +50,8 @@ export interface IommuConfig {
   readonly probeBytes: number
   readonly domainFirst: number
   readonly domainLast: number
+  /** The last address that is translated. */
+  readonly inputLast: bigint
   readonly bypassConfig: boolean
   readonly probe: boolean
   readonly mmio: boolean
@@ -136,12 +140,13 @@ export class VirtioIommuDriver {
 
   config(): IommuConfig {
     const transport = this.#transport
-    const mask = BigInt(transport.readConfigWide(IOMMU_CONFIG.pageSizeMask))
+    const mask = this.#wide(IOMMU_CONFIG.pageSizeMask)
     const ranged = this.#has(IOMMU_FEATURE.DOMAIN_RANGE)
     return {
       pageBytes: Number(mask & -mask),
       probeBytes: this.#has(IOMMU_FEATURE.PROBE) ? transport.readConfig(IOMMU_CONFIG.probeSize, 4) : 0,
       domainFirst: ranged ? transport.readConfig(IOMMU_CONFIG.domainStart, 4) : 0,
+      inputLast: this.#has(IOMMU_FEATURE.INPUT_RANGE) ? this.#wide(IOMMU_CONFIG.inputEnd) : 0xffff_ffff_ffff_ffffn,
       domainLast: ranged ? transport.readConfig(IOMMU_CONFIG.domainEnd, 4) : 0xffff_ffff,
       bypassConfig: this.#has(IOMMU_FEATURE.BYPASS_CONFIG),
       probe: this.#has(IOMMU_FEATURE.PROBE),
@@ -149,6 +154,10 @@ export class VirtioIommuDriver {
     }
   }
 
+  #wide(offset: number): bigint {
+    const low = BigInt(this.#transport.readConfig(offset, 4))
+    return low | (BigInt(this.#transport.readConfig(offset + 4, 4)) << 32n)
+  }
   #has(bit: number): boolean {
     return ((this.#accepted >> BigInt(bit)) & 1n) === 1n
   }
@@ -294,3 +303,40 @@ export const probeRequest = (endpoint: number): Uint8Array =>
 
 /** A head alone, of any type. */
 export const bareRequest = (type: number): Uint8Array => requestOf(type, IOMMU_HEAD_BYTES, [])
+
+/** The list of properties that a probe request brought. */
+export interface Properties {
+  /** Each one ends within the list, and has the length that its type has. */
+  readonly linked: boolean
+  /** Reserved fields, and what comes after the last property, are zero. */
+  readonly tidy: boolean
+  /** Regions that cannot be mapped, both ends included. */
+  readonly reserved: readonly { readonly start: bigint; readonly end: bigint }[]
+}
+
+const PROPERTY_TYPE = 0xfff
+
+export const propertiesOf = (list: Uint8Array): Properties => {
+  const view = new DataView(list.buffer, list.byteOffset, list.byteLength)
+  const reserved: { start: bigint; end: bigint }[] = []
+  let tidy = true
+  let at = 0
+  for (; at + PROPERTY_HEAD_BYTES <= list.length; ) {
+    const head = view.getUint16(at, true)
+    if ((head & PROPERTY_TYPE) === 0) break
+    const length = view.getUint16(at + RESERVED_MEMORY.length, true)
+    const end = at + PROPERTY_HEAD_BYTES + length
+    if (end > list.length) return { linked: false, tidy, reserved }
+    tidy &&= head <= PROPERTY_TYPE
+    if ((head & PROPERTY_TYPE) === RESERVED_MEMORY.type) {
+      if (end - at < RESERVED_MEMORY.bytes) return { linked: false, tidy, reserved }
+      tidy &&= list.subarray(at + RESERVED_MEMORY.subtype + 1, at + RESERVED_MEMORY.start).every((byte) => byte === 0)
+      reserved.push({
+        start: view.getBigUint64(at + RESERVED_MEMORY.start, true),
+        end: view.getBigUint64(at + RESERVED_MEMORY.end, true),
+      })
+    }
+    at = end
+  }
+  return { linked: true, tidy: tidy && list.subarray(at).every((byte) => byte === 0), reserved }
+}
