@@ -130,6 +130,8 @@ export const assignment = scoped(
         command: t.array(device, t.record({ page: named, write: t.flag })),
         running: several,
         master: several,
+        /** Bus master enable was cleared, and what was sent before may arrive. */
+        quieting: several,
         /** Commands that have moved what they name; that may fail. */
         moved: several,
         mayFail: several,
@@ -187,14 +189,20 @@ export const assignment = scoped(
           args: { device },
           weight: 12,
           when: (s, { device }) => !s.master.has(device) && !s.resetting.has(device) && !isIdle(s, device),
-          effect: (s, { device }) => void (s.master = s.master.with(device)),
+          effect(s, { device }) {
+            s.master = s.master.with(device)
+            s.quieting = s.quieting.without(device)
+          },
         },
         'driver.disable': {
-          does: 'Clears bus master enable: what the device sent has arrived, and nothing more leaves.',
+          does: 'Clears bus master enable, and reads it back.',
           args: { device },
           weight: 3,
           when: (s, { device }) => s.master.has(device) && !s.resetting.has(device) && !isIdle(s, device),
-          effect: (s, { device }) => void (s.master = s.master.without(device)),
+          effect(s, { device }) {
+            s.master = s.master.without(device)
+            s.quieting = s.quieting.with(device)
+          },
         },
         'driver.message': {
           does: 'Writes an address of its choice into the MSI-X table.',
@@ -323,6 +331,7 @@ export const assignment = scoped(
               else {
                 s.running = s.running.without(d)
                 s.master = s.master.without(d)
+                s.quieting = s.quieting.without(d)
               }
               s.moved = s.moved.without(d)
               s.mayFail = s.mayFail.without(d)
@@ -337,6 +346,16 @@ export const assignment = scoped(
             )
             const isHindered = careless === NO_GROUPS ? isOwned(s, s.device) : isOthers
             return { done: s.task !== 'assign' || !(isBusy || isHindered), clean: true }
+          },
+        },
+        'bus.settle': {
+          does: 'Bus master enable was read back: what the device had sent has arrived, and nothing more leaves.',
+          args: { device },
+          when: (s, { device }) => s.quieting.has(device),
+          effect: (s, { device }) => void (s.quieting = s.quieting.without(device)),
+          eager(s) {
+            const device = s.quieting.first
+            return device === undefined ? undefined : { device }
           },
         },
         'hypervisor.found': {
@@ -409,6 +428,7 @@ export const assignment = scoped(
             s.resetting = s.resetting.without(device)
             s.running = s.running.without(device)
             s.master = s.master.without(device)
+            s.quieting = s.quieting.without(device)
             s.left = s.left.without(device)
           },
           eager(s) {
@@ -424,7 +444,7 @@ export const assignment = scoped(
             mastering: {
               clause: clause('PCI-BME-01'),
               given: (s, { device }) => s.running.has(device),
-              holds: (s, { device }) => s.master.has(device),
+              holds: (s, { device }) => s.master.has(device) || s.quieting.has(device),
             },
             attached: { clause: clause('ASG-01'), holds: (s, { device }) => isOwned(s, device) },
             ofItsOwner: {
@@ -442,7 +462,7 @@ export const assignment = scoped(
             mastering: {
               clause: clause('PCI-BME-01'),
               given: (s, { device }) => s.running.has(device),
-              holds: (s, { device }) => s.master.has(device),
+              holds: (s, { device }) => s.master.has(device) || s.quieting.has(device),
             },
             attached: { clause: clause('ASG-01'), holds: (s, { device }) => isOwned(s, device) },
             asDeclared: {
@@ -475,7 +495,7 @@ export const assignment = scoped(
             mastering: {
               clause: clause('PCI-BME-01'),
               given: (s, { device }) => s.running.has(device),
-              holds: (s, { device }) => s.master.has(device),
+              holds: (s, { device }) => s.master.has(device) || s.quieting.has(device),
             },
             attached: { clause: clause('ASG-01'), holds: (s, { device }) => isOwned(s, device) },
             asDeclared: {
@@ -525,7 +545,7 @@ export const assignment = scoped(
             mastering: {
               clause: clause('PCI-BME-01'),
               given: (s, { device }) => s.running.has(device),
-              holds: (s, { device }) => s.master.has(device),
+              holds: (s, { device }) => s.master.has(device) || s.quieting.has(device),
             },
             attached: { clause: clause('ASG-01'), holds: (s, { device }) => isOwned(s, device) },
             ofItsOwner: {
@@ -563,6 +583,7 @@ export const assignment = scoped(
         },
       },
       owes: {
+        'bus.settle': { clause: clause('PCI-BME-01'), when: (s) => !s.quieting.isEmpty },
         'hypervisor.answer': { clause: clause('ASG-17'), when: (s) => s.task !== 'nothing' },
         'hypervisor.release': { clause: clause('ASG-17'), when: (s) => s.asked.some((one) => one === 'release') },
         'hypervisor.populate': {

@@ -46,6 +46,8 @@ class AssignmentSession implements Session {
   readonly #firsts: number[]
   readonly #wants: ('nothing' | 'release' | 'populate' | 'pair')[]
   #task: Task | undefined
+  /** Bus master enable of this device was cleared and read back; -1: of none. */
+  #cleared = -1
 
   constructor(target: Target, device: DeviceDescription, machine: Machine, sink: Sink) {
     const { transport } = device
@@ -72,6 +74,7 @@ class AssignmentSession implements Session {
     for (let vm = 0; vm < this.#vms; vm++) this.#firsts[vm] = vm
     this.#wants.fill('nothing')
     this.#task = undefined
+    this.#cleared = -1
     target.events()
   }
 
@@ -86,6 +89,7 @@ class AssignmentSession implements Session {
         break
       case 'driver.enable':
       case 'driver.disable':
+        this.#cleared = action.name === 'driver.disable' ? device : -1
         this.#write(deviceAt(device) + ASSIGN.master, action.name === 'driver.enable' ? 1 : 0)
         break
       case 'driver.message':
@@ -121,6 +125,8 @@ class AssignmentSession implements Session {
       else if (event.kind === 'msi' && isDevice(event.device)) {
         this.#tell('device.interrupt', { device: numberOf(event.device), foreign: WANTED.includes(event.address) })
       }
+    if (this.#cleared >= 0) this.#tell('bus.settle', { device: this.#cleared })
+    this.#cleared = -1
   }
 
   move(target: Target): void {
@@ -128,7 +134,7 @@ class AssignmentSession implements Session {
   }
 
   remembers(): string {
-    return notesOf([this.#owners, this.#firsts, this.#wants, this.#task])
+    return notesOf([this.#owners, this.#firsts, this.#wants, this.#task, this.#cleared])
   }
 
   /** The command goes where the device looks for it, which is nowhere while it has no owner. */

@@ -11,12 +11,14 @@ const RESET_STEPS = 2
 /** Plain data. */
 export interface DmaDeviceState {
   master: boolean
-  stage: 'idle' | 'fetch' | 'move' | 'complete' | 'message' | 'stopped'
+  stage: 'idle' | 'fetch' | 'move' | 'complete' | 'stopped'
   page: number
   write: boolean
   failed: boolean
   /** What left the device and has not arrived: translated already. */
   flight: Piece[] | null
+  /** A message is to be sent. */
+  messaging: boolean
   scratch: number
   address: number
   data: number
@@ -31,6 +33,7 @@ export const freshDevice = (): DmaDeviceState => ({
   write: false,
   failed: false,
   flight: null,
+  messaging: false,
   scratch: 0,
   address: 0,
   data: 0,
@@ -121,8 +124,17 @@ export class DmaDevice {
       this.land()
       return true
     }
-    if (state.stage === 'idle' || state.stage === 'stopped' || !this.#parts.mayMaster(state)) return false
+    if (!this.#parts.mayMaster(state)) return false
+    if (state.messaging) {
+      state.messaging = false
+      if (state.address !== 0)
+        this.#services.emit({ kind: 'msi', device: this.id, address: state.address, data: state.data })
+      return true
+    }
     switch (state.stage) {
+      case 'idle':
+      case 'stopped':
+        return false
       case 'fetch':
         this.#fetch()
         break
@@ -132,10 +144,6 @@ export class DmaDevice {
       case 'complete':
         this.#complete()
         break
-      case 'message':
-        state.stage = 'idle'
-        if (state.address !== 0)
-          this.#services.emit({ kind: 'msi', device: this.id, address: state.address, data: state.data })
     }
     return true
   }
@@ -175,7 +183,8 @@ export class DmaDevice {
   #complete(): void {
     const { state } = this
     const status = Uint8Array.of(state.failed ? DEVICE_STATUS.FAILED : DEVICE_STATUS.DONE, 0, 0, 0)
-    state.stage =
-      this.#access('write', this.#slot + DEVICE_COMMAND.status, 4, status) === undefined ? 'stopped' : 'message'
+    const isTold = this.#access('write', this.#slot + DEVICE_COMMAND.status, 4, status) !== undefined
+    state.stage = isTold ? 'idle' : 'stopped'
+    state.messaging = isTold
   }
 }

@@ -1,4 +1,5 @@
 import { pciFaults } from '../pci/faults.ts'
+import { assignedFaults } from './assigned.ts'
 import { chainFaults } from './chain.ts'
 import { deviceFaults } from './device.ts'
 import { driverDomainFaults } from './driver-domain.ts'
@@ -49,5 +50,6 @@ export const faults: readonly Fault[] = [
   ...ne2000Faults,
   ...mediatedFaults,
   ...driverDomainFaults,
+  ...assignedFaults,
   ...vtdFaults,
 ]
