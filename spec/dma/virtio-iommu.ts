@@ -49,8 +49,8 @@ interface Cell {
   start: number | undefined
   frame: number
   right: Right
-  /** The mapping was cut by a request that may have left it or not. */
-  loose: boolean
+  /** A request may have taken the mapping away: one that was free to, or one that should have left it. */
+  doubt: 'none' | 'free' | 'kept'
 }
 
 const permits = (right: Right, write: boolean): boolean => right === 'both' || right === (write ? 'write' : 'read')
@@ -142,7 +142,7 @@ export const virtioIommu = scoped(
         p > 0 && p < pages && at(p).start !== undefined && at(p).start === at(p - 1).start
       return joined(s.page) || joined(s.last + 1) || (s.how === 'startInPage' && at(s.page).start !== undefined)
     }
-    const hasLoose = (s: State): boolean => range(s).some((p) => s.map.at(cellOf(s.domain, p)).loose)
+    const hasDoubt = (s: State): boolean => range(s).some((p) => s.map.at(cellOf(s.domain, p)).doubt !== 'none')
 
     /** Statuses that say what is wrong with the request. */
     const wrongs = (s: State): number[] => {
@@ -178,7 +178,7 @@ export const virtioIommu = scoped(
     const isClear = (s: State): boolean =>
       !(s.asked !== 'probe' && s.murky.has(s.domain)) &&
       !(s.endpoint !== undefined && (s.asked === 'attach' || s.asked === 'detach') && s.lost.has(s.endpoint)) &&
-      !((s.asked === 'map' || s.asked === 'unmap') && hasLoose(s))
+      !((s.asked === 'map' || s.asked === 'unmap') && hasDoubt(s))
 
     /** Behind which domain an endpoint is, and whether that is certain. */
     const isCertain = (s: Book, e: number): boolean => {
@@ -219,7 +219,7 @@ export const virtioIommu = scoped(
       cell.start = undefined
       cell.frame = 0
       cell.right = 'both'
-      cell.loose = false
+      cell.doubt = 'none'
     }
     /** A domain ends with the last endpoint that leaves it. */
     const leave = (s: Writable & Book, e: number): void => {
@@ -271,7 +271,10 @@ export const virtioIommu = scoped(
         /** Domains that were made for endpoints in bypass mode. */
         bypassing: t.set(domain),
         murky: t.set(domain),
-        map: t.array(domains * pages, t.record({ start: t.maybe(page), frame, right, loose: t.flag })),
+        map: t.array(
+          domains * pages,
+          t.record({ start: t.maybe(page), frame, right, doubt: t.oneOf('none', 'free', 'kept') }),
+        ),
         /** What is under way. */
         asked: t.oneOf(
           'nothing',
@@ -577,7 +580,8 @@ export const virtioIommu = scoped(
                 }
             }
             if (s.asked === 'unmap' && exists(s, domain)) {
-              const mayHave = how === 'reserved' && status === INVAL
+              const isCut = !done && cuts(s)
+              const mayHave = isCut || (how === 'reserved' && status === INVAL)
               const gone = range(s).filter((p) => at(p).start !== undefined)
               const starts = gone.map((p) => at(p).start)
               if (done && how === 'startInPage') {
@@ -585,7 +589,7 @@ export const virtioIommu = scoped(
               } else if (done || mayHave)
                 for (let p = 0; p < pages; p++) {
                   if (done && gone.includes(p)) clear(at(p))
-                  else if (starts.includes(at(p).start)) at(p).loose = true
+                  else if (starts.includes(at(p).start)) at(p).doubt = isCut ? 'kept' : 'free'
                 }
             }
             idle(s as never)
@@ -673,9 +677,18 @@ export const virtioIommu = scoped(
               holds(s, { frame }) {
                 const cell = target(s)!
                 const may = permits(cell.right, s.write) || (!s.write && mayBeRead(cell.right))
-                const must = permits(cell.right, s.write) && !cell.loose
+                const must = permits(cell.right, s.write) && cell.doubt === 'none'
                 return frame === undefined ? !must : may && frame === cell.frame
               },
+            },
+            asItWasLeft: {
+              clause: clause('VIO-IOMMU-04'),
+              given: (s) =>
+                s.asked === 'access' &&
+                isCertain(s, s.endpoint!) &&
+                target(s)?.doubt === 'kept' &&
+                permits(target(s)!.right, s.write),
+              holds: (s, { frame }) => frame === target(s)!.frame,
             },
             itself: {
               clause: clause('VIO-IOMMU-14'),

@@ -21,6 +21,7 @@ import { serialFaults } from './serial.ts'
 import { upcallFaults } from './upcall.ts'
 import { vcpuFaults } from './vcpu.ts'
 import { vgaFaults } from './vga.ts'
+import { virtioIommuFaults } from './virtio-iommu.ts'
 import { vtdFaults } from './vtd.ts'
 import { wiredFaults } from './wired.ts'
 
@@ -51,5 +52,6 @@ export const faults: readonly Fault[] = [
   ...mediatedFaults,
   ...driverDomainFaults,
   ...assignedFaults,
+  ...virtioIommuFaults,
   ...vtdFaults,
 ]

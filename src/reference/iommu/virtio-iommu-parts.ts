@@ -33,6 +33,10 @@ export interface MapRequest {
 type Access = 'read' | 'write'
 
 export interface VirtioIommuParts {
+  /** Whether an endpoint of a request is one of those that are there. */
+  knows(endpoints: readonly number[], endpoint: number): boolean
+  /** Whether an entry of the cache is for this page of this endpoint. */
+  isCachedFor(entry: Cached, endpoint: number, page: number): boolean
   /** Whether the flags of an ATTACH, a MAP are all known; `mmio`: that feature was accepted. */
   knowsAttachFlags(flags: number, bypassConfig: boolean): boolean
   knowsMapFlags(flags: number, mmio: boolean): boolean
@@ -86,6 +90,8 @@ const touches = (first: number, last: number, mapping: Mapping): boolean =>
   mapping.first <= last && first <= mapping.last
 
 export const correctVirtioIommu: VirtioIommuParts = {
+  knows: (endpoints, endpoint) => endpoints.includes(endpoint),
+  isCachedFor: (entry, endpoint, page) => entry.endpoint === endpoint && entry.page === page,
   knowsAttachFlags: (flags, bypassConfig) => flags === 0 || (bypassConfig && flags === 1),
   knowsMapFlags: (flags, mmio) => (flags & ~(MAP_FLAG.READ | MAP_FLAG.WRITE | (mmio ? MAP_FLAG.MMIO : 0))) === 0,
   acceptsReserved: (isZero) => isZero,

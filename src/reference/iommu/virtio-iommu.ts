@@ -182,7 +182,7 @@ export class VirtioIommu implements BoardPart, Iommu {
     const parts = this.#parts
     if (!parts.acceptsReserved(view.getUint32(ATTACH.reserved, true) === 0)) return IOMMU_STATUS.INVAL
     if (!parts.knowsAttachFlags(flags, bypassConfig)) return IOMMU_STATUS.INVAL
-    if (!this.#endpoints.includes(endpoint)) return IOMMU_STATUS.NOENT
+    if (!parts.knows(this.#endpoints, endpoint)) return IOMMU_STATUS.NOENT
     if (id > DOMAIN_MAX) return IOMMU_STATUS.RANGE
     const state = this.#state
     const before = domainBehind(state, endpoint)
@@ -207,7 +207,7 @@ export class VirtioIommu implements BoardPart, Iommu {
   #detach(view: DataView): number {
     const domain = view.getUint32(DETACH.domain, true)
     const endpoint = view.getUint32(DETACH.endpoint, true)
-    if (!this.#endpoints.includes(endpoint)) return IOMMU_STATUS.NOENT
+    if (!this.#parts.knows(this.#endpoints, endpoint)) return IOMMU_STATUS.NOENT
     if (!this.#parts.isMember(this.#state, domain, endpoint)) return IOMMU_STATUS.INVAL
     const behind = domainBehind(this.#state, endpoint)
     if (behind !== undefined) this.#leave(endpoint, behind.id)
@@ -254,7 +254,7 @@ export class VirtioIommu implements BoardPart, Iommu {
     const endpoint = view.getUint32(PROBE.endpoint, true)
     const properties = Math.min(writable - IOMMU_TAIL_BYTES, PROBE_BYTES)
     const output = new Uint8Array(properties + IOMMU_TAIL_BYTES)
-    const exists = this.#endpoints.includes(endpoint)
+    const exists = this.#parts.knows(this.#endpoints, endpoint)
     output[properties] = !exists ? IOMMU_STATUS.NOENT : properties < PROBE_BYTES ? IOMMU_STATUS.INVAL : IOMMU_STATUS.OK
     if (output[properties] === IOMMU_STATUS.OK) {
       const property = new DataView(output.buffer)
@@ -296,7 +296,7 @@ export class VirtioIommu implements BoardPart, Iommu {
   /** The page of memory behind a page; undefined: none for this access. */
   #lookUp(endpoint: number, page: number, access: 'read' | 'write'): number | undefined {
     const state = this.#state
-    const cached = state.cache.find((each) => each.endpoint === endpoint && each.page === page)
+    const cached = state.cache.find((each) => this.#parts.isCachedFor(each, endpoint, page))
     if (cached !== undefined && this.#parts.permits(cached, access)) return cached.host
     const mapping = this.#parts.find(domainBehind(state, endpoint)?.mappings ?? [], page)
     if (mapping === undefined || !this.#parts.permits(mapping, access)) return undefined
