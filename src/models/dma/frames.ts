@@ -20,7 +20,7 @@ export type Place = number | 'nowhere' | 'elsewhere'
 
 export class Frames {
   #target: Target
-  readonly #start: Gpa
+  readonly #start: Gpa | readonly Gpa[]
   readonly #count: number
   readonly #generations: number[]
   /** What every frame has to hold. */
@@ -30,7 +30,8 @@ export class Frames {
   readonly #foundWords = new DataView(this.#found.buffer)
   #tags = 0
 
-  constructor(target: Target, start: Gpa, count: number) {
+  /** `start`: of frames one after the other, or where each of them is. */
+  constructor(target: Target, start: Gpa | readonly Gpa[], count: number) {
     this.#target = target
     this.#start = start
     this.#count = count
@@ -40,7 +41,7 @@ export class Frames {
   }
 
   gpaOf(frame: number): Gpa {
-    return this.#start + frame * FRAME_BYTES
+    return typeof this.#start === 'number' ? this.#start + frame * FRAME_BYTES : this.#start[frame]!
   }
 
   /** Fills all frames with their first words. */
