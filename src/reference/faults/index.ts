@@ -1,4 +1,5 @@
 import { pciFaults } from '../pci/faults.ts'
+import { amdIommuFaults } from './amd-iommu.ts'
 import { assignedFaults } from './assigned.ts'
 import { chainFaults } from './chain.ts'
 import { deviceFaults } from './device.ts'
@@ -54,4 +55,5 @@ export const faults: readonly Fault[] = [
   ...assignedFaults,
   ...virtioIommuFaults,
   ...vtdFaults,
+  ...amdIommuFaults,
 ]
