@@ -6,7 +6,7 @@
  * A page of commands and single pages come first in an address space, then a large page, of which the two ends are
  * watched, then ranges that firmware declares for the first device: one to read and write, a gap, one to read.
  */
-import { machine, type ReadonlyCells, scoped, t } from '../../src/kernel/language/index.ts'
+import { type Bits, type Cells, machine, type ReadonlyCells, scoped, t } from '../../src/kernel/language/index.ts'
 import { clause } from '../clauses/index.ts'
 
 /** What the hypervisor may lack, to show what it is for. */
@@ -23,12 +23,12 @@ export const assignment = scoped(
     /** One device, two VMs. */
     explored: { vms: 2, devices: 1, pages: 1, frames: 2, regions: 0, declared: 0, resets: 1, careless: 0 },
     /** Two that the unit cannot tell apart. */
-    group: { vms: 2, devices: 3, pages: 1, frames: 2, regions: 0, declared: 0, resets: 0, careless: 0 },
+    group: { vms: 2, devices: 2, pages: 1, frames: 2, regions: 0, declared: 0, resets: 0, careless: 0 },
     /** Pages that come and go. */
     pages: { vms: 1, devices: 1, pages: 2, frames: 2, regions: 1, declared: 1, resets: 0, careless: 0 },
     'without-reset': { vms: 2, devices: 1, pages: 1, frames: 2, regions: 0, declared: 0, resets: 0, careless: 1 },
     'without-flush': { vms: 1, devices: 1, pages: 2, frames: 2, regions: 0, declared: 0, resets: 0, careless: 2 },
-    'without-groups': { vms: 2, devices: 3, pages: 1, frames: 2, regions: 0, declared: 0, resets: 0, careless: 3 },
+    'without-groups': { vms: 2, devices: 2, pages: 1, frames: 2, regions: 0, declared: 0, resets: 0, careless: 3 },
     played: { vms: 2, devices: 3, pages: 4, frames: 10, regions: 2, declared: 1, resets: 3, careless: 0 },
   },
   ({ vms, devices, pages, frames, regions, declared, resets, careless }) => {
@@ -65,7 +65,8 @@ export const assignment = scoped(
       readonly master: { has(d: number): boolean }
       readonly resetting: { has(d: number): boolean }
     }
-    const groupOf = (d: number): number => Math.min(d, 1)
+    /** The first of three is by itself. */
+    const groupOf = (d: number): number => (devices === 3 ? Math.min(d, 1) : 0)
     const isInGroup = (a: number, b: number): boolean => groupOf(a) === groupOf(b)
     const all = Array.from({ length: devices }, (_, d) => d)
     const isOwned = (s: State, d: number): boolean => s.owner.at(d) !== undefined
@@ -73,6 +74,11 @@ export const assignment = scoped(
     const isIdle = (s: State, d: number): boolean =>
       !isOwned(s, d) &&
       all.some((each) => isInGroup(each, d) && (isOwned(s, each) || (s.task === 'assign' && s.device === each)))
+    /** Has every VM its page of commands? */
+    const isSettled = (s: State): boolean => {
+      for (let v = 0; v < vms; v++) if (s.home.at(cell(v, 0)) === undefined) return false
+      return true
+    }
     /** Which page of its owner a command is about. */
     const pageOf = (p: number): number => Math.min(p, LARGE)
     /** Does the owner of a device have the declared ranges in its address space? */
@@ -99,6 +105,14 @@ export const assignment = scoped(
     const mayMove = (s: State, d: number, f: number): boolean => {
       const v = s.owner.at(d)
       return v !== undefined && frameOf(s, v, s.command.at(d)) === f
+    }
+    /** Nothing is left of the command of a device. */
+    const forget = (s: { command: Cells<Command>; moved: Bits; mayFail: Bits }, d: number): void => {
+      const command = s.command.at(d)
+      command.page = 0
+      command.write = false
+      s.moved = s.moved.without(d)
+      s.mayFail = s.mayFail.without(d)
     }
     const isActive = (s: State, d: number): boolean => s.running.has(d) && s.master.has(d)
     const isFree = (s: State, p: number, h: number): boolean => {
@@ -255,7 +269,7 @@ export const assignment = scoped(
           does: 'The toolstack wants a device to be given to a VM, whoever has it.',
           args: { vm, device },
           weight: 14,
-          when: (s) => s.task === 'nothing',
+          when: (s) => s.task === 'nothing' && isSettled(s),
           effect(s, { vm, device }) {
             s.task = 'assign'
             s.vm = vm
@@ -266,7 +280,7 @@ export const assignment = scoped(
           does: 'The toolstack wants it back.',
           args: { device },
           weight: 6,
-          when: (s, { device }) => s.task === 'nothing' && isOwned(s, device),
+          when: (s, { device }) => s.task === 'nothing' && isSettled(s) && isOwned(s, device),
           effect(s, { device }) {
             s.task = 'unassign'
             s.device = device
@@ -280,7 +294,7 @@ export const assignment = scoped(
           does: 'A VM goes away with all that it has, and another comes in its place.',
           args: { vm },
           weight: 3,
-          when: (s) => s.task === 'nothing',
+          when: (s) => s.task === 'nothing' && isSettled(s),
           effect(s, { vm }) {
             s.task = 'destroy'
             s.vm = vm
@@ -316,6 +330,8 @@ export const assignment = scoped(
           effect(s, { done }) {
             const { task, device, vm } = s
             s.task = 'nothing'
+            s.device = 0
+            s.vm = 0
             if (!done) return
             const isGiven = task === 'assign'
             if (task === 'destroy') {
@@ -333,8 +349,7 @@ export const assignment = scoped(
                 s.master = s.master.without(d)
                 s.quieting = s.quieting.without(d)
               }
-              s.moved = s.moved.without(d)
-              s.mayFail = s.mayFail.without(d)
+              forget(s, d)
               s.resetting = s.resetting.without(d)
             }
           },
@@ -377,8 +392,9 @@ export const assignment = scoped(
           when: (s, { vm }) => s.asked.at(vm) === 'release',
           effect(s, { vm, taken }) {
             s.asked.set(vm, 'nothing')
-            if (!taken) return
             const at = cell(vm, s.at.at(vm))
+            s.at.set(vm, 0)
+            if (!taken) return
             if (careless === NO_FLUSH) s.stale = s.home.at(at)
             s.home.set(at, undefined)
           },
@@ -391,8 +407,9 @@ export const assignment = scoped(
           does: 'Gives frames for what a VM wants, or none.',
           args: { vm, frame: home, second: home },
           when: (s, { vm, frame, second }) =>
-            (s.asked.at(vm) === 'populate' && second === undefined) ||
-            (s.asked.at(vm) === 'pair' && (frame === undefined) === (second === undefined)),
+            (frame === undefined || frame < (s.at.at(vm) < LARGE ? frames : regions)) &&
+            ((s.asked.at(vm) === 'populate' && second === undefined) ||
+              (s.asked.at(vm) === 'pair' && (frame === undefined) === (second === undefined))),
           requires: {
             freeOnes: {
               clause: clause('ASG-18'),
@@ -404,6 +421,7 @@ export const assignment = scoped(
           effect(s, { vm, frame, second }) {
             const p = s.at.at(vm)
             s.asked.set(vm, 'nothing')
+            s.at.set(vm, 0)
             if (frame !== undefined) s.home.set(cell(vm, p), frame)
             if (second !== undefined && p + 1 < owned) s.home.set(cell(vm, p + 1), second)
           },
@@ -427,6 +445,7 @@ export const assignment = scoped(
           effect(s, { device }) {
             s.resetting = s.resetting.without(device)
             s.running = s.running.without(device)
+            forget(s, device)
             s.master = s.master.without(device)
             s.quieting = s.quieting.without(device)
             s.left = s.left.without(device)
@@ -560,7 +579,7 @@ export const assignment = scoped(
           },
           effect(s, { device }) {
             s.running = s.running.without(device)
-            s.moved = s.moved.without(device)
+            forget(s, device)
           },
           eager(s) {
             for (const d of all) {
@@ -585,17 +604,23 @@ export const assignment = scoped(
       owes: {
         'bus.settle': { clause: clause('PCI-BME-01'), when: (s) => !s.quieting.isEmpty },
         'hypervisor.answer': { clause: clause('ASG-17'), when: (s) => s.task !== 'nothing' },
+        'hypervisor.found': {
+          clause: clause('ASG-17'),
+          when: (s) => !isSettled(s),
+        },
         'hypervisor.release': { clause: clause('ASG-17'), when: (s) => s.asked.some((one) => one === 'release') },
         'hypervisor.populate': {
           clause: clause('ASG-17'),
           when: (s) => s.asked.some((one) => one === 'populate' || one === 'pair'),
         },
         'hypervisor.reset': { clause: clause('PCI-FLR-05'), when: (s) => !s.resetting.isEmpty },
-        'device.complete': {
+        'device.complete': all.map((d) => ({
           clause: clause('ASG-16'),
-          when: (s) => all.some((d) => isActive(s, d) && isOwned(s, d) && !s.resetting.has(d)),
-        },
+          when: (s: State) => isActive(s, d) && isOwned(s, d) && !s.resetting.has(d),
+        })),
       },
+      // A command moves what it names before it is complete.
+      fair: ['device.read', 'device.write'],
       invariants: {
         oneOwnerForAGroup: {
           clause: clause('ASG-03'),
@@ -616,15 +641,20 @@ export const assignment = scoped(
       goals: {
         aCommandDone: { on: 'device.complete', when: (_s, { done }) => done },
         aCommandFailed: { on: 'device.complete', when: (_s, { done }) => !done },
-        twoOwnersOneAfterTheOther: {
-          on: 'guest.assign',
-          when: (s, { vm, device }) => isOwned(s, device) && s.owner.at(device) !== vm,
-        },
         givenBackWhileItWorks: { on: 'guest.unassign', when: (s, { device }) => isActive(s, device) },
         aVmGoesAwayWhileItsDeviceWorks: {
           on: 'guest.destroy',
           when: (s, { vm }) => all.some((d) => s.owner.at(d) === vm && isActive(s, d)),
         },
+        ...(vms > 1
+          ? {
+              wantedByAnother: {
+                on: 'guest.assign' as const,
+                when: (s: State, { device, vm }: { readonly device: number; readonly vm: number }) =>
+                  isOwned(s, device) && s.owner.at(device) !== vm,
+              },
+            }
+          : {}),
         ...(resets > 0
           ? {
               resetWhileItWorks: {
@@ -637,12 +667,12 @@ export const assignment = scoped(
               },
             }
           : {}),
-        ...(devices > 2
+        ...(devices > 1
           ? {
               aGroupOfTwoOwners: {
                 on: 'guest.assign' as const,
                 when: (s: State, { device, vm }: { readonly device: number; readonly vm: number }) =>
-                  device > 0 && isOwned(s, 3 - device) && s.owner.at(3 - device) !== vm,
+                  all.some((d) => d !== device && isInGroup(d, device) && isOwned(s, d) && s.owner.at(d) !== vm),
               },
             }
           : {}),
