@@ -76,6 +76,7 @@ const small = {
   caching: 0,
   log: 0,
   errors: 0,
+  far: 0,
   judged: 0,
 }
 
@@ -100,10 +101,11 @@ export const amdIommu = scoped(
       caching: 0,
       log: 1,
       errors: 1,
+      far: 1,
       judged: 1,
     },
   },
-  ({ devices, domains, entries, ways, leaves, regions, places, caching, log, errors, judged }) => {
+  ({ devices, domains, entries, ways, leaves, regions, places, caching, log, errors, far, judged }) => {
     const device = t.below(devices)
     const domain = t.below(domains)
     const region = t.below(regions)
@@ -246,7 +248,7 @@ export const amdIommu = scoped(
           // The table may end before the last device alone.
           when: (s, { device, entry }) =>
             s.entries.at(device) !== ENTRY_NAMES.indexOf(entry as never) &&
-            (entry !== 'outside' || device === devices - 1),
+            (entry !== 'outside' || (far === 1 && device === devices - 1)),
           effect(s, { device, entry }) {
             s.entries.set(device, ENTRY_NAMES.indexOf(entry as never))
             fill(s)
@@ -608,9 +610,12 @@ export const amdIommu = scoped(
           on: 'iommu.complete',
           when: (s) => s.held.entries.some((held, at) => !s.kept.entries.at(at).contains(held)),
         },
-        aLoggedFault: { on: 'iommu.log' },
-        aLostEvent: { on: 'iommu.overflow' },
-        aHaltRepaired: { on: 'driver.restart' },
+        aRefusedAccess: { on: 'iommu.answer', when: (s, answer) => log === 1 && answer.as === REFUSED && !s.lost },
+        aRefusalWithAFullLog: {
+          on: 'iommu.answer',
+          when: (s, answer) => log === 1 && answer.as === REFUSED && s.room === 0 && !s.lost,
+        },
+        anIllegalCommand: { on: 'driver.queueIllegal' },
       },
     })
   },

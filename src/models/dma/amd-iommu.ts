@@ -291,7 +291,7 @@ class AmdSession implements Session {
 
   #setEntry(device: number, entry: (typeof ENTRY_NAMES)[number]): void {
     const { requester } = this.#sources[device]!
-    if (device === this.#sources.length - 1)
+    if (isFar(this.#sources[device]!))
       this.#unit.setDeviceTable(AT.deviceTable, DEVICE_TABLE_PAGES[entry === 'outside' ? 'short' : 'whole'])
     storeDwords(this.#guest, AT.deviceTable + DEVICE_ENTRY.bytes * requester, entryOf(entry))
   }
@@ -427,7 +427,10 @@ const entryOf = (entry: (typeof ENTRY_NAMES)[number]): Dwords => {
 const unitOf = ({ devices }: Description): DeviceDescription | undefined =>
   devices.find(({ kind }) => kind === 'amd-iommu')
 
-/** Sources whose accesses are over when the call returns; the last one is past the end of a short device table. */
+/** Its entry is past the end of a short device table. */
+const isFar = ({ requester }: DmaSource): boolean => requester >= REQUESTERS_SHORT
+
+/** Sources whose accesses are over when the call returns; a far one is the last. */
 const chosenOf = (target: Description): readonly DmaSource[] => {
   const fitting = sourcesOf(target).filter(
     ({ reads, writes, align, delayed, ats, iovaEnd, requester }) =>
@@ -439,9 +442,7 @@ const chosenOf = (target: Description): readonly DmaSource[] => {
       iovaEnd > 2 ** 40 &&
       requester < REQUESTERS_WHOLE,
   )
-  const near = fitting.filter(({ requester }) => requester < REQUESTERS_SHORT)
-  const far = fitting.filter(({ requester }) => requester >= REQUESTERS_SHORT)
-  return [...near.slice(0, 2), ...far.slice(0, 1)]
+  return [...fitting.filter((source) => !isFar(source)).slice(0, 2), ...fitting.filter(isFar).slice(0, 1)]
 }
 
 export const amdIommuModel: Model = {
@@ -450,15 +451,17 @@ export const amdIommuModel: Model = {
   notApplicable(target) {
     if (unitOf(target) === undefined) return 'it has no AMD-Vi unit (kind amd-iommu)'
     if (target.can.dma !== true) return 'no access of a device can be made to arrive at its unit'
-    if (chosenOf(target).length < 3) return 'it has not two sources of DMA on bus 0 and one on a later bus'
+    if (chosenOf(target).length < 2) return 'it has not two sources of DMA of four bytes'
     if (!target.can.resets.includes('system')) return 'its unit cannot be brought back to its initial state'
     return target.memory.some(({ start, end }) => start <= AT.commands && end >= AT.end)
       ? undefined
       : 'it has no guest memory for tables and frames'
   },
-  scope: (target) => ({
-    scope: 'played',
-    bounds: { caching: unitOf(target)?.facts?.absentCached === false ? 0 : 1 },
-  }),
+  scope(target) {
+    const sources = chosenOf(target)
+    const bounds = { devices: sources.length, far: sources.some(isFar) ? 1 : 0 }
+    const holdsAbsence = unitOf(target)?.facts?.absentCached !== false
+    return { scope: 'played', bounds: { ...bounds, caching: holdsAbsence ? 1 : 0 } }
+  },
   open: (target, machine, sink) => new AmdSession(target, machine, sink),
 }
