@@ -8,6 +8,7 @@ import { invalidationRaces } from './dma/invalidation-races.ts'
 import { isolation } from './dma/isolation.ts'
 import { softwareMediatedAssignment } from './dma/software-mediated-assignment.ts'
 import { translation } from './dma/translation.ts'
+import { virtioBehindIommu } from './dma/virtio-behind-iommu.ts'
 import { virtioIommu } from './dma/virtio-iommu.ts'
 import { ide } from './emulated/ide.ts'
 import { ideDma } from './emulated/ide-dma.ts'
@@ -68,6 +69,7 @@ export const machines: readonly ScopedMachine[] = [
   amdIommu,
   invalidation,
   invalidationRaces,
+  virtioBehindIommu,
   remapping,
   cpuDelivery,
   posted,

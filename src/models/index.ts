@@ -10,6 +10,7 @@ import { invalidationModel } from './dma/invalidation.ts'
 import { isolationModel } from './dma/isolation.ts'
 import { softwareMediatedAssignmentModel } from './dma/software-mediated-assignment.ts'
 import { translationModel } from './dma/translation.ts'
+import { virtioBehindIommuModel } from './dma/virtio-behind-iommu.ts'
 import { virtioIommuModel } from './dma/virtio-iommu.ts'
 import { ideModel } from './emulated/ide.ts'
 import { ideDmaModel } from './emulated/ide-dma.ts'
@@ -45,6 +46,7 @@ export const models: readonly Model[] = [
   virtioIommuModel,
   softwareMediatedAssignmentModel,
   driverDomainModel,
+  virtioBehindIommuModel,
   remappingModel,
   translationModel,
   cpuDeliveryModel,

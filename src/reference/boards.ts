@@ -10,6 +10,7 @@ import { parallelBoard } from './emulated/parallel-board.ts'
 import { serialBoard } from './emulated/serial-board.ts'
 import { vgaBoard } from './emulated/vga-board.ts'
 import { amdIommuBoard } from './iommu/amd-board.ts'
+import { amdVirtioBlkBoard, virtioIommuVirtioBlkBoard, vtdVirtioBlkBoard } from './iommu/behind-board.ts'
 import { virtioIommuBoard } from './iommu/virtio-iommu-board.ts'
 import { vtdBoard, vtdCachingModeBoard, vtdScalableBoard } from './iommu/vtd-board.ts'
 import { ioapicBoard } from './irqchip/ioapic-board.ts'
@@ -73,4 +74,7 @@ export const boards: readonly AnyBoard[] = [
   vtdCachingModeBoard,
   vtdScalableBoard,
   amdIommuBoard,
+  vtdVirtioBlkBoard,
+  amdVirtioBlkBoard,
+  virtioIommuVirtioBlkBoard,
 ]

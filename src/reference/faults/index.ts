@@ -1,6 +1,7 @@
 import { pciFaults } from '../pci/faults.ts'
 import { amdIommuFaults } from './amd-iommu.ts'
 import { assignedFaults } from './assigned.ts'
+import { behindIommuFaults } from './behind-iommu.ts'
 import { chainFaults } from './chain.ts'
 import { deviceFaults } from './device.ts'
 import { driverDomainFaults } from './driver-domain.ts'
@@ -55,5 +56,6 @@ export const faults: readonly Fault[] = [
   ...assignedFaults,
   ...virtioIommuFaults,
   ...vtdFaults,
+  ...behindIommuFaults,
   ...amdIommuFaults,
 ]
