@@ -7,6 +7,7 @@ import { invalidation } from './dma/invalidation.ts'
 import { invalidationRaces } from './dma/invalidation-races.ts'
 import { isolation } from './dma/isolation.ts'
 import { softwareMediatedAssignment } from './dma/software-mediated-assignment.ts'
+import { sriov } from './dma/sr-iov.ts'
 import { translation } from './dma/translation.ts'
 import { virtioBehindIommu } from './dma/virtio-behind-iommu.ts'
 import { virtioIommu } from './dma/virtio-iommu.ts'
@@ -26,6 +27,7 @@ import { msix } from './interrupt/msix.ts'
 import { pic } from './interrupt/pic.ts'
 import { posted } from './interrupt/posted.ts'
 import { remapping } from './interrupt/remapping.ts'
+import { interruptWays } from './interrupt/ways.ts'
 import { mmioInterrupt } from './mmio/interrupt.ts'
 import { configSpace } from './paravirtual/config-space.ts'
 import { blkRequests, virtioBlk } from './paravirtual/virtio-blk.ts'
@@ -63,6 +65,7 @@ export const machines: readonly ScopedMachine[] = [
   isolation,
   translation,
   assignment,
+  sriov,
   virtioIommu,
   softwareMediatedAssignment,
   driverDomain,
@@ -75,6 +78,7 @@ export const machines: readonly ScopedMachine[] = [
   posted,
   eventUpcall,
   endToEnd,
+  interruptWays,
   ioapic,
   lapic,
   serial,

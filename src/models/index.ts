@@ -9,6 +9,7 @@ import { driverDomainModel } from './dma/driver-domain.ts'
 import { invalidationModel } from './dma/invalidation.ts'
 import { isolationModel } from './dma/isolation.ts'
 import { softwareMediatedAssignmentModel } from './dma/software-mediated-assignment.ts'
+import { sriovModel } from './dma/sr-iov.ts'
 import { translationModel } from './dma/translation.ts'
 import { virtioBehindIommuModel } from './dma/virtio-behind-iommu.ts'
 import { virtioIommuModel } from './dma/virtio-iommu.ts'
@@ -20,6 +21,7 @@ import { serialModel } from './emulated/serial.ts'
 import { vgaTextModel } from './emulated/vga-text.ts'
 import { endToEndModel } from './end-to-end.ts'
 import { eventUpcallModel } from './event-upcall.ts'
+import { interruptWaysModel } from './interrupt-ways.ts'
 import { ioapicModel } from './ioapic.ts'
 import { lapicModel } from './lapic.ts'
 import { mmioInterruptModel } from './mmio-interrupt.ts'
@@ -41,6 +43,7 @@ export const models: readonly Model[] = [
   intxModel,
   isolationModel,
   assignmentModel,
+  sriovModel,
   amdIommuModel,
   invalidationModel,
   virtioIommuModel,
@@ -53,6 +56,7 @@ export const models: readonly Model[] = [
   postedModel,
   eventUpcallModel,
   endToEndModel,
+  interruptWaysModel,
   ioapicModel,
   lapicModel,
   serialModel,

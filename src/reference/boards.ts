@@ -3,6 +3,7 @@ import type { Target } from '../contract/index.ts'
 import { assignedBoard } from './assigned/assignment-board.ts'
 import { driverDomainBoard } from './assigned/driver-domain-board.ts'
 import { mediatedBoard } from './assigned/mediated-board.ts'
+import { sriovBoard } from './assigned/sr-iov-board.ts'
 import { type BoardOptions, openBoard } from './board.ts'
 import { ideBoard } from './emulated/ide-board.ts'
 import { ne2000Board } from './emulated/ne2000-board.ts'
@@ -21,6 +22,7 @@ import { postedBoard } from './irqchip/posting-board.ts'
 import { remappingBoard } from './irqchip/remapping-board.ts'
 import { upcallBoard } from './irqchip/upcall-board.ts'
 import { vcpuBoard } from './irqchip/vcpu-board.ts'
+import { waysBoard } from './irqchip/ways-board.ts'
 import { wiredBoard } from './irqchip/wired-board.ts'
 import { msiBoard } from './pci/msi-board.ts'
 
@@ -58,6 +60,7 @@ export const boards: readonly AnyBoard[] = [
   postedBoard,
   upcallBoard,
   wiredBoard,
+  waysBoard,
   remappingBoard,
   msiBoard,
   serialBoard,
@@ -69,6 +72,7 @@ export const boards: readonly AnyBoard[] = [
   mediatedBoard,
   driverDomainBoard,
   assignedBoard,
+  sriovBoard,
   virtioIommuBoard,
   vtdBoard,
   vtdCachingModeBoard,
