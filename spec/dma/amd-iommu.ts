@@ -50,6 +50,7 @@ interface Seen {
   readonly kept: Caches
 }
 interface Written extends Seen {
+  looked: boolean
   readonly held: WritableCaches
   readonly kept: WritableCaches
 }
@@ -138,6 +139,7 @@ export const amdIommu = scoped(
       }
     }
     const fill = (s: Written): void => {
+      s.looked = false
       fillOne(s, s.held)
       fillOne(s, s.kept)
     }
@@ -231,8 +233,11 @@ export const amdIommu = scoped(
         /** Entries of the log that are free, as far as they are counted; an event was lost. */
         room: t.below(AMPLE + 1),
         lost: t.flag,
+        /** Each device has accessed each place since something changed. */
+        looked: t.flag,
       },
       initial(s) {
+        for (let d = 0; d < devices; d++) s.entries.set(d, Math.min(d % 2, entries - 1))
         for (let c = 0; c < cells; c++) {
           s.ways.set(c, Math.min(1, ways - 1))
           s.leaves.set(c, Math.min(1, leaves - 1))
@@ -374,7 +379,7 @@ export const amdIommu = scoped(
           does: 'Leaves so many entries of the event log free.',
           args: { room: t.below(AMPLE) },
           weight: 3,
-          when: (s) => log === 1 && !s.lost && !isDue(s) && !s.errorDue,
+          when: (s) => log === 1 && !isDue(s) && !s.errorDue,
           effect: (s, { room }) => void (s.room = room),
         },
         'driver.restartLog': {
@@ -389,9 +394,16 @@ export const amdIommu = scoped(
         'device.access': {
           does: 'Reads or writes a dword.',
           args: { device, place, access },
-          weight: 60,
+          weight: 20,
           // Whether something is logged of the one before is known first.
           when: (s) => s.lost || (!isDue(s) && !s.errorDue),
+        },
+        'device.sweep': {
+          does: 'Each device reads, or writes, at each place; what is logged of one access is looked at before the next.',
+          args: { access },
+          weight: 45,
+          when: (s) => judged === 1 && !s.looked && (s.lost || (!isDue(s) && !s.errorDue)),
+          effect: (s) => void (s.looked = true),
         },
         'iommu.answer': {
           does: 'What came of an access: data moved between device and a frame, or none did.',
@@ -556,6 +568,7 @@ export const amdIommu = scoped(
           },
           effect(s) {
             s.stores = false
+            s.looked = false
             copy(s.kept, s.held as WritableCaches)
           },
           eager: (s) => (s.stores && s.error === 'none' ? { right: true } : undefined),
@@ -568,6 +581,7 @@ export const amdIommu = scoped(
           },
           effect(s) {
             s.signal = false
+            s.looked = false
             copy(s.kept, s.held as WritableCaches)
           },
           eager: (s) => (s.signal && s.error === 'none' ? {} : undefined),

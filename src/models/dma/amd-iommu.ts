@@ -66,6 +66,8 @@ const ENTRY_BYTES = 8
 const ACCESS_BYTES = 4
 const OFFSET_STEP = 0x2bc
 const TURNS_MAX = 600
+/** Events that may take room although they were seen, while room is not counted. */
+const HELD_MAX = 100
 
 /** Tables of a region of a domain. */
 const TABLE_NAMES = ['table', 'tablePages', 'other', 'otherPages', 'large', 'skipped'] as const
@@ -141,7 +143,7 @@ class AmdSession implements Session {
       if (LEVELS[domain] === 4) this.#write(topOf(domain), 0, pageEntry({ address: rootOf(domain), next: 3 }))
       for (const region of [0, 1]) this.#build(domain, region)
     }
-    for (const device of this.#sources.keys()) this.#setEntry(device, 'first')
+    for (const device of this.#sources.keys()) this.#setEntry(device, device % 2 === 0 ? 'first' : 'second')
     this.#unit.start(AT.deviceTable, DEVICE_TABLE_PAGES.whole)
     for (const { requester } of this.#sources) this.#unit.push(entryCommand(requester))
     for (const domain of DOMAIN_IDS) this.#unit.push(pagesCommand({ domain }))
@@ -208,6 +210,13 @@ class AmdSession implements Session {
       this.#unit.restartEvents()
     },
     'device.access': ({ device, place, access }) => this.#access(device, place, access),
+    'device.sweep': ({ access }) => {
+      for (const device of this.#sources.keys())
+        for (const place of PLACES.keys()) {
+          this.#access(device, place, access)
+          this.collect()
+        }
+    },
   }
 
   #queue(command: Dwords): void {
@@ -259,6 +268,7 @@ class AmdSession implements Session {
         domain: DOMAIN_IDS.includes(domain as never) ? DOMAIN_IDS.indexOf(domain as never) : DOMAIN_IDS.length,
       })
     }
+    if (!this.#counted && this.#unit.held > HELD_MAX) this.#unit.giveRoom()
     if (this.#counted && !this.#lost && this.#unit.overflowed()) {
       this.#lost = true
       this.#tell('iommu.overflow')

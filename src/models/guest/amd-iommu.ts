@@ -138,6 +138,7 @@ export class AmdUnit {
   readonly #events: Gpa
   #tail = 0
   #seen = 0
+  #given = 0
 
   /** Rings of one page each. */
   constructor(guest: Guest, base: Gpa, commands: Gpa, events: Gpa) {
@@ -162,7 +163,7 @@ export class AmdUnit {
     for (const [register, at] of [[AMD.commands, this.#commands] as const, [AMD.events, this.#events] as const])
       this.#write(register, at + RING.LENGTH_MIN * 2 ** (32 + RING.LENGTH_SHIFT))
     for (const register of [AMD.commandHead, AMD.commandTail, AMD.eventHead, AMD.eventTail]) this.#write(register, 0)
-    this.#tail = this.#seen = 0
+    this.#tail = this.#seen = this.#given = 0
     this.#control(AMD_CONTROL.COMMANDS | AMD_CONTROL.EVENTS | AMD_CONTROL.WAIT_INTERRUPT | AMD_CONTROL.ENABLE, 0)
   }
   setDeviceTable(table: Gpa, pages: number): void {
@@ -241,9 +242,14 @@ export class AmdUnit {
     }
     return seen
   }
+  /** Events that were seen and take room yet. */
+  get held(): number {
+    return ((this.#seen - this.#given + RING_BYTES) % RING_BYTES) / RING.entryBytes
+  }
   /** Gives back all room but for so many entries; undefined: all of it. */
   giveRoom(entries?: number): void {
     const behind = entries === undefined ? 0 : (entries + 1) * RING.entryBytes
+    this.#given = this.#seen
     this.#write(AMD.eventHead, (this.#seen + behind) % RING_BYTES)
   }
   /** After an overflow. */
@@ -255,6 +261,6 @@ export class AmdUnit {
   }
 
   notes(): readonly unknown[] {
-    return [this.#tail, this.#seen]
+    return [this.#tail, this.#seen, this.#given]
   }
 }
