@@ -25,9 +25,11 @@ import {
   NO_DOMAIN,
   outcomesOf,
   PRESENT,
+  pageTableOf,
   REFUSED,
   type Span,
   smallTranslation,
+  WAYS_HELD,
   wayOf,
 } from './invalidation-tables.ts'
 
@@ -160,7 +162,7 @@ export class CacheRules {
     for (let table = 0; table < this.#sizes.tables; table++) {
       if (((walked >>> table) & 1) === 0) continue
       const way = wayOf(tables.directories.at(this.directoryAt(table, block)))
-      if (way !== undefined) ways |= 1 << (table * 2 + way)
+      if (way !== undefined) ways |= 1 << (table * WAYS_HELD + way)
     }
     return ways
   }
@@ -174,13 +176,13 @@ export class CacheRules {
       if (((walked >>> table) & 1) === 0) continue
       const directory = tables.directories.at(this.directoryAt(table, block))
       const [way, large] = [wayOf(directory), largeOf(directory)]
-      if (way !== undefined) ways |= 1 << (table * 2 + way)
+      if (way !== undefined) ways |= 1 << (table * WAYS_HELD + way)
       else found |= 1 << (large === undefined ? ABSENT_DIRECTORY : largeTranslation(table, large))
     }
     for (let rest = ways; rest !== 0; rest &= rest - 1) {
       const lowest = 31 - Math.clz32(rest & -rest)
-      const [table, way] = [lowest >> 1, lowest & 1]
-      const entry = tables.entries.at(this.entryAt(table, way, page))
+      const [table, way] = [Math.floor(lowest / WAYS_HELD), lowest % WAYS_HELD]
+      const entry = tables.entries.at(this.entryAt(table, pageTableOf(way), page))
       found |= 1 << (entry === ABSENT ? ABSENT_ENTRY : smallTranslation(table, way, entry))
     }
     return this.#sizes.caching === 1 ? found : found & PRESENT
@@ -220,11 +222,12 @@ export class CacheRules {
       const directory = tables.directories.at(this.directoryAt(table, block))
       if (directory === ABSENT) absences |= 1 << ABSENT_DIRECTORY
       const way = wayOf(directory)
-      if (way !== undefined) ways |= 1 << (table * 2 + way)
+      if (way !== undefined) ways |= 1 << (table * WAYS_HELD + way)
     }
     for (let rest = ways; rest !== 0; rest &= rest - 1) {
       const lowest = 31 - Math.clz32(rest & -rest)
-      if (tables.entries.at(this.entryAt(lowest >> 1, lowest & 1, page)) === ABSENT) absences |= 1 << ABSENT_ENTRY
+      const [table, way] = [Math.floor(lowest / WAYS_HELD), lowest % WAYS_HELD]
+      if (tables.entries.at(this.entryAt(table, pageTableOf(way), page)) === ABSENT) absences |= 1 << ABSENT_ENTRY
     }
     return absences
   }
@@ -249,7 +252,7 @@ export class CacheRules {
     const directory = tables.directories.at(this.directoryAt(context.table, blockOf(page)))
     const [way, large] = [wayOf(directory), largeOf(directory)]
     if (large !== undefined) return largeFrame(context.table, large)
-    const entry = way === undefined ? ABSENT : tables.entries.at(this.entryAt(context.table, way, page))
+    const entry = way === undefined ? ABSENT : tables.entries.at(this.entryAt(context.table, pageTableOf(way), page))
     if (entry === ABSENT) return REFUSED
     const found = outcomesOf(1 << smallTranslation(context.table, way!, entry), access)
     return 31 - Math.clz32(found)
@@ -276,14 +279,15 @@ export class CacheRules {
   /** Whether a way through a page table may be taken for a requester. */
   mayPass(tables: Tables, held: Caches, requester: number, page: number, table: number, way: number): boolean {
     if (table >= this.#sizes.tables || way >= this.#sizes.ways) return false
-    const bit = 1 << (table * 2 + way)
+    const through = waysThrough(table, way)
     const domains = this.domainsFor(tables, held, requester)
     for (let domain = 0; domain < DOMAINS; domain++)
       if (((domains >>> domain) & 1) === 1) {
         const ways = held.directories.at(this.#heldDirectoryAt(domain, blockOf(page))).mask
-        if ((ways & bit) !== 0) return true
+        if ((ways & through) !== 0) return true
       }
-    return wayOf(tables.directories.at(this.directoryAt(table, blockOf(page)))) === way
+    const now = wayOf(tables.directories.at(this.directoryAt(table, blockOf(page))))
+    return now !== undefined && pageTableOf(now) === way
   }
 
   /** Whether something is held that a walk would not find now: of the context entries that an invalidation covers. */
@@ -345,9 +349,10 @@ export class CacheRules {
   /** Whether a page table can be come to: only then anybody sees what it says. */
   isInUse(tables: Tables, held: Caches, table: number, way: number, page: number): boolean {
     const block = blockOf(page)
-    if (wayOf(tables.directories.at(this.directoryAt(table, block))) === way) return true
+    const now = wayOf(tables.directories.at(this.directoryAt(table, block)))
+    if (now !== undefined && pageTableOf(now) === way) return true
     for (let domain = 0; domain < DOMAINS; domain++)
-      if (held.directories.at(this.#heldDirectoryAt(domain, block)).has(table * 2 + way)) return true
+      if ((held.directories.at(this.#heldDirectoryAt(domain, block)).mask & waysThrough(table, way)) !== 0) return true
     return false
   }
 
@@ -413,6 +418,12 @@ const coveredContexts = (domain: number | undefined): number => {
   for (let number = 0; number < CONTEXTS.length; number++)
     if (domain === undefined || (CONTEXTS[number]?.domain ?? NO_DOMAIN) === domain) covered |= 1 << number
   return covered
+}
+/** The ways that go through a page table, as a mask. */
+const waysThrough = (table: number, pageTable: number): number => {
+  let ways = 0
+  for (let way = 0; way < WAYS_HELD; way++) if (pageTableOf(way) === pageTable) ways |= 1 << (table * WAYS_HELD + way)
+  return ways
 }
 const add = (cells: Cells<Bits>, at: number, mask: number): void => {
   const old = cells.at(at).mask

@@ -3,8 +3,8 @@
  * names, what a directory entry and a page entry lead to, and the translations and frames that come of them.
  *
  * Two domains, each with tables of its own. Of a table three pages are in one block of 2 MiB, its first two and its last
- * one, and the fourth is the first of the next block. A directory entry leads through one of two page tables, or maps the
- * block as one large page. Each page has frames of its own at the end of each way, so that where data arrive tells by which
+ * one, and the fourth is the first of the next block. A directory entry leads through one of two page tables, through the
+ * first of them for reads alone, or maps the block as one large page. Each page has frames of its own at the end of each way, so that where data arrive tells by which
  * way they came.
  */
 
@@ -39,16 +39,27 @@ export const DOMAINS = 2
 export const NO_DOMAIN = 2
 
 /** What a directory entry says. */
-export const DIRECTORY_NAMES = ['absent', 'through A', 'through B', 'large', 'other large'] as const
+export const DIRECTORY_NAMES = ['absent', 'through A', 'through B', 'large', 'other large', 'A for reads'] as const
 export const ABSENT = 0
 const WAYS = 2
 const FIRST_LARGE = 1 + WAYS
-/** Which page table it leads through; undefined: none. */
-export const wayOf = (directory: number): number | undefined =>
-  directory === ABSENT || directory >= FIRST_LARGE ? undefined : directory - 1
+const LARGES = 2
+const FOR_READS = FIRST_LARGE + LARGES
+/** Ways are page tables, and the first of them once more, for reads alone. */
+export const WAYS_HELD = WAYS + 1
+const WAY_FOR_READS = WAYS
+/** Which way it leads; undefined: none. */
+export const wayOf = (directory: number): number | undefined => {
+  if (directory === FOR_READS) return WAY_FOR_READS
+  return directory === ABSENT || directory >= FIRST_LARGE ? undefined : directory - 1
+}
+/** Which page table a way goes through. */
+export const pageTableOf = (way: number): number => (way === WAY_FOR_READS ? 0 : way)
+/** Whether nothing is written by way of it, whatever page entries allow. */
+export const isForReads = (way: number): boolean => way === WAY_FOR_READS
 /** Which large page it maps; undefined: none. */
 export const largeOf = (directory: number): number | undefined =>
-  directory >= FIRST_LARGE ? directory - FIRST_LARGE : undefined
+  directory >= FIRST_LARGE && directory < FOR_READS ? directory - FIRST_LARGE : undefined
 
 /** What directory entries say at first: of each table one block is a large page, if there are any. */
 export const firstDirectory = (table: number, block: number, directories: number): number =>
@@ -73,8 +84,7 @@ export const ENTRIES: readonly (EntryKind | undefined)[] = [
  * A translation, as the unit may cache it for a page: a page entry reached by a way, or a large page. Frames of a page are
  * numbered alike: by table, two by each way, then the large pages.
  */
-const SMALL = WAYS * (ENTRIES.length - 1)
-const LARGES = 2
+const SMALL = WAYS_HELD * (ENTRIES.length - 1)
 const PER_TABLE = SMALL + LARGES
 const FRAMES_SMALL = 2 * WAYS
 export const FRAMES_PER_TABLE = FRAMES_SMALL + LARGES
@@ -112,7 +122,8 @@ const translations: readonly Translation[] = Array.from({ length: TRANSLATIONS }
   const rest = number % PER_TABLE
   if (rest >= SMALL) return { frame: largeFrame(table, rest - SMALL), reads: true, writes: true }
   const { version, reads, writes } = ENTRIES[1 + (rest % (ENTRIES.length - 1))]!
-  return { frame: smallFrame(table, Math.floor(rest / (ENTRIES.length - 1)), version), reads, writes }
+  const way = Math.floor(rest / (ENTRIES.length - 1))
+  return { frame: smallFrame(table, pageTableOf(way), version), reads, writes: writes && !isForReads(way) }
 })
 
 const maskOf = (members: readonly number[]): number => members.reduce((mask, member) => mask | (1 << member), 0)

@@ -25,6 +25,7 @@ import {
   OUTCOMES,
   REFUSED,
   TRANSLATIONS,
+  WAYS_HELD,
 } from './invalidation-tables.ts'
 
 const access = t.oneOf('read', 'write')
@@ -85,7 +86,7 @@ export const invalidation = scoped(
       blocks: 2,
       pages: 4,
       ways: 2,
-      directories: 5,
+      directories: 6,
       entries: 5,
       caching: 0,
       delayed: 1,
@@ -113,7 +114,7 @@ export const invalidation = scoped(
     const caches = {
       contexts: t.array(requesters, t.set(contexts)),
       tops: t.array(DOMAINS, t.set(tables)),
-      directories: t.array(DOMAINS * blocks, t.set(4)),
+      directories: t.array(DOMAINS * blocks, t.set(DOMAINS * WAYS_HELD)),
       pages: t.array(DOMAINS * pages, t.set(TRANSLATIONS + 2)),
       devices: t.array(Math.max(1, ats * pages), t.set(TRANSLATIONS)),
       former: t.array(history === 1 ? requesters : 1, t.set(contexts)),

@@ -4,9 +4,11 @@ import {
   ENTRIES,
   FRAMES,
   FRAMES_PER_TABLE,
+  isForReads,
   isLargeFrame,
   largeOf,
   PAGES,
+  pageTableOf,
   wayOf,
 } from '../../../spec/dma/invalidation-tables.ts'
 import type { Gpa } from '../../contract/target.ts'
@@ -185,7 +187,7 @@ export class InvalidationTables {
         ? pagingEntry({ address: this.#arena.blocks[table * 2 + large]!, large: true })
         : way === undefined
           ? absent(SECOND_LEVEL.bytes)
-          : pagingEntry({ address: this.#leavesAt(table, way, block) })
+          : pagingEntry({ address: this.#leavesAt(table, pageTableOf(way), block), write: !isForReads(way) })
     this.#entry(this.#directories[table]!, FIRST_PAGE + 512 * block, 2, entry)
   }
 

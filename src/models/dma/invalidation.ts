@@ -490,7 +490,8 @@ export const invalidationModel: Model = {
         flights: delayed === 1 ? 2 : 0,
         ats: sources.some(({ ats }) => ats) ? 1 : 0,
         caching: unitOf(target)?.facts?.cachingMode === true ? 1 : 0,
-        directories: 3 + Math.min(2, largesOf(arena)),
+        // Without two large pages to choose from, the last kind of directory entry is left out, too.
+        directories: largesOf(arena) < 2 ? 3 + largesOf(arena) : DIRECTORY_NAMES.length,
       },
     }
   },
