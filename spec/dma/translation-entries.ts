@@ -153,7 +153,8 @@ export interface ContextEntry {
   readonly domain: number
   /** The address of its table is one without memory. */
   readonly astray: boolean
-  readonly flaw: 'none' | 'low' | 'high'
+  /** Which reserved bit is set: beside the flags, beside the domain, in the last dword, of an address beyond all. */
+  readonly flaw: 'none' | 'low' | 'third' | 'high' | 'beyond'
 }
 const attached: ContextEntry = {
   present: true,
@@ -179,6 +180,8 @@ const contexts: readonly ContextEntry[] = [
   { ...attached, type: 'translated' },
   { ...attached, width: 'narrow', domain: 1 },
   { ...attached, type: 'reserved' },
+  { ...attached, flaw: 'third' },
+  { ...attached, flaw: 'beyond' },
 ]
 /** Those of so many domains. */
 export const contextEntriesOf = (count: number, domains: number): readonly ContextEntry[] =>
@@ -188,7 +191,7 @@ export const contextEntriesOf = (count: number, domains: number): readonly Conte
 export interface RootEntry {
   readonly present: boolean
   readonly to: 'own' | 'other' | 'nowhere'
-  readonly flaw: 'none' | 'low' | 'high'
+  readonly flaw: 'none' | 'low' | 'high' | 'beyond'
 }
 const rooted: RootEntry = { present: true, to: 'own', flaw: 'none' }
 const roots: readonly RootEntry[] = [
@@ -199,6 +202,7 @@ const roots: readonly RootEntry[] = [
   { ...rooted, flaw: 'high' },
   { ...rooted, present: false, flaw: 'low' },
   { ...rooted, to: 'other' },
+  { ...rooted, flaw: 'beyond' },
 ]
 export const rootEntriesOf = (count: number): readonly RootEntry[] => roots.slice(0, count)
 /** Root tables by number: two, and one outside memory. */

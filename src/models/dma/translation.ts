@@ -48,6 +48,9 @@ const MESSAGE = { address: INTERRUPT_WINDOW.start, data: 0x4041 } as const
 const A_PASID = 7
 const RESERVED_LOW = 1 << 4
 const RESERVED_HIGH = 1 << 24
+/** In the third dword of a context entry, and in the upper half of an address. */
+const RESERVED_THIRD = 1 << 24
+const RESERVED_ADDRESS = 1 << 19
 /** Bit 51 of an entry: of an address that no machine of this kind has. */
 const BEYOND = 1 << 19
 const SETTLE_MS = 1000
@@ -271,7 +274,7 @@ class TranslationSession implements Session {
     const [low = 0, high = 0] = rootEntry(this.#gpaOf(to === 'nowhere' ? NOWHERE : AREA.contexts + whose))
     this.#store(this.#rootAt(table) + 16 * this.#busNumber(bus), [
       (present ? low : low & ~1) | (flaw === 'low' ? RESERVED_LOW : 0),
-      high,
+      high | (flaw === 'beyond' ? RESERVED_ADDRESS : 0),
       0,
       flaw === 'high' ? RESERVED_HIGH : 0,
     ])
@@ -291,8 +294,8 @@ class TranslationSession implements Session {
     })
     this.#store(this.#gpaOf(AREA.contexts + bus) + 16 * (this.#sources[device]!.requester & 0xff), [
       low | (entry.flaw === 'low' ? RESERVED_LOW : 0),
-      high,
-      third,
+      high | (entry.flaw === 'beyond' ? RESERVED_ADDRESS : 0),
+      third | (entry.flaw === 'third' ? RESERVED_THIRD : 0),
       entry.flaw === 'high' ? RESERVED_HIGH : 0,
     ])
   }
