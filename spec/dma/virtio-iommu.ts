@@ -40,6 +40,43 @@ const how = t.oneOf(
   'pastInput',
   'reservedRegion',
 )
+type How =
+  | 'plain'
+  | 'bypass'
+  | 'mmio'
+  | 'reserved'
+  | 'flag'
+  | 'startInPage'
+  | 'endInPage'
+  | 'physInPage'
+  | 'pastInput'
+  | 'reservedRegion'
+/** What is under way: a request by its type, `unknown` or `short`, a look at the configuration, an access. */
+const asked = t.oneOf(
+  'nothing',
+  'attach',
+  'detach',
+  'map',
+  'unmap',
+  'probe',
+  'unknown',
+  'short',
+  'look',
+  'access',
+  'direct',
+)
+type Asked =
+  | 'nothing'
+  | 'attach'
+  | 'detach'
+  | 'map'
+  | 'unmap'
+  | 'probe'
+  | 'unknown'
+  | 'short'
+  | 'look'
+  | 'access'
+  | 'direct'
 const MISALIGNED: readonly string[] = ['startInPage', 'endInPage', 'physInPage']
 /** The request is about none of the pages that are looked at. */
 const ELSEWHERE_MAPS: readonly string[] = ['pastInput', 'reservedRegion']
@@ -71,9 +108,21 @@ export const virtioIommu = scoped(
       bypassConfig: 1,
       probe: 0,
       reports: 1,
+      history: 0,
     },
     /** Mappings of several pages. */
-    pages: { domains: 1, endpoints: 1, pages: 3, frames: 3, rights: 1, odd: 0, bypassConfig: 0, probe: 0, reports: 0 },
+    pages: {
+      domains: 1,
+      endpoints: 1,
+      pages: 3,
+      frames: 3,
+      rights: 1,
+      odd: 0,
+      bypassConfig: 0,
+      probe: 0,
+      reports: 0,
+      history: 0,
+    },
     /** Endpoints that share a domain, and leave it one after the other. */
     endpoints: {
       domains: 2,
@@ -85,9 +134,10 @@ export const virtioIommu = scoped(
       bypassConfig: 0,
       probe: 0,
       reports: 0,
+      history: 0,
     },
     played: {
-      domains: 3,
+      domains: 2,
       endpoints: 3,
       pages: 8,
       frames: 12,
@@ -96,9 +146,10 @@ export const virtioIommu = scoped(
       bypassConfig: 1,
       probe: 1,
       reports: 1,
+      history: 1,
     },
   },
-  ({ domains, endpoints, pages, frames, rights, odd, bypassConfig, probe, reports }) => {
+  ({ domains, endpoints, pages, frames, rights, odd, bypassConfig, probe, reports, history }) => {
     const domain = t.id('domain', domains)
     const endpoint = t.id('endpoint', endpoints)
     const page = t.below(pages)
@@ -119,8 +170,8 @@ export const virtioIommu = scoped(
       readonly map: ReadonlyCells<Readonly<Cell>>
     }
     interface Request {
-      readonly asked: string
-      readonly how: string
+      readonly asked: Asked
+      readonly how: How
       readonly domain: number
       readonly endpoint: number | undefined
       readonly page: number
@@ -238,23 +289,26 @@ export const virtioIommu = scoped(
       s.lost = s.lost.with(e)
       if (!s.attached.some((each, other) => each === d && !s.lost.has(other))) s.murky = s.murky.with(d)
     }
-    const idle = (s: {
-      asked: 'nothing'
-      how: string
-      domain: number
-      endpoint: number | undefined
-      page: number
-      last: number
-      frame: number
-      right: string
-      write: boolean
-    }): void => {
+    type Pending = { -readonly [K in keyof Request]: Request[K] }
+    const idle = (s: Pending): void => {
       s.asked = 'nothing'
       s.how = 'plain'
       s.domain = s.page = s.last = s.frame = 0
       s.endpoint = undefined
       s.right = 'both'
       s.write = false
+    }
+    /** What is under way; what is not said of it is as it is when nothing is. */
+    const ask = (s: Pending, asked: Asked, args: Partial<Request>): void => void Object.assign(s, { asked, ...args })
+    const startOf = (s: Book, d: number, p: number): number | undefined => s.map.at(cellOf(d, p)).start
+    /** The run begins and ends where mappings do. */
+    const isWhole = (s: Book, d: number, first: number, last: number): boolean =>
+      startOf(s, d, first) === first &&
+      startOf(s, d, last) !== undefined &&
+      (last + 1 === pages || startOf(s, d, last + 1) !== startOf(s, d, last))
+    const isFree = (s: Book, d: number, first: number, last: number): boolean => {
+      for (let p = first; p <= last; p++) if (s.map.at(cellOf(d, p)).start !== undefined) return false
+      return true
     }
     const canAsk = (s: Request & { readonly up: boolean }): boolean => s.up && s.asked === 'nothing'
 
@@ -275,20 +329,10 @@ export const virtioIommu = scoped(
           domains * pages,
           t.record({ start: t.maybe(page), frame, right, doubt: t.oneOf('none', 'free', 'kept') }),
         ),
+        /** Pages that an endpoint reached, or lost by an UNMAP, and was not refused since. */
+        used: t.array(history === 1 ? endpoint : 1, t.set(pages)),
         /** What is under way. */
-        asked: t.oneOf(
-          'nothing',
-          'attach',
-          'detach',
-          'map',
-          'unmap',
-          'probe',
-          'unknown',
-          'short',
-          'look',
-          'access',
-          'direct',
-        ),
+        asked,
         how,
         domain,
         /** Undefined: one that does not exist. */
@@ -304,118 +348,118 @@ export const virtioIommu = scoped(
       initial: (s) => void (s.up = true),
       actions: {
         'driver.attach': {
-          args: { endpoint: t.maybe(endpoint), domain, how },
-          weight: 14,
-          when: (s, { endpoint, how }) =>
+          does: 'Attaches an endpoint to a domain, from none or from another one.',
+          args: { endpoint, domain, how },
+          weight: 12,
+          when: (s, { endpoint, domain, how }) =>
             canAsk(s) &&
-            (how === 'plain' ||
-              (how === 'bypass' && bypassConfig === 1) ||
-              (odd === 1 && (how === 'reserved' || how === 'flag'))) &&
-            (endpoint !== undefined || odd === 1),
-          effect(s, { endpoint, domain, how }) {
-            s.asked = 'attach'
-            s.endpoint = endpoint
-            s.domain = domain
-            s.how = how
-          },
+            s.attached.at(endpoint) !== domain &&
+            (how === 'plain' || (how === 'bypass' && bypassConfig === 1)) &&
+            (!exists(s, domain) || s.bypassing.has(domain) === (how === 'bypass')),
+          effect: (s, args) => ask(s, 'attach', args),
+        },
+        'driver.attachOddly': {
+          does: 'Names the domain that the endpoint is in, or an endpoint that does not exist, or says what has to be rejected.',
+          args: { endpoint: t.maybe(endpoint), domain, how },
+          weight: 3,
+          when: (s, { endpoint, domain, how }) =>
+            odd === 1 &&
+            canAsk(s) &&
+            (how === 'reserved' ||
+              how === 'flag' ||
+              ((how === 'plain' || (how === 'bypass' && bypassConfig === 1)) &&
+                (endpoint === undefined ||
+                  s.attached.at(endpoint) === domain ||
+                  (exists(s, domain) && s.bypassing.has(domain) !== (how === 'bypass'))))),
+          effect: (s, args) => ask(s, 'attach', args),
         },
         'driver.detach': {
-          does: 'Asks for a detach; a reserved field means nothing there.',
+          args: { endpoint, domain },
+          weight: 5,
+          when: (s, { endpoint, domain }) => canAsk(s) && s.attached.at(endpoint) === domain,
+          effect: (s, args) => ask(s, 'detach', args),
+        },
+        'driver.detachOddly': {
+          does: 'Names a domain that the endpoint is not in, or none that exists, or fills the reserved field, which means nothing.',
           args: { endpoint: t.maybe(endpoint), domain, how },
-          weight: 6,
-          when: (s, { endpoint, how }) =>
+          weight: 2,
+          when: (s, { endpoint, domain, how }) =>
+            odd === 1 &&
             canAsk(s) &&
-            (how === 'plain' || (odd === 1 && how === 'reserved')) &&
-            (endpoint !== undefined || odd === 1),
-          effect(s, { endpoint, domain, how }) {
-            s.asked = 'detach'
-            s.endpoint = endpoint
-            s.domain = domain
-            s.how = how
-          },
+            (how === 'reserved' || (how === 'plain' && (endpoint === undefined || s.attached.at(endpoint) !== domain))),
+          effect: (s, args) => ask(s, 'detach', args),
         },
         'driver.map': {
           does: 'Maps a run of pages to a run of frames.',
           args: { domain, page, last: page, frame, right },
-          weight: 22,
-          when: (s, { page, last, frame, right }) =>
-            canAsk(s) && page <= last && frame + last - page < frames && rightsUsed(right),
-          effect(s, { domain, page, last, frame, right }) {
-            s.asked = 'map'
-            s.domain = domain
-            s.page = page
-            s.last = last
-            s.frame = frame
-            s.right = right
-          },
-        },
-        'driver.mapOddly': {
-          does: 'The same with something wrong, or special, about it.',
-          args: { domain, page, last: page, frame, how },
-          weight: 6,
-          when: (s, { page, last, frame, how }) =>
-            odd === 1 &&
+          weight: 20,
+          when: (s, { domain, page, last, frame, right }) =>
             canAsk(s) &&
             page <= last &&
             frame + last - page < frames &&
-            how !== 'plain' &&
-            how !== 'bypass' &&
-            how !== 'reserved',
-          effect(s, { domain, page, last, frame, how }) {
-            s.asked = 'map'
-            s.domain = domain
-            s.page = page
-            s.last = last
-            s.frame = frame
-            s.how = how
-          },
+            rightsUsed(right) &&
+            exists(s, domain) &&
+            !s.bypassing.has(domain) &&
+            isFree(s, domain, page, last),
+          effect: (s, args) => ask(s, 'map', args),
+        },
+        'driver.mapOddly': {
+          does: 'Maps what is mapped, or in no domain, or with something wrong, or special, about the request.',
+          args: { domain, page, last: page, frame, how },
+          weight: 5,
+          when: (s, { domain, page, last, frame, how }) =>
+            canAsk(s) &&
+            page <= last &&
+            frame + last - page < frames &&
+            (how === 'plain'
+              ? !exists(s, domain) || s.bypassing.has(domain) || !isFree(s, domain, page, last)
+              : odd === 1 && how !== 'bypass' && how !== 'reserved'),
+          effect: (s, args) => ask(s, 'map', args),
         },
         'driver.unmap': {
+          does: 'Asks for a mapping, from its first page to its last.',
+          args: { domain, page, last: page },
+          weight: 9,
+          when: (s, { domain, page, last }) =>
+            canAsk(s) && page <= last && isWhole(s, domain, page, last) && startOf(s, domain, last) === page,
+          effect: (s, args) => ask(s, 'unmap', args),
+        },
+        'driver.unmapSeveral': {
+          does: 'Asks for a run of pages from the first page of one mapping to the last page of another.',
+          args: { domain, page, last: page },
+          weight: 6,
+          when: (s, { domain, page, last }) =>
+            canAsk(s) && page <= last && isWhole(s, domain, page, last) && startOf(s, domain, last) !== page,
+          effect: (s, args) => ask(s, 'unmap', args),
+        },
+        'driver.unmapRest': {
+          does: 'Asks for a mapping without its first pages.',
+          args: { domain, page, last: page },
+          weight: 3,
+          when(s, { domain, page, last }) {
+            const start = startOf(s, domain, page)
+            return (
+              canAsk(s) && page <= last && start !== undefined && start !== page && startOf(s, domain, last) === start
+            )
+          },
+          effect: (s, args) => ask(s, 'unmap', args),
+        },
+        'driver.unmapOddly': {
+          does: 'Asks for any run of pages: with holes, through mappings, in no domain; or fills the reserved field.',
           args: { domain, page, last: page, how },
-          weight: 10,
+          weight: 4,
           when: (s, { page, last, how }) =>
             canAsk(s) &&
             page <= last &&
             (how === 'plain' || (odd === 1 && (how === 'reserved' || how === 'startInPage'))),
-          effect(s, { domain, page, last, how }) {
-            s.asked = 'unmap'
-            s.domain = domain
-            s.page = page
-            s.last = last
-            s.how = how
-          },
-        },
-        'driver.unmapWhole': {
-          does: 'Asks for the run of pages that one or more mappings take up, and for no more.',
-          args: { domain, page, last: page },
-          weight: 10,
-          when(s, { domain, page, last }) {
-            const at = (p: number) => s.map.at(cellOf(domain, p)).start
-            return (
-              canAsk(s) &&
-              page < last &&
-              at(page) === page &&
-              at(last) !== undefined &&
-              (last + 1 === pages || at(last + 1) !== at(last))
-            )
-          },
-          effect(s, { domain, page, last }) {
-            s.asked = 'unmap'
-            s.domain = domain
-            s.page = page
-            s.last = last
-          },
+          effect: (s, args) => ask(s, 'unmap', args),
         },
         'driver.probe': {
           does: 'Asks what is special about an endpoint; `reserved`: with less room than there has to be.',
           args: { endpoint: t.maybe(endpoint), how },
           weight: 1,
           when: (s, { how }) => probe === 1 && canAsk(s) && (how === 'plain' || how === 'reserved'),
-          effect(s, { endpoint, how }) {
-            s.asked = 'probe'
-            s.endpoint = endpoint
-            s.how = how
-          },
+          effect: (s, args) => ask(s, 'probe', args),
         },
         'driver.askOddly': {
           does: 'Sends a request of a type that is none, or one that ends too early.',
@@ -458,28 +502,47 @@ export const virtioIommu = scoped(
           effect: (s) => void (s.up = true),
         },
         'device.access': {
-          does: 'Reads or writes in a page.',
+          does: 'Reads or writes in a page that is mapped for it.',
           args: { endpoint, page, write: t.flag },
           weight: 60,
-          when: (s) => s.asked === 'nothing',
-          effect(s, { endpoint, page, write }) {
-            s.asked = 'access'
-            s.endpoint = endpoint
-            s.page = page
-            s.write = write
+          when(s, { endpoint, page, write }) {
+            const d = s.attached.at(endpoint)
+            const cell = d === undefined ? undefined : s.map.at(cellOf(d, page))
+            return s.asked === 'nothing' && cell?.start !== undefined && permits(cell.right, write)
           },
+          effect: (s, args) => ask(s, 'access', args),
+        },
+        'device.revisit': {
+          does: 'Goes back to a page that was mapped for it, and is not any more.',
+          args: { endpoint, page, write: t.flag },
+          weight: 50,
+          when(s, { endpoint, page }) {
+            if (history === 0 || s.asked !== 'nothing' || !s.used.at(endpoint).has(page)) return false
+            const d = s.attached.at(endpoint)
+            return d === undefined || s.map.at(cellOf(d, page)).start === undefined
+          },
+          effect(s, args) {
+            ask(s, 'access', args)
+            s.used.set(args.endpoint, s.used.at(args.endpoint).without(args.page))
+          },
+        },
+        'device.stray': {
+          does: 'Reads or writes in a page as it likes.',
+          args: { endpoint, page, write: t.flag },
+          weight: 10,
+          when(s, { endpoint, page, write }) {
+            const d = s.attached.at(endpoint)
+            const cell = d === undefined ? undefined : s.map.at(cellOf(d, page))
+            return s.asked === 'nothing' && !(cell?.start !== undefined && permits(cell.right, write))
+          },
+          effect: (s, args) => ask(s, 'access', args),
         },
         'device.direct': {
           does: 'Names the address of a frame itself.',
           args: { endpoint, frame, write: t.flag },
           weight: 6,
           when: (s) => s.asked === 'nothing',
-          effect(s, { endpoint, frame, write }) {
-            s.asked = 'direct'
-            s.endpoint = endpoint
-            s.frame = frame
-            s.write = write
-          },
+          effect: (s, args) => ask(s, 'direct', args),
         },
         'iommu.answer': {
           does: 'A request comes back with its status; one too many: with nothing written.',
@@ -584,6 +647,13 @@ export const virtioIommu = scoped(
               const mayHave = isCut || (how === 'reserved' && status === INVAL)
               const gone = range(s).filter((p) => at(p).start !== undefined)
               const starts = gone.map((p) => at(p).start)
+              if (history === 1 && done)
+                for (let e = 0; e < endpoints; e++)
+                  if (s.attached.at(e) === domain)
+                    s.used.set(
+                      e,
+                      gone.reduce((used, p) => used.with(p), s.used.at(e)),
+                    )
               if (done && how === 'startInPage') {
                 if (gone.length > 0) s.murky = s.murky.with(domain)
               } else if (done || mayHave)
@@ -592,7 +662,7 @@ export const virtioIommu = scoped(
                   else if (starts.includes(at(p).start)) at(p).doubt = isCut ? 'kept' : 'free'
                 }
             }
-            idle(s as never)
+            idle(s)
           },
           eager(s) {
             if (!isRequest(s)) return undefined
@@ -710,6 +780,7 @@ export const virtioIommu = scoped(
           },
           effect(s, { frame }) {
             const e = s.endpoint!
+            if (history === 1 && s.asked === 'access' && frame !== undefined) s.used.set(e, s.used.at(e).with(s.page))
             const refused = s.refused.at(e)
             refused.place =
               frame !== undefined || !s.up || reports === 0
@@ -719,7 +790,7 @@ export const virtioIommu = scoped(
                   : s.page
             refused.write = refused.place !== undefined && s.write
             refused.attached = refused.place !== undefined && s.attached.at(e) !== undefined
-            idle(s as never)
+            idle(s)
           },
           eager(s) {
             if (!isAccess(s)) return undefined
@@ -808,7 +879,7 @@ export const virtioIommu = scoped(
         anOverlap: { on: 'iommu.answer', when: (s) => s.asked === 'map' && s.how === 'plain' && overlaps(s) },
         memoryInBypassMode: { on: 'iommu.reach', when: (s, { frame }) => s.asked === 'direct' && frame !== undefined },
         anUnknownEndpoint: { on: 'iommu.answer', when: (s) => s.asked === 'attach' && s.endpoint === undefined },
-        anAccessWhileReset: { on: 'device.access', when: (s) => !s.up },
+        anAccessWhileReset: { on: 'device.stray', when: (s) => !s.up },
         aMisalignedMapping: { on: 'iommu.answer', when: (s) => MISALIGNED.includes(s.how) && exists(s, s.domain) },
       },
     })

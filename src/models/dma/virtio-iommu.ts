@@ -59,7 +59,7 @@ interface Performed {
   readonly last: number
   readonly frame: number
   readonly right?: keyof typeof RIGHTS
-  readonly how: string
+  readonly how?: string
   readonly what: string
   readonly on: boolean
   readonly write: boolean
@@ -133,21 +133,16 @@ class VirtioIommuSession implements Session {
   }
 
   readonly #performers: Readonly<Record<string, (args: Performed) => void>> = {
-    'driver.attach': ({ domain, endpoint, how }) =>
-      this.#ask(
-        attachRequest(
-          this.#domain(domain),
-          this.#endpoint(endpoint),
-          how === 'bypass' ? ATTACH_FLAG.BYPASS : how === 'flag' ? NO_FLAG : 0,
-          how === 'reserved' ? 1 : 0,
-        ),
-      ),
-    'driver.detach': ({ domain, endpoint, how }) =>
-      this.#ask(detachRequest(this.#domain(domain), this.#endpoint(endpoint), how === 'reserved' ? 1 : 0)),
-    'driver.map': (args) => this.#map(args, 'plain'),
-    'driver.mapOddly': (args) => this.#map(args, args.how),
-    'driver.unmap': ({ domain, page, last, how }) => this.#unmap(domain, page, last, how),
-    'driver.unmapWhole': ({ domain, page, last }) => this.#unmap(domain, page, last, 'plain'),
+    'driver.attach': (args) => this.#attach(args),
+    'driver.attachOddly': (args) => this.#attach(args),
+    'driver.detach': (args) => this.#detach(args),
+    'driver.detachOddly': (args) => this.#detach(args),
+    'driver.map': (args) => this.#map(args),
+    'driver.mapOddly': (args) => this.#map(args),
+    'driver.unmap': (args) => this.#unmap(args),
+    'driver.unmapSeveral': (args) => this.#unmap(args),
+    'driver.unmapRest': (args) => this.#unmap(args),
+    'driver.unmapOddly': (args) => this.#unmap(args),
     'driver.probe': ({ endpoint, how }) => this.#probe(this.#endpoint(endpoint), how === 'reserved'),
     'driver.askOddly': ({ what }) => this.#ask(bareRequest(what === 'short' ? IOMMU_TYPE.MAP : NO_TYPE)),
     'driver.setBypass': ({ on }) => this.#driver.setBypass(on ? 1 : 0),
@@ -161,6 +156,8 @@ class VirtioIommuSession implements Session {
       this.#up = true
     },
     'device.access': ({ endpoint, page, write }) => this.#access(endpoint!, this.#iova(page), write),
+    'device.revisit': ({ endpoint, page, write }) => this.#access(endpoint!, this.#iova(page), write),
+    'device.stray': ({ endpoint, page, write }) => this.#access(endpoint!, this.#iova(page), write),
     'device.direct': ({ endpoint, frame, write }) => this.#access(endpoint!, this.#frames.gpaOf(frame), write),
   }
 
@@ -198,7 +195,15 @@ class VirtioIommuSession implements Session {
     this.#tell('iommu.answer', { status: answer.length === 0 ? UNWRITTEN : Math.min(status, UNWRITTEN) })
   }
 
-  #map({ domain, page, last, frame, right = 'both' }: Performed, how: string): void {
+  #attach({ domain, endpoint, how }: Performed): void {
+    const flags = how === 'bypass' ? ATTACH_FLAG.BYPASS : how === 'flag' ? NO_FLAG : 0
+    this.#ask(attachRequest(this.#domain(domain), this.#endpoint(endpoint), flags, how === 'reserved' ? 1 : 0))
+  }
+  #detach({ domain, endpoint, how }: Performed): void {
+    this.#ask(detachRequest(this.#domain(domain), this.#endpoint(endpoint), how === 'reserved' ? 1 : 0))
+  }
+
+  #map({ domain, page, last, frame, how = 'plain', right = 'both' }: Performed): void {
     const flags = RIGHTS[right] | (how === 'mmio' ? MAP_FLAG.MMIO : how === 'flag' ? NO_FLAG : 0)
     const [start, end] = this.#range(page, last, how)
     const phys = this.#frames.gpaOf(frame) + (how === 'physInPage' ? PAGE_BYTES / 2 : 0)
@@ -221,7 +226,7 @@ class VirtioIommuSession implements Session {
     return this.#reserved === undefined ? [start + 1n, end] : [this.#reserved.start, this.#reserved.start + bytes - 1n]
   }
 
-  #unmap(domain: number, page: number, last: number, how: string): void {
+  #unmap({ domain, page, last, how = 'plain' }: Performed): void {
     const [start, end] = this.#range(page, last, how)
     this.#ask(unmapRequest(this.#domain(domain), start, end, how === 'reserved' ? 1 : 0))
   }

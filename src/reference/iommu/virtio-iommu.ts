@@ -239,9 +239,12 @@ export class VirtioIommu implements BoardPart, Iommu {
     if (domain.bypass) return IOMMU_STATUS.INVAL
     const start = placeAt(view, UNMAP.virtStart)
     const end = placeAt(view, UNMAP.virtEnd)
-    // A mapping that is cut within a page is cut.
-    const first = start.offset === 0 ? start.page : start.page + 0.5
-    const last = end.offset === PAGE_OFFSET_MAX ? end.page : end.page - 0.5
+    // A range that begins or ends within a page cuts the mapping of that page.
+    const { find } = this.#parts
+    if (start.offset !== 0 && find(domain.mappings, start.page) !== undefined) return IOMMU_STATUS.RANGE
+    if (end.offset !== PAGE_OFFSET_MAX && find(domain.mappings, end.page) !== undefined) return IOMMU_STATUS.RANGE
+    const first = start.page
+    const last = end.page
     const { status, gone } = this.#parts.unmapped(domain.mappings, first, last)
     const endpoints = this.#state.attached.filter((each) => each.domain === domain.id).map(({ endpoint }) => endpoint)
     for (const mapping of gone) this.#state.cache = this.#parts.afterUnmap(this.#state.cache, endpoints, mapping)
