@@ -25,6 +25,7 @@ import { vcpuFaults } from './vcpu.ts'
 import { vgaFaults } from './vga.ts'
 import { virtioIommuFaults } from './virtio-iommu.ts'
 import { vtdFaults } from './vtd.ts'
+import { waysFaults } from './ways.ts'
 import { wiredFaults } from './wired.ts'
 
 export type { Fault } from './fault.ts'
@@ -44,6 +45,7 @@ export const faults: readonly Fault[] = [
   ...postedFaults,
   ...upcallFaults,
   ...wiredFaults,
+  ...waysFaults,
   ...ioapicFaults,
   ...lapicFaults,
   ...serialFaults,

@@ -73,6 +73,11 @@ export class Lapics implements BoardPart {
     return this.#state.now
   }
 
+  /** Whether the processor is told that an interrupt is pending. */
+  signals(cpu: number): boolean {
+    return this.#state.apics[cpu]?.signal ?? false
+  }
+
   read(space: Space, address: number, _width: number, cpu: number): number | undefined {
     const apic = this.#state.apics[cpu]
     if (apic === undefined) return undefined

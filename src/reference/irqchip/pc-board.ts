@@ -2,9 +2,7 @@
  * A PC: devices drive lines, lines reach both interrupt controllers, and those reach one CPU. Line n of the ISA bus is input n of
  * the pair of 8259s and of the I/O APIC, but for the timer, whose line 0 is input 2 there.
  */
-import type { Delivery, TargetEvent } from '../../contract/index.ts'
-import { DELIVERIES, ENTRY } from '../../layout/ioapic.ts'
-import { MESSAGE, MESSAGE_DATA } from '../../layout/lapic.ts'
+import type { TargetEvent } from '../../contract/index.ts'
 import type { BoardPart, BoardServices } from '../board.ts'
 import type { AnyBoard, BoardDesign } from '../boards.ts'
 import { ideBoard } from '../emulated/ide-board.ts'
@@ -12,8 +10,9 @@ import { ne2000Board } from '../emulated/ne2000-board.ts'
 import { parallelBoard } from '../emulated/parallel-board.ts'
 import { serialBoard } from '../emulated/serial-board.ts'
 import { vgaBoard } from '../emulated/vga-board.ts'
+import { addressOf, dataOf } from './bus-message.ts'
 import { correctPair, I8259Pair } from './i8259-pair.ts'
-import { type InterruptMessage, Ioapic } from './ioapic.ts'
+import { Ioapic } from './ioapic.ts'
 import { honestIoapic } from './ioapic-state.ts'
 import { Lapics } from './lapic.ts'
 import { honestLapic } from './lapic-state.ts'
@@ -32,13 +31,6 @@ export const correctPc = () => ({
   cards: CARDS.map((card) => ({ card, parts: card.parts() })),
 })
 export type PcParts = ReturnType<typeof correctPc>
-
-/** What a message of the I/O APIC says on the bus. */
-const CODES: readonly (Delivery | undefined)[] = DELIVERIES
-const addressOf = ({ destination, logical }: InterruptMessage): number =>
-  (MESSAGE.base | (destination << MESSAGE.destination) | (logical ? MESSAGE.logical : 0)) >>> 0
-const dataOf = ({ vector, delivery, level }: InterruptMessage): number =>
-  vector | (CODES.indexOf(delivery) << ENTRY.delivery) | (level ? MESSAGE_DATA.level | MESSAGE_DATA.assert : 0)
 
 /** The line of the ISA bus that each device drives. */
 const linesOf = (parts: readonly BoardPart[]): ReadonlyMap<string, number> =>
