@@ -27,6 +27,7 @@ const isSame = (kept: Kept, { area, access, at }: Ask): boolean =>
 
 /** Faults that keep translations replace how they are kept, which is three members. */
 interface Keeping {
+  readonly looksAhead?: BehindParts['looksAhead']
   readonly keeps: BehindParts['keeps']
   readonly recall: BehindParts['recall']
   readonly outlives: BehindParts['outlives']
@@ -62,9 +63,14 @@ export const behindIommuFaults: readonly Fault[] = [
     {
       id: 'dma-iotlb-message-races-ring-use',
       difficulty: 'deep',
-      what: 'What was translated for a request is used until the device is at rest, whatever is invalidated meanwhile.',
+      what: 'Buffers are translated when their descriptors are read, and that is used for as long as the request takes, whatever is invalidated meanwhile.',
     },
-    { keeps: () => true, recall: (kept, ask) => kept.find((one) => isSame(one, ask)), outlives: () => false },
+    {
+      looksAhead: () => true,
+      keeps: ({ area }) => area === 'buffer',
+      recall: (kept, ask) => kept.find((one) => isSame(one, ask)),
+      outlives: () => false,
+    },
   ),
   keeping(
     {
@@ -79,14 +85,14 @@ export const behindIommuFaults: readonly Fault[] = [
     },
   ),
   fault({
-    id: 'dma-iotlb-full-range-size-wraps',
+    id: 'dma-vhost-full-range-size-wraps',
     difficulty: 'shallow',
     what: 'The size of a run of all addresses is zero in 64 bits: a walk through it comes to no end.',
     replaces: 'rest',
     part: (run, at) => BigInt.asUintN(64, run.last - run.first + 1n) - (at - run.first),
   }),
   fault({
-    id: 'dma-only-range-start-checked',
+    id: 'dma-vhost-only-range-start-checked',
     difficulty: 'shallow',
     what: 'Only the first address of an access is translated; the other bytes follow it in memory.',
     replaces: 'last',

@@ -57,11 +57,14 @@ export const correctBehind = () => ({
   /** Bytes from an address on to the end of its run. */
   rest: ({ last }: Run, at: bigint): bigint => last - at + 1n,
 
+  /** Whether buffers are translated when their descriptor is read. */
+  looksAhead: (): boolean => false,
+
   /** Whether a translation is kept, to be used without asking again. */
   keeps: (_ask: Ask): boolean => false,
   /** The kept translation that an access is led by. */
   recall: (_kept: readonly Kept[], _ask: Ask, _translate: Translate): Kept | undefined => undefined,
-  /** Whether what is kept is used on after a device reset, and after the device came to rest. */
+  /** Whether what is kept is used on after a device reset, and after the device came to rest without a request. */
   outlives: (_event: 'reset' | 'rest'): boolean => false,
 })
 

@@ -3,7 +3,7 @@
  * requester id, page by page, at each access; without it addresses are GPAs. Messages do not go this way.
  */
 import type { Control, Space } from '../../contract/index.ts'
-import { avail, DESC, used } from '../../layout/split-ring.ts'
+import { avail, DESC, DESC_FLAG, used } from '../../layout/split-ring.ts'
 import { FEATURE } from '../../layout/virtio.ts'
 import type { BoardPart, BoardServices } from '../board.ts'
 import type { GuestMemory } from '../memory.ts'
@@ -24,6 +24,9 @@ const KIND = 'virtio-blk'
 export const BEHIND_REQUESTER = 0x0008
 const OPTIONS = { queueSize: 256, queues: 1, capacity: 64, readOnly: false, depth: 4, resetSteps: 0 } as const
 const PAGE_BYTES = 4096n
+/** Addresses from here on are not used ahead, and no more bytes. */
+const MEMORY_END = 2n ** 53n
+const AHEAD_MAX = 4096
 const ALL: Run = { first: 0n, last: 2n ** 64n - 1n, gpa: 0 }
 
 /** The disk as other disks are, but that it offers ACCESS_PLATFORM. */
@@ -61,7 +64,9 @@ export class DiskBehind implements BoardPart {
       read: (device, iova, bytes) => {
         const access = { access: 'read', iova: BigInt(iova), bytes } as const
         const { moved, data } = movePieces(memory, device, this.#pieces('read', BigInt(iova), bytes), access)
-        return moved === bytes ? data : undefined
+        if (moved !== bytes || data === undefined) return undefined
+        this.#lookAhead(BigInt(iova), data)
+        return data
       },
       write: (device, iova, data) => {
         const bytes = data.length
@@ -122,6 +127,17 @@ export class DiskBehind implements BoardPart {
     return { first, last, gpa: page }
   }
 
+  /** What is kept of the buffer of a descriptor that was read. */
+  #lookAhead(iova: bigint, data: Uint8Array): void {
+    const { area } = this.#areaOf(iova)
+    if (!this.#parts.looksAhead() || data.length !== DESC.bytes || (area !== 'desc' && area !== 'table')) return
+    const descriptor = new DataView(data.buffer, data.byteOffset)
+    const address = descriptor.getBigUint64(DESC.address, true)
+    const bytes = descriptor.getUint32(DESC.length, true)
+    const isWrite = (descriptor.getUint16(DESC.flags, true) & DESC_FLAG.WRITE) !== 0
+    if (address < MEMORY_END) this.#pieces(isWrite ? 'write' : 'read', address, Math.min(bytes, AHEAD_MAX))
+  }
+
   #translate(iova: bigint, bytes: number, access: TranslationRequest['access']): number | undefined {
     const inPage = Number(PAGE_BYTES - (iova % PAGE_BYTES))
     const asked = { requester: BEHIND_REQUESTER, access, iova, bytes: Math.min(bytes, inPage) }
@@ -169,7 +185,7 @@ export class DiskBehind implements BoardPart {
   step(device?: string): boolean {
     if (device !== undefined && device !== ID) return false
     if (this.#state.stuck || this.#device.step() || this.#pci.step()) return true
-    this.#drop('rest')
+    if (this.#device.engine.state.requests.length === 0) this.#drop('rest')
     return false
   }
   reset(): void {
