@@ -151,7 +151,7 @@ class SriovSession implements Session {
         this.#tell('device.memory', { fn, shows: this.#shown(fn) })
         break
       case 'driver.tryHeader':
-        this.#tell('device.header', { fn, zero: this.#isFixed(fn) })
+        this.#tellHeader(fn)
         break
       case 'driver.tryCapability':
         this.#tell('device.capability', this.#constants())
@@ -189,19 +189,20 @@ class SriovSession implements Session {
   #shown(fn: number): 'own' | 'fresh' | 'other' | 'ones' {
     const found = this.#guest.read32(place('mmio', this.#memoryOf(fn) + ENGINE.scratch))
     if (found === ONES) return 'ones'
-    if (!this.#hasEngine) return 'fresh'
     return found === MARK + fn ? 'own' : found === 0 ? 'fresh' : 'other'
   }
 
   /** Memory space, INTx Disable and the BARs of a virtual function; its bus master enable stays what it was. */
-  #isFixed(fn: number): boolean {
+  #tellHeader(fn: number): void {
     const before = this.#config(fn, PCI.command, 2)
     const fixed = COMMAND.IO | COMMAND.MEMORY | COMMAND.INTX_DISABLE
     this.#setConfig(fn, PCI.command, 2, before | fixed)
-    const found = this.#config(fn, PCI.command, 2) & fixed
+    const command = this.#config(fn, PCI.command, 2) & fixed
     this.#setConfig(fn, PCI.command, 2, before)
     this.#setConfig(fn, PCI.bar(0), 4, ONES)
-    return found === 0 && this.#config(fn, PCI.bar(0), 4) === 0
+    const bar = this.#config(fn, PCI.bar(0), 4)
+    const note = `command 0x${command.toString(16)}, BAR 0 0x${bar.toString(16)}`
+    this.#tell('device.header', { fn, zero: command === 0 && bar === 0 }, note)
   }
 
   #constants(): { readonly totals: boolean; readonly places: boolean } {
@@ -251,6 +252,7 @@ const physicalOf = ({ devices }: Description): DeviceDescription | undefined =>
   devices.find(({ kind }) => KINDS.includes(kind))
 
 const hasEngine = (target: Description): boolean => physicalOf(target)?.facts?.engine === true
+const NO_MEMORY = 'its registers tell neither functions nor absence apart'
 const NO_ENGINE = 'no function of it can be told to access memory'
 
 export const sriovModel: Model = {
@@ -262,7 +264,14 @@ export const sriovModel: Model = {
   },
   scope: (target) => ({ scope: 'played', bounds: { vfs: Number(physicalOf(target)?.facts?.vfs) } }),
   unavailable: (target): Record<string, string> =>
-    hasEngine(target) ? {} : { 'driver.ring': NO_ENGINE, 'device.move': NO_ENGINE, 'driver.mark': NO_ENGINE },
+    hasEngine(target)
+      ? {}
+      : {
+          'driver.ring': NO_ENGINE,
+          'device.move': NO_ENGINE,
+          'driver.mark': NO_ENGINE,
+          'driver.readMemory': NO_MEMORY,
+        },
   unreachableGoals: (target): Record<string, string> =>
     hasEngine(target)
       ? {}
@@ -273,7 +282,7 @@ export const sriovModel: Model = {
           resetOfOneBesideOthers: NO_ENGINE,
           disabledAtWork: NO_ENGINE,
           masterOffAtWork: NO_ENGINE,
-          readByAllWays: NO_ENGINE,
+          readByAllWays: NO_MEMORY,
         },
   open: (target, machine, sink) => new SriovSession(target, physicalOf(target.describe())!, machine, sink),
 }

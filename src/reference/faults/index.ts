@@ -20,6 +20,7 @@ import { postedFaults } from './posted.ts'
 import { remappingFaults } from './remapping.ts'
 import { returningFaults } from './returning.ts'
 import { serialFaults } from './serial.ts'
+import { sriovFaults } from './sr-iov.ts'
 import { upcallFaults } from './upcall.ts'
 import { vcpuFaults } from './vcpu.ts'
 import { vgaFaults } from './vga.ts'
@@ -56,6 +57,7 @@ export const faults: readonly Fault[] = [
   ...mediatedFaults,
   ...driverDomainFaults,
   ...assignedFaults,
+  ...sriovFaults,
   ...virtioIommuFaults,
   ...vtdFaults,
   ...behindIommuFaults,
