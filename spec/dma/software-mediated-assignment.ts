@@ -107,6 +107,26 @@ export const softwareMediatedAssignment = scoped(
             s.pinned.set(vm, named)
           },
         },
+        'guest.name': {
+          does: 'Writes a command for two pages that it has; small scopes come to that by any command.',
+          args: { vm, page: t.below(Math.max(1, pages - 1)), write: t.flag },
+          weight: 24,
+          when(s, { vm, page, write }) {
+            const now = s.command.at(vm)
+            return (
+              pages > 2 &&
+              s.stage.at(vm) === 'idle' &&
+              framesOf(s, vm, { page, two: true, write }) !== undefined &&
+              (now.page !== page || !now.two || now.write !== write)
+            )
+          },
+          effect(s, { vm, page, write }) {
+            const command = s.command.at(vm)
+            command.page = page
+            command.two = true
+            command.write = write
+          },
+        },
         'guest.submit': {
           args: { vm },
           weight: 14,
@@ -116,7 +136,7 @@ export const softwareMediatedAssignment = scoped(
         'guest.release': {
           does: 'Wants to give a page back.',
           args: { vm, page: t.below(pages) },
-          weight: 4,
+          weight: 3,
           when(s, { vm, page }) {
             const frame = s.home.at(cell(vm, page))
             return s.asked === 'nothing' && frame !== undefined && !s.pinned.at(vm).has(frame)
@@ -141,7 +161,7 @@ export const softwareMediatedAssignment = scoped(
         'guest.populate': {
           does: 'Wants memory for a page.',
           args: { vm, page: t.below(pages) },
-          weight: 6,
+          weight: 16,
           when: (s, { vm, page }) => s.asked === 'nothing' && s.home.at(cell(vm, page)) === undefined,
           effect(s, { vm, page }) {
             s.asked = 'populate'

@@ -53,6 +53,9 @@ class MediatedSession implements Session {
       case 'guest.write':
         this.#writeCommand(vm, page, args.two as boolean, args.write as boolean)
         break
+      case 'guest.name':
+        this.#writeCommand(vm, page, true, args.write as boolean)
+        break
       case 'guest.submit':
         this.#unread[vm] = true
         this.#write(vm, MEDIATED.submit, 1)
