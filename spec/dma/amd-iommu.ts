@@ -378,13 +378,16 @@ export const amdIommu = scoped(
         'driver.leaveRoom': {
           does: 'Leaves so many entries of the event log free.',
           args: { room: t.below(AMPLE) },
-          weight: 3,
+          weight: 6,
           when: (s) => log === 1 && !isDue(s) && !s.errorDue,
-          effect: (s, { room }) => void (s.room = room),
+          effect(s, { room }) {
+            s.room = room
+            s.looked = false
+          },
         },
         'driver.restartLog': {
           does: 'Reads the log to its end, clears the overflow, and switches the log off and on.',
-          weight: 8,
+          weight: 4,
           when: (s) => log === 1 && s.room < AMPLE && !isDue(s) && !s.errorDue,
           effect(s) {
             s.room = AMPLE
