@@ -21,17 +21,47 @@ export const assignment = scoped(
   'assignment',
   {
     /** One device, two VMs. */
-    explored: { vms: 2, devices: 1, pages: 1, frames: 2, regions: 0, declared: 0, resets: 1, careless: 0 },
+    explored: { vms: 2, devices: 1, pages: 1, frames: 2, regions: 0, declared: 0, resets: 1, careless: 0, history: 0 },
     /** Two that the unit cannot tell apart. */
-    group: { vms: 2, devices: 2, pages: 1, frames: 2, regions: 0, declared: 0, resets: 0, careless: 0 },
+    group: { vms: 2, devices: 2, pages: 1, frames: 2, regions: 0, declared: 0, resets: 0, careless: 0, history: 0 },
     /** Pages that come and go. */
-    pages: { vms: 1, devices: 1, pages: 2, frames: 2, regions: 1, declared: 1, resets: 0, careless: 0 },
-    'without-reset': { vms: 2, devices: 1, pages: 1, frames: 2, regions: 0, declared: 0, resets: 0, careless: 1 },
-    'without-flush': { vms: 1, devices: 1, pages: 2, frames: 2, regions: 0, declared: 0, resets: 0, careless: 2 },
-    'without-groups': { vms: 2, devices: 2, pages: 1, frames: 2, regions: 0, declared: 0, resets: 0, careless: 3 },
-    played: { vms: 2, devices: 3, pages: 4, frames: 10, regions: 2, declared: 1, resets: 3, careless: 0 },
+    pages: { vms: 1, devices: 1, pages: 2, frames: 2, regions: 1, declared: 1, resets: 0, careless: 0, history: 0 },
+    'without-reset': {
+      vms: 2,
+      devices: 1,
+      pages: 1,
+      frames: 2,
+      regions: 0,
+      declared: 0,
+      resets: 0,
+      careless: 1,
+      history: 0,
+    },
+    'without-flush': {
+      vms: 1,
+      devices: 1,
+      pages: 2,
+      frames: 2,
+      regions: 0,
+      declared: 0,
+      resets: 0,
+      careless: 2,
+      history: 0,
+    },
+    'without-groups': {
+      vms: 2,
+      devices: 2,
+      pages: 1,
+      frames: 2,
+      regions: 0,
+      declared: 0,
+      resets: 0,
+      careless: 3,
+      history: 0,
+    },
+    played: { vms: 2, devices: 3, pages: 4, frames: 10, regions: 2, declared: 1, resets: 3, careless: 0, history: 1 },
   },
-  ({ vms, devices, pages, frames, regions, declared, resets, careless }) => {
+  ({ vms, devices, pages, frames, regions, declared, resets, careless, history }) => {
     const vm = t.id('vm', vms)
     const device = t.id('device', devices)
     /** Pages that a VM can have: single ones, and the large one. */
@@ -114,6 +144,16 @@ export const assignment = scoped(
       s.moved = s.moved.without(d)
       s.mayFail = s.mayFail.without(d)
     }
+    /** A command moves what it names. */
+    const touch = (
+      s: State & { moved: Bits; touched: Cells<number | undefined> },
+      { device: d }: { readonly device: number },
+    ): void => {
+      s.moved = s.moved.with(d)
+      const v = s.owner.at(d)
+      const { page: p } = s.command.at(d)
+      if (history > 0 && v !== undefined && p < IDENTITY) s.touched.set(v, pageOf(p))
+    }
     const isActive = (s: State, d: number): boolean => s.running.has(d) && s.master.has(d)
     const isFree = (s: State, p: number, h: number): boolean => {
       for (let v = 0; v < vms; v++)
@@ -155,6 +195,9 @@ export const assignment = scoped(
         /** A page that was given back, and what still leads to it, where nobody flushes. */
         stale: t.maybe(t.below(Math.max(frames, regions))),
         spoiled: t.flag,
+        /** By VM: the page that a device reached last, and the one that was given back last. For plans, where there is a history. */
+        touched: t.array(vm, t.maybe(page)),
+        gone: t.array(vm, t.maybe(page)),
       },
       // Each VM has its page of commands.
       initial(s) {
@@ -179,6 +222,25 @@ export const assignment = scoped(
             const v = s.owner.at(device)
             const isCertain = v !== undefined && frameOf(s, v, command) !== undefined && !isUnsettled(s, device, v)
             s.mayFail = isCertain ? s.mayFail.without(device) : s.mayFail.with(device)
+          },
+        },
+        'driver.ringGone': {
+          does: 'The same for the page that was given back last.',
+          args: { device, write: t.flag },
+          weight: 40,
+          when(s, { device }) {
+            const v = s.owner.at(device)
+            return v !== undefined && s.gone.at(v) !== undefined && !s.running.has(device) && !s.resetting.has(device)
+          },
+          effect(s, { device, write }) {
+            const p = s.gone.at(s.owner.at(device) ?? 0) ?? 0
+            const command = s.command.at(device)
+            // Of a large page the far end.
+            command.page = p < LARGE ? p : LARGE + 1
+            command.write = write
+            s.running = s.running.with(device)
+            s.moved = s.moved.without(device)
+            s.mayFail = s.mayFail.with(device)
           },
         },
         'driver.ringDeclared': {
@@ -251,6 +313,23 @@ export const assignment = scoped(
             s.at.set(vm, page)
             for (const d of all)
               if (s.owner.at(d) === vm && s.command.at(d).page < IDENTITY && pageOf(s.command.at(d).page) === page)
+                s.mayFail = s.mayFail.with(d)
+          },
+        },
+        'guest.releaseTouched': {
+          does: 'Gives the page back that a device reached last, at best while another VM does so.',
+          args: { vm },
+          weight: 25,
+          when(s, { vm }) {
+            const p = s.touched.at(vm)
+            return s.asked.at(vm) === 'nothing' && p !== undefined && p > 0 && s.home.at(cell(vm, p)) !== undefined
+          },
+          effect(s, { vm }) {
+            const p = s.touched.at(vm) ?? 0
+            s.asked.set(vm, 'release')
+            s.at.set(vm, p)
+            for (const d of all)
+              if (s.owner.at(d) === vm && s.command.at(d).page < IDENTITY && pageOf(s.command.at(d).page) === p)
                 s.mayFail = s.mayFail.with(d)
           },
         },
@@ -337,6 +416,8 @@ export const assignment = scoped(
             if (task === 'destroy') {
               for (let p = 0; p < owned; p++) s.home.set(cell(vm, p), undefined)
               s.asked.set(vm, 'nothing')
+              s.gone.set(vm, undefined)
+              s.touched.set(vm, undefined)
             }
             for (const d of all) {
               const isMeant = task === 'destroy' ? s.owner.at(d) === vm : d === device
@@ -392,9 +473,11 @@ export const assignment = scoped(
           when: (s, { vm }) => s.asked.at(vm) === 'release',
           effect(s, { vm, taken }) {
             s.asked.set(vm, 'nothing')
-            const at = cell(vm, s.at.at(vm))
+            const p = s.at.at(vm)
+            const at = cell(vm, p)
             s.at.set(vm, 0)
             if (!taken) return
+            if (history > 0) s.gone.set(vm, p)
             if (careless === NO_FLUSH) s.stale = s.home.at(at)
             s.home.set(at, undefined)
           },
@@ -423,6 +506,7 @@ export const assignment = scoped(
             s.asked.set(vm, 'nothing')
             s.at.set(vm, 0)
             if (frame !== undefined) s.home.set(cell(vm, p), frame)
+            if (frame !== undefined) s.gone.set(vm, undefined)
             if (second !== undefined && p + 1 < owned) s.home.set(cell(vm, p + 1), second)
           },
           eager(s) {
@@ -495,7 +579,7 @@ export const assignment = scoped(
               holds: (s, { device, frame }) => mayMove(s, device, frame) && !s.command.at(device).write,
             },
           },
-          effect: (s, { device }) => void (s.moved = s.moved.with(device)),
+          effect: touch,
           eager(s) {
             for (const d of all) {
               const v = s.owner.at(d)
@@ -528,7 +612,7 @@ export const assignment = scoped(
               holds: (s, { device, frame }) => mayMove(s, device, frame) && s.command.at(device).write,
             },
           },
-          effect: (s, { device }) => void (s.moved = s.moved.with(device)),
+          effect: touch,
           eager(s) {
             for (const d of all) {
               const v = s.owner.at(d)

@@ -52,6 +52,8 @@ export const sriov = scoped(
         marked: several,
         /** What they sent may arrive until that was waited for. */
         leaving: several,
+        /** One that held something before it was reset, or was gone. */
+        former: t.maybe(fn),
         asked: t.oneOf('nothing', 'identity', 'memory', 'header', 'capability'),
         of: fn,
       },
@@ -68,11 +70,12 @@ export const sriov = scoped(
         },
         'driver.disableVfs': {
           does: 'Clears VF Enable.',
-          weight: 3,
+          weight: 6,
           when: (s) => isCalm(s) && s.enabled,
           effect(s) {
             for (const n of all) {
               if (n === 0) continue
+              if (s.marked.has(n)) s.former = n
               if (isActive(s, n)) s.leaving = s.leaving.with(n)
               s.running = s.running.without(n)
               s.master = s.master.without(n)
@@ -120,6 +123,7 @@ export const sriov = scoped(
           effect(s, { fn }) {
             for (const n of all) {
               if (n !== fn && fn !== 0) continue
+              if (s.marked.has(n)) s.former = n
               if (isActive(s, n)) s.leaving = s.leaving.with(n)
               s.running = s.running.without(n)
               s.master = s.master.without(n)
@@ -148,6 +152,16 @@ export const sriov = scoped(
           effect(s, { fn }) {
             s.asked = 'memory'
             s.of = fn
+          },
+        },
+        'driver.readFormer': {
+          does: 'The same of one that held something before it was reset.',
+          weight: 30,
+          when: (s) => isCalm(s) && s.former !== undefined && answers(s, s.former) && !s.marked.has(s.former),
+          effect(s) {
+            s.asked = 'memory'
+            s.of = s.former ?? 0
+            s.former = undefined
           },
         },
         'driver.tryHeader': {

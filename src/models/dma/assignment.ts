@@ -44,6 +44,12 @@ class AssignmentSession implements Session {
   readonly #owners: number[]
   /** Frame of the first page of each VM. */
   readonly #firsts: number[]
+  /** As in the machine, by VM: the page that a device reached last, that was given back last; and what is asked for. */
+  readonly #touched: number[]
+  readonly #gone: number[]
+  readonly #pageWanted: number[]
+  /** By device: the page of its command. */
+  readonly #rung: number[]
   readonly #wants: ('nothing' | 'release' | 'populate' | 'pair')[]
   #task: Task | undefined
   /** Bus master enable of this device was cleared and read back; -1: of none. */
@@ -65,6 +71,10 @@ class AssignmentSession implements Session {
     this.#owners = new Array<number>(devices).fill(-1)
     this.#firsts = Array.from({ length: vms }, (_, vm) => vm)
     this.#wants = new Array<'nothing'>(vms).fill('nothing')
+    this.#touched = new Array<number>(vms).fill(0)
+    this.#gone = new Array<number>(vms).fill(0)
+    this.#pageWanted = new Array<number>(vms).fill(0)
+    this.#rung = new Array<number>(devices).fill(0)
   }
 
   start(): void {
@@ -73,6 +83,7 @@ class AssignmentSession implements Session {
     this.#owners.fill(-1)
     for (let vm = 0; vm < this.#vms; vm++) this.#firsts[vm] = vm
     this.#wants.fill('nothing')
+    for (const notes of [this.#touched, this.#gone, this.#pageWanted, this.#rung]) notes.fill(0)
     this.#task = undefined
     this.#cleared = -1
     target.events()
@@ -84,6 +95,11 @@ class AssignmentSession implements Session {
       case 'driver.ring':
         this.#ring(device, page, args.write as boolean)
         break
+      case 'driver.ringGone': {
+        const gone = this.#gone[this.#owners[device]!]!
+        this.#ring(device, gone < this.#pages ? gone : this.#pages + 1, args.write as boolean)
+        break
+      }
       case 'driver.ringDeclared':
         this.#ring(device, this.#pages + 2 + (args.which as number), args.write as boolean)
         break
@@ -101,6 +117,9 @@ class AssignmentSession implements Session {
         break
       case 'guest.release':
         this.#want(vm, page, 'release')
+        break
+      case 'guest.releaseTouched':
+        this.#want(vm, this.#touched[vm]!, 'release')
         break
       case 'guest.populate':
         this.#want(vm, page, args.pair ? 'pair' : 'populate')
@@ -134,12 +153,23 @@ class AssignmentSession implements Session {
   }
 
   remembers(): string {
-    return notesOf([this.#owners, this.#firsts, this.#wants, this.#task, this.#cleared])
+    return notesOf([
+      this.#owners,
+      this.#firsts,
+      this.#wants,
+      this.#task,
+      this.#cleared,
+      this.#touched,
+      this.#gone,
+      this.#pageWanted,
+      this.#rung,
+    ])
   }
 
   /** The command goes where the device looks for it, which is nowhere while it has no owner. */
   #ring(device: number, page: number, write: boolean): void {
     const owner = this.#owners[device]!
+    this.#rung[device] = page
     if (owner >= 0) {
       const at = this.#gpaOf(this.#firsts[owner]!) + DEVICE_COMMAND.slot * device
       this.#guest.store32(at + DEVICE_COMMAND.page, this.#iovaPage(page))
@@ -152,6 +182,7 @@ class AssignmentSession implements Session {
 
   #want(vm: number, page: number, what: 'release' | 'populate' | 'pair'): void {
     this.#wants[vm] = what
+    this.#pageWanted[vm] = page
     const code = { release: WANT.RELEASE, populate: WANT.POPULATE, pair: WANT.PAIR }[what]
     this.#write(ASSIGN.vms + ASSIGN.stride * vm + ASSIGN.want, page | (code << 16))
   }
@@ -169,9 +200,12 @@ class AssignmentSession implements Session {
     const frame = this.#frameOf(gpa)
     const at = (gpa % PAGE_BYTES) - DEVICE_COMMAND.slot * number
     if (frame === undefined) this.#tell('device.stray', {}, `0x${gpa.toString(16)}`)
-    else if (gpa % PAGE_BYTES === DEVICE_DATA)
+    else if (gpa % PAGE_BYTES === DEVICE_DATA) {
+      const owner = this.#owners[number]!
+      const page = this.#rung[number]!
+      if (owner >= 0 && page < this.#pages + 2) this.#touched[owner] = Math.min(page, this.#pages)
       this.#tell(access === 'read' ? 'device.read' : 'device.write', { device: number, frame })
-    else if (access === 'read' && at === 0) this.#tell('device.fetch', { device: number, frame })
+    } else if (access === 'read' && at === 0) this.#tell('device.fetch', { device: number, frame })
     else if (access === 'write' && at === DEVICE_COMMAND.status)
       this.#tell('device.complete', { device: number, frame, done: data[0] === DEVICE_STATUS.DONE })
     else this.#tell('device.stray', {}, `0x${gpa.toString(16)}`)
@@ -187,6 +221,7 @@ class AssignmentSession implements Session {
       const vm = (gpa - MAILBOX.want) / 4
       const what = this.#wants[vm]
       this.#wants[vm] = 'nothing'
+      if (what === 'release' && done) this.#gone[vm] = this.#pageWanted[vm]!
       if (what === 'release') this.#tell('hypervisor.release', { vm, taken: done })
       else
         this.#tell('hypervisor.populate', {

@@ -6,6 +6,7 @@ import { type Model, ModelError, type Session, type Sink } from '../../kernel/mo
 import { CAPABILITY, COMMAND, EXPRESS, FLR_INITIATE, PCI } from '../../layout/pci.ts'
 import { ENGINE, EXTENDED_CAPABILITIES, SR_IOV, SR_IOV_CONTROL, SR_IOV_ID } from '../../layout/sr-iov.ts'
 import { Guest, place } from '../guest/access.ts'
+import { notesOf } from '../guest/notes.ts'
 import type { DmaSource } from './dma-source.ts'
 import { type DmaUnit, PAGE_BYTES, unitOf } from './unit.ts'
 import { unitKinds } from './unit-kinds.ts'
@@ -39,6 +40,9 @@ class SriovSession implements Session {
   #stride = 0
   #vfBytes = 0
   #isSettling = false
+  /** As in the machine: one that held something before it was reset. */
+  #former = 0
+  readonly #marked = new Set<number>()
 
   constructor(target: Target, device: DeviceDescription, machine: Machine, sink: Sink) {
     const { transport, facts = {} } = device
@@ -79,6 +83,8 @@ class SriovSession implements Session {
       }
     }
     this.#isSettling = false
+    this.#former = 0
+    this.#marked.clear()
     target.events()
   }
 
@@ -117,6 +123,7 @@ class SriovSession implements Session {
         this.#control(SR_IOV_CONTROL.ENABLE, true)
         break
       case 'driver.disableVfs':
+        for (let n = 1; n <= this.#vfs; n++) this.#unmark(n)
         this.#control(SR_IOV_CONTROL.ENABLE, false)
         this.#isSettling = true
         break
@@ -129,6 +136,7 @@ class SriovSession implements Session {
         this.#isSettling = !on
         break
       case 'driver.mark':
+        this.#marked.add(fn)
         this.#guest.write32(place('mmio', this.#memoryOf(fn) + ENGINE.scratch), MARK + fn)
         break
       case 'driver.ring':
@@ -136,6 +144,7 @@ class SriovSession implements Session {
         this.#guest.write32(place('mmio', this.#memoryOf(fn) + ENGINE.ring), args.write ? 1 : 0)
         break
       case 'driver.reset':
+        for (let n = 0; n <= this.#vfs; n++) if (n === fn || fn === 0) this.#unmark(n)
         this.#setConfig(fn, this.#express + EXPRESS.deviceControl, 2, FLR_INITIATE)
         if (fn === 0) this.#place()
         this.#isSettling = true
@@ -149,6 +158,9 @@ class SriovSession implements Session {
         break
       case 'driver.readMemory':
         this.#tell('device.memory', { fn, shows: this.#shown(fn) })
+        break
+      case 'driver.readFormer':
+        this.#tell('device.memory', { fn: this.#former, shows: this.#shown(this.#former) })
         break
       case 'driver.tryHeader':
         this.#tellHeader(fn)
@@ -175,7 +187,7 @@ class SriovSession implements Session {
   }
 
   remembers(): string {
-    return String(this.#isSettling)
+    return notesOf([this.#isSettling, this.#former, [...this.#marked].sort()])
   }
 
   #tellAccess({ device, gpa }: Dma): void {
@@ -184,6 +196,10 @@ class SriovSession implements Session {
     const frame = (gpa - FRAMES) / PAGE_BYTES
     if (Number.isInteger(frame) && frame >= 0 && frame <= this.#vfs) this.#tell('device.move', { fn, frame })
     else this.#tell('device.stray', {}, `0x${gpa.toString(16)}`)
+  }
+
+  #unmark(fn: number): void {
+    if (this.#marked.delete(fn)) this.#former = fn
   }
 
   #shown(fn: number): 'own' | 'fresh' | 'other' | 'ones' {
@@ -271,6 +287,7 @@ export const sriovModel: Model = {
           'device.move': NO_ENGINE,
           'driver.mark': NO_ENGINE,
           'driver.readMemory': NO_MEMORY,
+          'driver.readFormer': NO_MEMORY,
         },
   unreachableGoals: (target): Record<string, string> =>
     hasEngine(target)

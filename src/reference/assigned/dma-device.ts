@@ -6,7 +6,7 @@ import { type Iommu, movePieces, type Piece } from '../iommu/iommu.ts'
 const PAGE_BYTES = 4096
 const MOVED_BYTES = 16
 /** Steps that a reset takes. */
-const RESET_STEPS = 2
+const RESET_STEPS = 6
 
 /** Plain data. */
 export interface DmaDeviceState {
