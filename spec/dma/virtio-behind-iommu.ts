@@ -262,6 +262,20 @@ export const virtioBehindIommu = scoped(
             for (let p = 0; p < pages; p++) forget(s.late.at(p))
           },
         },
+        'driver.withdraw': {
+          does: 'Takes a page away from the request under way, and flushes.',
+          args: { half },
+          weight: 30,
+          when: (s, { half }) =>
+            s.phase === 'asked' && s.held && s.translated && s.map.at(pageOf(s, half)).frame !== undefined,
+          effect(s, { half }) {
+            const at = pageOf(s, half)
+            s.map.at(at).frame = undefined
+            s.map.at(at).right = 'read'
+            forget(s.late.at(at))
+            changed(s)
+          },
+        },
         'driver.reuse': {
           does: 'Puts other data into a frame that the request under way can reach no more.',
           args: { frame },

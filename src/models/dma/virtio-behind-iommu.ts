@@ -25,6 +25,7 @@ const SECTORS = 4
 const WRITTEN = 5
 /** Rings in the second place lie on both sides of a border of 2 MiB, far from all memory. */
 const FAR = 0x12_3420_0000 - PAGE_BYTES
+const NEGOTIATED = STATUS.ACKNOWLEDGE | STATUS.DRIVER | STATUS.FEATURES_OK
 /** Milliseconds that a request of the driver's own, and a reset, may take. */
 const PATIENCE_MS = 1000
 
@@ -51,11 +52,14 @@ class BehindSession implements Session {
   readonly #elsewhere: number
   readonly #pages: Gpa
   readonly #canHold: boolean
+  readonly unavailable: Readonly<Record<string, string>>
   #translated = true
   /** Sectors hold what tells them. */
   #isPrepared = false
   #requests = 0
   #isHeld = false
+  /** Pages of the halves of the last request. */
+  #askedPages: readonly number[] = []
   /** The request under way, by the places of its halves in frames. */
   #asked: { readonly write: boolean; readonly parts: readonly Part[] } | undefined
 
@@ -80,6 +84,9 @@ class BehindSession implements Session {
     this.#machine = machine
     this.#sink = sink
     this.#elsewhere = frames
+    this.unavailable = this.#negotiate(0n)
+      ? {}
+      : { aRequestByGpa: 'it refuses to work where ACCESS_PLATFORM is not accepted' }
   }
 
   start(): void {
@@ -120,6 +127,11 @@ class BehindSession implements Session {
     'driver.protect': ({ page, right }) => this.#unit.protect(0, this.#iova(page!), right),
     'driver.flush': ({ page }) => this.#unit.flushPages(0, this.#iova(page!), 1),
     'driver.flushAll': () => this.#unit.flushAll(),
+    'driver.withdraw': ({ half }) => {
+      const page = this.#iova(this.#askedPages[half!]!)
+      this.#unit.unmap(0, page, 1)
+      this.#unit.flushPages(0, page, 1)
+    },
     'driver.reuse': ({ frame }) => this.#frames.renew(frame!),
     'driver.moveRing': ({ page }) => this.#rings.moveRing(this.#unit, page!),
     'driver.detach': () => {
@@ -161,6 +173,7 @@ class BehindSession implements Session {
       this.#isPrepared,
       this.#requests,
       this.#isHeld,
+      this.#askedPages,
       this.#asked,
       this.#unit.notes(),
       this.#frames.notes(),
@@ -172,21 +185,23 @@ class BehindSession implements Session {
     return this.#pages + page * PAGE_BYTES
   }
 
+  /** Accepts what is needed beside these features; whether the device agrees. */
+  #negotiate(features: bigint): boolean {
+    const transport = this.#transport
+    for (const status of [0, STATUS.ACKNOWLEDGE, STATUS.ACKNOWLEDGE | STATUS.DRIVER]) transport.setStatus(status)
+    const wanted = (1n << BigInt(FEATURE.VERSION_1)) | (1n << BigInt(FEATURE.RING_INDIRECT_DESC)) | features
+    transport.setDriverFeatures(wanted & transport.deviceFeatures())
+    transport.setStatus(NEGOTIATED)
+    return (transport.status() & STATUS.FEATURES_OK) !== 0
+  }
+
   #start(platform: boolean, place: number): void {
     const transport = this.#transport
     this.#translated = platform
-    for (const status of [0, STATUS.ACKNOWLEDGE, STATUS.ACKNOWLEDGE | STATUS.DRIVER]) transport.setStatus(status)
-    const wanted =
-      (1n << BigInt(FEATURE.VERSION_1)) |
-      (1n << BigInt(FEATURE.RING_INDIRECT_DESC)) |
-      (platform ? 1n << BigInt(FEATURE.ACCESS_PLATFORM) : 0n)
-    transport.setDriverFeatures(wanted & transport.deviceFeatures())
-    const negotiated = STATUS.ACKNOWLEDGE | STATUS.DRIVER | STATUS.FEATURES_OK
-    transport.setStatus(negotiated)
-    const accepted = (transport.status() & STATUS.FEATURES_OK) !== 0
+    const accepted = this.#negotiate(platform ? 1n << BigInt(FEATURE.ACCESS_PLATFORM) : 0n)
     if (accepted) {
       this.#rings.setUp(transport, platform ? place : undefined)
-      transport.setStatus(negotiated | STATUS.DRIVER_OK)
+      transport.setStatus(NEGOTIATED | STATUS.DRIVER_OK)
     }
     this.#tell('device.answer', { accepted })
   }
@@ -226,6 +241,7 @@ class BehindSession implements Session {
       { offset: edge ? 0 : even + HALF_BYTES, data: data.subarray(HALF_BYTES) },
     ]
     this.#asked = { write, parts }
+    this.#askedPages = [page!, edge ? page! + 1 : page!]
     if (held && this.#canHold) {
       this.#guest.target.control!(this.device, { do: 'hold' })
       this.#isHeld = true
