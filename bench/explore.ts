@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run as machines } from './explore/machines.ts'
 import { splitQueueTso } from './explore/split-queue-tso.ts'
 import { line } from './print.ts'
 
@@ -113,8 +114,9 @@ const beside = (scope: string): void => {
   }
 }
 
-export const run = async ([scope = 'medium']: readonly string[] = []): Promise<void> => {
+export const run = async ([scope = 'medium', ...names]: readonly string[] = []): Promise<void> => {
   if (scope === 'growth') return growth()
+  if (scope === 'machines') return machines(names)
   if (!(scope in splitQueueTso.scopes))
     throw new Error(`no scope is called ${scope}; there are medium, large, huge, and growth`)
   const folder = mkdtempSync(join(tmpdir(), 'iospec-bench-'))

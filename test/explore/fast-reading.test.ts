@@ -56,6 +56,34 @@ describe('the fast reading of a state', () => {
     expect(() => run({ invariants: { same } })).toThrow('same is judged otherwise')
   })
 
+  it('remembers what is possible by all that guards read, also what they read seldom or under a waiver only', () => {
+    const rare = machine({
+      source: 'RARE',
+      state: { n: t.mod(32), far: t.mod(8), cells: t.array(2, t.mod(8)), lost: t.flag },
+      actions: {
+        'driver.count': { effect: (s) => void s.n++ },
+        'driver.move': {
+          args: { to: t.mod(8) },
+          // What lies far is read late and in few states, the cells one at a time.
+          when: (s, { to }) => (s.n === 25 ? s.far !== to : to === s.cells.at(s.n % 2) || to === s.n >>> 2),
+          effect: (s, { to }) => {
+            if (s.n % 7 === 0) s.far = to
+            if (s.n === 13) s.cells.set(1, to)
+          },
+        },
+        'device.answer': {
+          args: { with: t.mod(8) },
+          requires: { far: { clause: { id: 'FAR' } as Clause, holds: (s, args) => args.with === (s.far & 3) } },
+          effect: (s) => void (s.lost = s.n === 20),
+        },
+      },
+      unspecified: (s) => s.lost,
+      final: () => true,
+    })
+    const { fast, naive } = both(compile('rare', rare as ErasedBody, 'small', {}))
+    expect(fast).toEqual(naive)
+  })
+
   it('leaves out no choice in any state, hostile or not, whatever guards read first', () => {
     const guards = machine({
       source: 'GUARDS',

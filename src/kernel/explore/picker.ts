@@ -3,9 +3,12 @@
  * its own, which an engine compiles as one piece.
  */
 import type { Machine } from '../language/index.ts'
+import { tracingViewOf, type Words } from '../language/packed-views.ts'
+import { wordLayoutOf } from '../language/word-layout.ts'
 import type { Choices } from './choices.ts'
 import { type Attempt, dispatchOf } from './dispatch.ts'
 import { BATCH_ROWS, type ExpanderText, FIXED, type Names, numbered } from './expander-text.ts'
+import { type Find, remembering, WAYS_MIN, WORDS_MAX } from './memo.ts'
 import { generate, pieced, repeat } from './source.ts'
 import { waysOf } from './ways.ts'
 
@@ -51,6 +54,21 @@ export const pickerOf = (text: ExpanderText, names: Names): Picker => {
   /** Functions that try all choices of an action, or one. */
   const attempts: Record<string, unknown> = {}
   const ways = waysOf(machine, choices)
+  /** Tries all of `ks`. */
+  const allOf = (name: string, ks: readonly number[], attempt: string): unknown => {
+    const made = (name: string, s: Names): Find =>
+      generate(name, 'o,id,duty', [`for(let i=0;i<${ks.length};i++){const k=ks[i];${attempt}}return o`], {
+        ...visible,
+        ks: Int32Array.from(ks),
+        ...s,
+      })
+    const ask = made(name, {})
+    const layout = wordLayoutOf(machine.layout)
+    if (ks.length < WAYS_MIN || layout.words > WORDS_MAX) return ask
+    const { state, traced } = tracingViewOf(machine.layout, names.w as Words)
+    const trace = made(`${name}Traced`, { s: state })
+    return remembering({ name, layout, bits: traced, ask, trace, waysMax: ks.length, names: visible })
+  }
   const note = (k: number | string): string => `found[o]=${k};o=o+1|0;`
   const call = ({ action, choices: some, certain }: Attempt): string => {
     const i = action.index
@@ -58,12 +76,7 @@ export const pickerOf = (text: ExpanderText, names: Names): Picker => {
     if (certain) return ks.map(note).join('')
     const attempt = `const a=args[k];if(${text.condition(action)}){${note('k')}}`
     if (some === undefined && ks.length > 1) {
-      attempts[`all${i}`] ??= generate(
-        `all${i}`,
-        'o,id,duty',
-        [`for(let i=0;i<${ks.length};i++){const k=ks[i];${attempt}}return o`],
-        { ...visible, ks: Int32Array.from(ks) },
-      )
+      attempts[`all${i}`] ??= allOf(`all${i}`, ks, attempt)
       return `o=all${i}(o,id,duty);`
     }
     attempts[`try${i}`] ??= generate(`try${i}`, 'o,id,duty,k', [`${attempt}return o`], visible)

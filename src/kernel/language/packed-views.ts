@@ -46,20 +46,23 @@ interface Text {
 const cleared = (width: number, shift: string): string =>
   Number.isInteger(Number(shift)) ? String(~(maskOf(width) << Number(shift))) : `~(${maskOf(width)}<<${shift})`
 
+/** What a view is for: a state that is written, one that is only read, or one of which it is noted what is read. */
+type Access = 'write' | 'read' | 'trace'
+
 /** Writes the text of accessors. `x` stands for the words, `i` for the number of an element among all of its column. */
 class Accessors {
   readonly constants: unknown[] = []
   private readonly layout: WordLayout
-  private readonly isReadOnly: boolean
+  private readonly access: Access
 
-  constructor(layout: WordLayout, isReadOnly: boolean) {
+  constructor(layout: WordLayout, access: Access) {
     this.layout = layout
-    this.isReadOnly = isReadOnly
+    this.access = access
   }
 
   /** Statements that write to the state, where that is allowed. */
   writing(statements: string): string {
-    return this.isReadOnly ? 'refuse()' : statements
+    return this.access === 'write' ? statements : 'refuse()'
   }
 
   constant(value: unknown): string {
@@ -70,6 +73,11 @@ class Accessors {
     return `x.${wordName(this.layout, number)}`
   }
 
+  /** Text that notes that `bits` of a word are read, as the beginning of an expression. */
+  private noting(number: number, bits: string | number): string {
+    return this.access === 'trace' ? `T.${wordName(this.layout, number)}|=${bits},` : ''
+  }
+
   /** The raw number at a place. */
   raw({ column, offset, bits }: Place): Text {
     if (bits === 0) return { before: '', text: '0' }
@@ -77,11 +85,16 @@ class Accessors {
     const first = column.shift + offset
     if (column.count === 1) {
       const shift = first === 0 ? '' : `>>>${first}`
-      return { before: '', text: `(${this.word(column.words[0]!)}${shift}${mask})` }
+      const noting = this.noting(column.words[0]!, maskOf(bits) << first)
+      return { before: '', text: `(${noting}${this.word(column.words[0]!)}${shift}${mask})` }
     }
-    if (column.words.length === 1)
-      return { before: '', text: `(${this.word(column.words[0]!)}>>>i*${column.bits}+${first}${mask})` }
-    const cases = column.words.map((word, w) => `case ${w}:y=${this.word(word)};break;`).join('')
+    if (column.words.length === 1) {
+      const noting = this.noting(column.words[0]!, `${maskOf(bits)}<<i*${column.bits}+${first}`)
+      return { before: '', text: `(${noting}${this.word(column.words[0]!)}>>>i*${column.bits}+${first}${mask})` }
+    }
+    const cases = column.words
+      .map((word, w) => `case ${w}:y=(${this.noting(word, -1)}${this.word(word)});break;`)
+      .join('')
     return {
       before: `let y=0;switch(i/${column.perWord}|0){${cases}}`,
       text: `(y>>>i%${column.perWord}*${column.bits}+${offset}${mask})`,
@@ -192,6 +205,8 @@ type ViewClass = new (words: Words, element: number, children: readonly unknown[
 /** What is generated once for a schema. */
 interface Classes {
   readonly words: new () => Words
+  /** Which bits were read, where that is noted. */
+  readonly traced: Words
   readonly views: ReadonlyMap<Node, ViewClass>
 }
 
@@ -287,9 +302,9 @@ const refuse = (): never => {
   throw new ReadOnlyError('this state is only to be read')
 }
 
-const makeClasses = (layout: Layout, isReadOnly: boolean): Classes => {
+const makeClasses = (layout: Layout, access: Access): Classes => {
   const words = wordLayoutOf(layout)
-  const a = new Accessors(words, isReadOnly)
+  const a = new Accessors(words, access)
   const nodes: Node[] = []
   const sources: string[] = []
   const visit = (node: Node, repeated: boolean): void => {
@@ -308,20 +323,29 @@ const makeClasses = (layout: Layout, isReadOnly: boolean): Classes => {
   const names = { Bits, refuse }
   const constants = Object.fromEntries(a.constants.map((constant, i) => [`C${i}`, constant]))
   const text = `'use strict';const {${Object.keys({ ...names, ...constants }).join(',')}}=N
-return {words:${wordsSource(words.words)},views:[${sources.join(',\n')}]}`
+const W=${wordsSource(words.words)},T=new W
+return {words:W,traced:T,views:[${sources.join(',\n')}]}`
   const generated = new Function('N', text)({ ...names, ...constants }) as {
     words: Classes['words']
+    traced: Words
     views: ViewClass[]
   }
-  return { words: generated.words, views: new Map(nodes.map((node, i) => [node, generated.views[i]!])) }
+  return {
+    words: generated.words,
+    traced: generated.traced,
+    views: new Map(nodes.map((node, i) => [node, generated.views[i]!])),
+  }
 }
 
-/** Those that write, and those that only read. */
-const known = [new WeakMap<Layout, Classes>(), new WeakMap<Layout, Classes>()] as const
+const known: Readonly<Record<Access, WeakMap<Layout, Classes>>> = {
+  write: new WeakMap(),
+  read: new WeakMap(),
+  trace: new WeakMap(),
+}
 
-const viewsOf = (layout: Layout, isReadOnly: boolean, given?: Words): PackedView => {
-  const ours = known[isReadOnly ? 1 : 0]
-  const classes = ours.get(layout) ?? makeClasses(layout, isReadOnly)
+const viewsOf = (layout: Layout, access: Access, given?: Words): PackedView & { readonly traced: Words } => {
+  const ours = known[access]
+  const classes = ours.get(layout) ?? makeClasses(layout, access)
   ours.set(layout, classes)
   const words = given ?? new classes.words()
   const build = (node: Node, element: number): object => {
@@ -333,11 +357,18 @@ const viewsOf = (layout: Layout, isReadOnly: boolean, given?: Words): PackedView
       for (let i = 0; i < node.length; i++) children.push(build(node.of, element * node.length + i))
     return new (classes.views.get(node)!)(words, element, children)
   }
-  return { state: build(layout.root, 0), words }
+  return { state: build(layout.root, 0), words, traced: classes.traced }
 }
 
 /** A view over words of its own, all zero: the first value of every type. */
-export const packedViewOf = (layout: Layout): PackedView => viewsOf(layout, false)
+export const packedViewOf = (layout: Layout): PackedView => viewsOf(layout, 'write')
 
 /** A view, over words of its own or over given ones, that throws a `ReadOnlyError` where an author writes. */
-export const readOnlyViewOf = (layout: Layout, words?: Words): PackedView => viewsOf(layout, true, words)
+export const readOnlyViewOf = (layout: Layout, words?: Words): PackedView => viewsOf(layout, 'read', words)
+
+/**
+ * A view over given words that throws a `ReadOnlyError` where an author writes, and notes in `traced` which bits are read.
+ * All such views of a layout share what they note.
+ */
+export const tracingViewOf = (layout: Layout, words: Words): { readonly state: object; readonly traced: Words } =>
+  viewsOf(layout, 'trace', words)
