@@ -86,8 +86,8 @@ interface Cell {
   start: number | undefined
   frame: number
   right: Right
-  /** A request may have taken the mapping away: one that was free to, or one that should have left it. */
-  doubt: 'none' | 'free' | 'kept'
+  /** A request may have taken the mapping away: one that was free to, one that should have left it, an ATTACH to the same domain. */
+  doubt: 'none' | 'free' | 'kept' | 'again'
 }
 
 const permits = (right: Right, write: boolean): boolean => right === 'both' || right === (write ? 'write' : 'read')
@@ -107,7 +107,7 @@ export const virtioIommu = scoped(
       odd: 1,
       bypassConfig: 1,
       probe: 0,
-      reports: 1,
+      reports: 0,
       history: 0,
     },
     /** Mappings of several pages. */
@@ -141,7 +141,7 @@ export const virtioIommu = scoped(
       endpoints: 3,
       pages: 8,
       frames: 12,
-      rights: 4,
+      rights: 3,
       odd: 1,
       bypassConfig: 1,
       probe: 1,
@@ -327,7 +327,7 @@ export const virtioIommu = scoped(
         murky: t.set(domain),
         map: t.array(
           domains * pages,
-          t.record({ start: t.maybe(page), frame, right, doubt: t.oneOf('none', 'free', 'kept') }),
+          t.record({ start: t.maybe(page), frame, right, doubt: t.oneOf('none', 'free', 'kept', 'again') }),
         ),
         /** Pages that an endpoint reached, or lost by an UNMAP, and was not refused since. */
         used: t.array(history === 1 ? endpoint : 1, t.set(pages)),
@@ -349,19 +349,27 @@ export const virtioIommu = scoped(
       actions: {
         'driver.attach': {
           does: 'Attaches an endpoint to a domain, from none or from another one.',
-          args: { endpoint, domain, how },
-          weight: 12,
-          when: (s, { endpoint, domain, how }) =>
+          args: { endpoint, domain },
+          weight: 6,
+          when: (s, { endpoint, domain }) =>
+            canAsk(s) && s.attached.at(endpoint) !== domain && !s.bypassing.has(domain),
+          effect: (s, args) => ask(s, 'attach', args),
+        },
+        'driver.attachToBypass': {
+          does: 'The same with a domain that is, or is to be, for endpoints in bypass mode.',
+          args: { endpoint, domain },
+          weight: 1,
+          when: (s, { endpoint, domain }) =>
+            bypassConfig === 1 &&
             canAsk(s) &&
             s.attached.at(endpoint) !== domain &&
-            (how === 'plain' || (how === 'bypass' && bypassConfig === 1)) &&
-            (!exists(s, domain) || s.bypassing.has(domain) === (how === 'bypass')),
-          effect: (s, args) => ask(s, 'attach', args),
+            (!exists(s, domain) || s.bypassing.has(domain)),
+          effect: (s, args) => ask(s, 'attach', { ...args, how: 'bypass' }),
         },
         'driver.attachOddly': {
           does: 'Names the domain that the endpoint is in, or an endpoint that does not exist, or says what has to be rejected.',
           args: { endpoint: t.maybe(endpoint), domain, how },
-          weight: 3,
+          weight: 2,
           when: (s, { endpoint, domain, how }) =>
             odd === 1 &&
             canAsk(s) &&
@@ -375,14 +383,14 @@ export const virtioIommu = scoped(
         },
         'driver.detach': {
           args: { endpoint, domain },
-          weight: 5,
+          weight: 2,
           when: (s, { endpoint, domain }) => canAsk(s) && s.attached.at(endpoint) === domain,
           effect: (s, args) => ask(s, 'detach', args),
         },
         'driver.detachOddly': {
           does: 'Names a domain that the endpoint is not in, or none that exists, or fills the reserved field, which means nothing.',
           args: { endpoint: t.maybe(endpoint), domain, how },
-          weight: 2,
+          weight: 1,
           when: (s, { endpoint, domain, how }) =>
             odd === 1 &&
             canAsk(s) &&
@@ -470,7 +478,7 @@ export const virtioIommu = scoped(
         },
         'driver.setBypass': {
           args: { on: t.flag },
-          weight: 3,
+          weight: 2,
           when: (s, { on }) => bypassConfig === 1 && canAsk(s) && (s.bypass !== on || s.unread),
           effect(s, { on }) {
             s.bypass = on
@@ -529,7 +537,7 @@ export const virtioIommu = scoped(
         'device.stray': {
           does: 'Reads or writes in a page as it likes.',
           args: { endpoint, page, write: t.flag },
-          weight: 10,
+          weight: 6,
           when(s, { endpoint, page, write }) {
             const d = s.attached.at(endpoint)
             const cell = d === undefined ? undefined : s.map.at(cellOf(d, page))
@@ -540,7 +548,7 @@ export const virtioIommu = scoped(
         'device.direct': {
           does: 'Names the address of a frame itself.',
           args: { endpoint, frame, write: t.flag },
-          weight: 6,
+          weight: 4,
           when: (s) => s.asked === 'nothing',
           effect: (s, args) => ask(s, 'direct', args),
         },
@@ -554,9 +562,14 @@ export const virtioIommu = scoped(
               given: (s) => (s.asked === 'attach' || s.asked === 'detach') && s.endpoint === undefined,
               holds: (s, { status }) => wrongs(s).includes(status),
             },
-            rejectsReservedFieldsAndFlags: {
+            rejectsReservedFields: {
               clause: clause('VIO-IOMMU-07'),
-              given: (s) => s.asked === 'attach' && (s.how === 'reserved' || s.how === 'flag'),
+              given: (s) => s.asked === 'attach' && s.how === 'reserved',
+              holds: (s, { status }) => wrongs(s).includes(status),
+            },
+            rejectsUnknownAttachFlags: {
+              clause: clause('VIO-IOMMU-07'),
+              given: (s) => s.asked === 'attach' && s.how === 'flag',
               holds: (s, { status }) => wrongs(s).includes(status),
             },
             rejectsUnknownFlags: {
@@ -620,7 +633,9 @@ export const virtioIommu = scoped(
               const before = s.attached.at(endpoint)
               if (done) {
                 if (before !== domain) leave(s, endpoint)
-                else if (s.lost.has(endpoint)) lose(s, endpoint)
+                else if (s.attached.every((d, e) => d !== domain || e === endpoint || s.lost.has(e)))
+                  for (let p = 0; p < pages; p++)
+                    if (at(p).start !== undefined && at(p).doubt === 'none') at(p).doubt = 'again'
                 s.attached.set(endpoint, domain)
                 s.lost = s.lost.without(endpoint)
                 if (isNew && how === 'bypass') s.bypassing = s.bypassing.with(domain)
@@ -750,6 +765,15 @@ export const virtioIommu = scoped(
                 const must = permits(cell.right, s.write) && cell.doubt === 'none'
                 return frame === undefined ? !must : may && frame === cell.frame
               },
+            },
+            afterAnotherAttach: {
+              clause: clause('VIO-IOMMU-12'),
+              given: (s) =>
+                s.asked === 'access' &&
+                isCertain(s, s.endpoint!) &&
+                target(s)?.doubt === 'again' &&
+                permits(target(s)!.right, s.write),
+              holds: (s, { frame }) => frame === target(s)!.frame,
             },
             asItWasLeft: {
               clause: clause('VIO-IOMMU-04'),

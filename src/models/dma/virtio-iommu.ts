@@ -134,6 +134,7 @@ class VirtioIommuSession implements Session {
 
   readonly #performers: Readonly<Record<string, (args: Performed) => void>> = {
     'driver.attach': (args) => this.#attach(args),
+    'driver.attachToBypass': (args) => this.#attach({ ...args, how: 'bypass' }),
     'driver.attachOddly': (args) => this.#attach(args),
     'driver.detach': (args) => this.#detach(args),
     'driver.detachOddly': (args) => this.#detach(args),
