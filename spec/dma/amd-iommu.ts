@@ -35,12 +35,16 @@ interface Caches {
   readonly former: ReadonlyCells<Bits>
   readonly ways: ReadonlyCells<Bits>
   readonly pages: ReadonlyCells<Bits>
+  readonly grants: ReadonlyCells<Bits>
+  readonly grantors: Bits
 }
 interface WritableCaches extends Caches {
   readonly entries: Cells<Bits>
   readonly former: Cells<Bits>
   readonly ways: Cells<Bits>
   readonly pages: Cells<Bits>
+  readonly grants: Cells<Bits>
+  grantors: Bits
 }
 interface Seen {
   readonly entries: ReadonlyCells<number>
@@ -78,6 +82,7 @@ const small = {
   log: 0,
   errors: 0,
   far: 0,
+  ats: 0,
   judged: 0,
 }
 
@@ -92,7 +97,7 @@ export const amdIommu = scoped(
     /** The log and its overflow, and commands that mean nothing. */
     log: { ...small, leaves: 2, log: 1, errors: 1 },
     played: {
-      devices: 3,
+      devices: 4,
       domains: 2,
       entries: ENTRY_NAMES.length,
       ways: WAY_NAMES.length,
@@ -103,10 +108,11 @@ export const amdIommu = scoped(
       log: 1,
       errors: 1,
       far: 1,
+      ats: 1,
       judged: 1,
     },
   },
-  ({ devices, domains, entries, ways, leaves, regions, places, caching, log, errors, far, judged }) => {
+  ({ devices, domains, entries, ways, leaves, regions, places, caching, log, errors, far, ats, judged }) => {
     const device = t.below(devices)
     const domain = t.below(domains)
     const region = t.below(regions)
@@ -123,7 +129,12 @@ export const amdIommu = scoped(
       former: t.array(devices, t.set(entries)),
       ways: t.array(cells, t.set(ways)),
       pages: t.array(cells, t.set(TRANSLATIONS)),
+      /** What the device with a TLB may have been granted, and by which entries. */
+      grants: t.array(ats === 1 ? cells : 1, t.set(TRANSLATIONS)),
+      grantors: t.set(entries),
     }
+    /** The first device may have a TLB of its own. */
+    const hasTlb = (d: number): boolean => ats === 1 && d === 0
     /** What walks can find now is added. */
     const fillOne = (s: Seen, into: WritableCaches): void => {
       for (let d = 0; d < devices; d++) into.entries.set(d, into.entries.at(d).with(s.entries.at(d)))
@@ -136,7 +147,9 @@ export const amdIommu = scoped(
         let found = 0
         for (const one of now.toArray()) found |= 1 << translationOf(one, s.leaves.at(c))
         into.pages.set(c, Bits.of(pages | found))
+        if (ats === 1) into.grants.set(c, into.grants.at(c).union(into.pages.at(c)))
       }
+      if (ats === 1) into.grantors = into.grantors.union(into.entries.at(0)).union(into.former.at(0))
     }
     const fill = (s: Written): void => {
       s.looked = false
@@ -151,7 +164,9 @@ export const amdIommu = scoped(
       for (let c = 0; c < cells; c++) {
         to.ways.set(c, from.ways.at(c))
         to.pages.set(c, from.pages.at(c))
+        if (ats === 1) to.grants.set(c, from.grants.at(c))
       }
+      to.grantors = from.grantors
     }
     const forgetEntry = (s: Written, d: number): void => {
       const old = s.kept.entries.at(d)
@@ -174,14 +189,19 @@ export const amdIommu = scoped(
     }
 
     /** Entries by which a device may be led. */
-    const kindsOf = (s: Seen, d: number): Bits => s.held.entries.at(d).union(s.held.former.at(d))
+    const kindsOf = (s: Seen, d: number): Bits => {
+      const held = s.held.entries.at(d).union(s.held.former.at(d))
+      return hasTlb(d) ? held.union(s.held.grantors) : held
+    }
+    const pagesOf = (s: Seen, d: number, c: number): Bits => (hasTlb(d) ? s.held.grants.at(c) : s.held.pages.at(c))
     /** All that may come of an access: outcomes, and what is logged if it is refused, as masks. */
     const resultsOf = (s: Seen, { device: d, place: p, access: kind }: Omit<Answer, 'as'>) => {
-      let [outcomes, events] = [0, 0]
+      // A grant that its entry does not cover any more is refused; that an address is not mapped is no fault.
+      let [outcomes, events] = hasTlb(d) ? [1 << REFUSED, 1 << EVENT.NOTHING] : [0, 0]
       const where = PLACES[p]!
       for (const one of kindsOf(s, d).toArray()) {
         const held = ENTRIES[one]!
-        const pages = held.is === 'led' ? s.held.pages.at(cell(held.domain, where.region)) : noBits.with(0)
+        const pages = held.is === 'led' ? pagesOf(s, d, cell(held.domain, where.region)) : noBits.with(0)
         for (const translation of pages.toArray()) {
           const result = resultOf(held, translation, where, kind)
           outcomes |= 1 << result.as
@@ -197,7 +217,7 @@ export const amdIommu = scoped(
         .every((one) => is(ENTRIES[one]!))
     const isLed = (s: Seen, d: number): boolean => areAll(s, d, ({ is }) => is === 'led')
     const isFresh = (s: Seen, d: number, p: number): boolean =>
-      kindsOf(s, d).size === 1 && s.held.pages.at(cell(ENTRIES[s.entries.at(d)]!.domain, PLACES[p]!.region)).size === 1
+      kindsOf(s, d).size === 1 && pagesOf(s, d, cell(ENTRIES[s.entries.at(d)]!.domain, PLACES[p]!.region)).size === 1
     /** An event has to be logged. */
     const isDue = ({ due }: Refusal): boolean => log === 1 && due.is && !due.may.has(EVENT.NOTHING)
 
@@ -321,6 +341,17 @@ export const amdIommu = scoped(
           effect(s) {
             for (let d = 0; d < devices; d++) forgetEntry(s, d)
             for (let which = 0; which < domains; which++) forgetDomain(s, which)
+            s.open = true
+          },
+        },
+        'driver.forgetGrants': {
+          does: 'INVALIDATE_IOTLB_PAGES of the device with a TLB.',
+          weight: 12,
+          when: (s) => ats === 1 && isFree(s),
+          effect(s) {
+            for (let c = 0; c < cells; c++) s.kept.grants.set(c, noBits)
+            s.kept.grantors = noBits
+            fill(s)
             s.open = true
           },
         },
@@ -489,28 +520,29 @@ export const amdIommu = scoped(
             ofTheRefusal: {
               clause: clause('AMD-04'),
               holds: (s, { what, device, place, access }) =>
-                what !== 'other' &&
-                s.due.is &&
-                device === s.due.device &&
-                place === s.due.place &&
-                access === s.due.access,
+                hasTlb(device) ||
+                (what !== 'other' &&
+                  s.due.is &&
+                  device === s.due.device &&
+                  place === s.due.place &&
+                  access === s.due.access),
             },
             withItsDomain: {
               clause: clause('AMD-04'),
-              given: (s, { what }) => what === 'fault' && !s.due.may.has(EVENT.illegal),
+              given: (s, { what, device }) => !hasTlb(device) && what === 'fault' && !s.due.may.has(EVENT.illegal),
               holds: (s, { domain }) => domain < 2 && s.due.may.has(domain),
             },
             ofItsKind: {
               clause: clause('AMD-05'),
-              given: (s, { what }) => what === 'illegal' || s.due.may.has(EVENT.illegal),
+              given: (s, { what, device }) => !hasTlb(device) && (what === 'illegal' || s.due.may.has(EVENT.illegal)),
               holds: (s, { what }) =>
                 what === 'illegal'
                   ? s.due.may.has(EVENT.illegal)
                   : s.due.may.has(EVENT.firstFault) || s.due.may.has(EVENT.secondFault),
             },
           },
-          effect(s) {
-            forgetDue(s.due)
+          effect(s, { device }) {
+            if (s.due.device === device) forgetDue(s.due)
             if (s.room > 0 && s.room < AMPLE) s.room--
           },
           eager(s) {
@@ -542,7 +574,7 @@ export const amdIommu = scoped(
           requires: {
             ofAFullLog: {
               clause: clause('AMD-10'),
-              holds: (s) => s.room === 0 && !s.lost && (s.due.is || s.errorDue),
+              holds: (s) => s.room === 0 && !s.lost && (ats === 1 || s.due.is || s.errorDue),
             },
           },
           effect(s) {

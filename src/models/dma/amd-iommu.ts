@@ -27,6 +27,7 @@ import {
   AmdUnit,
   allCommand,
   deviceEntry,
+  deviceTlbCommand,
   entryCommand,
   pageEntry,
   pagesCommand,
@@ -174,6 +175,7 @@ class AmdSession implements Session {
     },
     'driver.forgetDomain': ({ domain }) => this.#queue(pagesCommand({ domain: DOMAIN_IDS[domain]! })),
     'driver.forgetAll': () => this.#queue(allCommand),
+    'driver.forgetGrants': () => this.#queue(deviceTlbCommand(this.#sources[0]!.requester)),
     'driver.wait': ({ flush }) => {
       this.#awaited = ++this.#values
       this.#queue(waitCommand({ store: { at: AT.status, value: this.#awaited }, flush }))
@@ -303,7 +305,11 @@ class AmdSession implements Session {
     const { requester } = this.#sources[device]!
     if (isFar(this.#sources[device]!))
       this.#unit.setDeviceTable(AT.deviceTable, DEVICE_TABLE_PAGES[entry === 'outside' ? 'short' : 'whole'])
-    storeDwords(this.#guest, AT.deviceTable + DEVICE_ENTRY.bytes * requester, entryOf(entry))
+    storeDwords(
+      this.#guest,
+      AT.deviceTable + DEVICE_ENTRY.bytes * requester,
+      entryOf(entry, this.#sources[device]!.ats),
+    )
   }
 
   /** What does not change: the tables that directory entries lead to. */
@@ -401,13 +407,14 @@ const framePlaces = (): readonly Gpa[] => {
   return places
 }
 
-const entryOf = (entry: (typeof ENTRY_NAMES)[number]): Dwords => {
+const entryOf = (entry: (typeof ENTRY_NAMES)[number], deviceTlb: boolean): Dwords => {
   const led = (domain: number) => ({
     levels: LEVELS[domain]!,
     table: LEVELS[domain] === 4 ? topOf(domain) : rootOf(domain),
     domain: DOMAIN_IDS[domain]!,
+    deviceTlb,
   })
-  const direct = { domain: DOMAIN_IDS[0] }
+  const direct = { domain: DOMAIN_IDS[0], deviceTlb }
   switch (entry) {
     case 'second':
       return deviceEntry(led(1))
@@ -440,19 +447,18 @@ const unitOf = ({ devices }: Description): DeviceDescription | undefined =>
 /** Its entry is past the end of a short device table. */
 const isFar = ({ requester }: DmaSource): boolean => requester >= REQUESTERS_SHORT
 
-/** Sources whose accesses are over when the call returns; a far one is the last. */
+/** Sources whose accesses are over when the call returns; one with a TLB is the first, a far one the last. */
 const chosenOf = (target: Description): readonly DmaSource[] => {
   const fitting = sourcesOf(target).filter(
-    ({ reads, writes, align, delayed, ats, iovaEnd, requester }) =>
-      reads &&
-      writes &&
-      !delayed &&
-      !ats &&
-      ACCESS_BYTES % align === 0 &&
-      iovaEnd > 2 ** 40 &&
-      requester < REQUESTERS_WHOLE,
+    ({ reads, writes, align, delayed, iovaEnd, requester }) =>
+      reads && writes && !delayed && ACCESS_BYTES % align === 0 && iovaEnd > 2 ** 40 && requester < REQUESTERS_WHOLE,
   )
-  return [...fitting.filter((source) => !isFar(source)).slice(0, 2), ...fitting.filter(isFar).slice(0, 1)]
+  const near = fitting.filter((source) => !isFar(source))
+  return [
+    ...near.filter(({ ats }) => ats).slice(0, 1),
+    ...near.filter(({ ats }) => !ats).slice(0, 2),
+    ...fitting.filter((source) => isFar(source) && !source.ats).slice(0, 1),
+  ]
 }
 
 export const amdIommuModel: Model = {
@@ -469,7 +475,7 @@ export const amdIommuModel: Model = {
   },
   scope(target) {
     const sources = chosenOf(target)
-    const bounds = { devices: sources.length, far: sources.some(isFar) ? 1 : 0 }
+    const bounds = { devices: sources.length, far: sources.some(isFar) ? 1 : 0, ats: sources[0]?.ats ? 1 : 0 }
     const holdsAbsence = unitOf(target)?.facts?.absentCached !== false
     return { scope: 'played', bounds: { ...bounds, caching: holdsAbsence ? 1 : 0 } }
   },

@@ -132,6 +132,13 @@ const caches: readonly Fault[] = [
     part: ([first]) => first! >>> 16,
   }),
   fault({
+    id: 'dma-amd-invalidate-wrong-device-field',
+    difficulty: 'medium',
+    what: 'The device of an invalidation of device TLBs is taken from the dword behind the one that names it.',
+    replaces: 'deviceOf',
+    part: ([, second]) => second! & 0xffff,
+  }),
+  fault({
     id: 'dma-amd-sized-invalidation-of-one-page',
     difficulty: 'medium',
     what: 'An invalidation of pages is of the first one alone, whatever size its address tells.',
