@@ -133,7 +133,12 @@ class BehindSession implements Session {
       this.#unit.flushPages(0, page, 1)
     },
     'driver.reuse': ({ frame }) => this.#frames.renew(frame!),
-    'driver.moveRing': ({ page }) => this.#rings.moveRing(this.#unit, page!),
+    'driver.moveRing': ({ page }) => {
+      // What is left to do after a request is done in the old frame.
+      this.#guest.target.settle(PATIENCE_MS)
+      this.#tellAccesses()
+      this.#rings.moveRing(this.#unit, page!)
+    },
     'driver.detach': () => {
       this.#unit.detach(this.#source)
       this.#unit.flushDevice(this.#source)
@@ -275,6 +280,8 @@ class BehindSession implements Session {
   #own(write: boolean, sector: number, bytes: number): boolean {
     this.#rings.submit(this.#transport, { write, sector, address: this.#rings.ownAddress, bytes, indirect: false })
     this.#guest.target.settle(PATIENCE_MS)
+    // Before the rings go elsewhere.
+    this.#tellAccesses()
     return this.#rings.ended() === 'done'
   }
 
