@@ -89,7 +89,7 @@ const waysPart = (ways: number): ErasedBody => {
       'device.raise': {
         does: 'Asserts its line.',
         args: { source },
-        weight: 10,
+        weight: 14,
         when: (s, a) => lines.has(a.source) && !s.up.has(a.source),
         effect(s, a) {
           s.up = s.up.with(a.source)
@@ -115,14 +115,14 @@ const waysPart = (ways: number): ErasedBody => {
       'device.send': {
         does: 'Sends its message.',
         args: { source },
-        weight: 6,
+        weight: 8,
         when: (_s, a) => there.has(a.source) && MESSAGES.has(a.source),
         effect: (s, a) => ask(s, a.source),
       },
       'guest.nop': executed('nop', 'Executes an instruction that does nothing.', 1),
       'guest.sti': executed('sti', 'Sets the interrupt flag.', 20, (s) => !s.enabled),
-      'guest.cli': executed('cli', 'Clears the interrupt flag.', 2, (s) => s.enabled),
-      'guest.hlt': executed('hlt', 'Halts until an interrupt.', 4, (s) => s.enabled),
+      'guest.cli': executed('cli', 'Clears the interrupt flag.', 0.7, (s) => s.enabled),
+      'guest.hlt': executed('hlt', 'Halts until an interrupt.', 2.5, (s) => s.enabled),
       'guest.mask': {
         does: 'Masks a line at its controller.',
         args: { source },
@@ -137,12 +137,12 @@ const waysPart = (ways: number): ErasedBody => {
         when: (s, a) => executes(s) && !s.shadow && s.masked.has(a.source),
         effect: (s, a) => execute(s, 'unmask', a.source),
       },
-      'guest.closeLint': executed('close', 'Masks LINT0.', 1, (s) => hasPic && !s.closed),
+      'guest.closeLint': executed('close', 'Masks LINT0.', 0.7, (s) => hasPic && !s.closed),
       'guest.openLint': executed('open', 'Unmasks LINT0 as ExtINT.', 8, (s) => hasPic && s.closed),
       'guest.setPriority': {
         does: 'Writes the task priority: this class and those below it wait.',
         args: { priority: t.below(CLASSES + 1) },
-        weight: 3,
+        weight: 0.7,
         when: (s, a) => executes(s) && hasApic && s.priority !== a.priority,
         effect: (s, a) => execute(s, 'priority', a.priority),
       },
@@ -243,6 +243,11 @@ const waysPart = (ways: number): ErasedBody => {
       },
       bothServe: (s) => s.served.meets(EXTERNAL) && !s.served.minus(EXTERNAL).isEmpty,
       aHandlerInterrupted: (s) => s.served.size > 1,
+      anEndOverALowerService: {
+        on: 'cpu.retire',
+        when: (s) =>
+          s.next === 'endApic' && s.served.minus(EXTERNAL).size > 1 && asking(s).has(highest(s.served.minus(EXTERNAL))),
+      },
       aHaltThatEnds: { on: 'cpu.take', when: (s) => s.halted },
       aRequestBetweenStiAndHlt: { on: 'cpu.retire', when: (s) => s.shadow && s.next === 'hlt' && !due(s).isEmpty },
     },

@@ -13,7 +13,7 @@ import { openReference } from '../../src/targets/reference.ts'
 const SEED = 4_007
 /** Other plans each time; a failure names its seed. */
 const FRESH = Date.now() & 0xff_ffff
-const RUNS = 300
+const RUNS = 400
 
 const player = (target: Target) => {
   const machine = model.machine.at('played')
@@ -49,7 +49,7 @@ describe('every way to a CPU', () => {
   )
 })
 
-/** Of single chips: those that lose, double or invent an interrupt in the modes that this board uses. */
+/** Of single chips: some of those that lose, double or invent an interrupt in the modes that this board uses. */
 const OF_CHIPS = {
   pic: [
     'irq-pic-master-ack-before-slave',
@@ -62,12 +62,12 @@ const OF_CHIPS = {
     'irq-ioapic-eoi-does-not-redeliver-level',
     'irq-ioapic-level-forgotten-while-masked',
     'irq-ioapic-level-latched',
-    'irq-ioapic-eoi-ends-masked-entries-not',
   ],
   lapic: [
     'irq-apic-tpr-per-vector-instead-of-class',
     'irq-apic-masked-extint-cancels-ipi',
     'irq-apic-ppr-ignores-service',
+    'irq-apic-eoi-of-the-latest-request',
   ],
 } as const
 const CASES = (['pic', 'ioapic', 'lapic'] as const).flatMap((chip) => OF_CHIPS[chip].map((id) => [id, chip] as const))
