@@ -80,6 +80,12 @@ export const ENTRIES: readonly (EntryKind | undefined)[] = [
   { version: 1, reads: false, writes: true },
 ]
 
+/** What page entries say at first; where there are all kinds, one page is for reads alone. */
+export const firstEntry = (way: number, page: number, entries: number): number => {
+  if (way > 0) return Math.min(3, entries - 1)
+  return page === 1 && entries === ENTRIES.length ? 2 : 1
+}
+
 /**
  * A translation, as the unit may cache it for a page: a page entry reached by a way, or a large page. Frames of a page are
  * numbered alike: by table, two by each way, then the large pages.

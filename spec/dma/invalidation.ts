@@ -20,6 +20,7 @@ import {
   ELSEWHERE,
   ENTRY_NAMES,
   firstDirectory,
+  firstEntry,
   isCovered,
   LARGE_TRANSLATIONS,
   OUTCOMES,
@@ -193,7 +194,7 @@ export const invalidation = scoped(
         for (let table = 0; table < tables; table++)
           for (let way = 0; way < ways; way++)
             for (let one = 0; one < pages; one++)
-              s.entries.set(rules.entryAt(table, way, one), way === 0 ? 1 : Math.min(3, entries - 1))
+              s.entries.set(rules.entryAt(table, way, one), firstEntry(way, one, entries))
         s.queue = true
         fill(s as Ghost)
         rules.settle((s as Ghost).kept, (s as Ghost).held)

@@ -6,6 +6,7 @@ import {
   ELSEWHERE,
   ENTRY_NAMES,
   firstDirectory,
+  firstEntry,
   REFUSED,
   SPAN_MASKS,
   type Span,
@@ -169,8 +170,7 @@ class InvalidationSession implements Session {
       for (let block = 0; block < blocks; block++)
         this.#tables.setDirectory(table, block, firstDirectory(table, block, directories))
       for (let way = 0; way < ways; way++)
-        for (let page = 0; page < pages; page++)
-          this.#tables.setEntry(table, way, page, way === 0 ? 1 : Math.min(3, entries - 1))
+        for (let page = 0; page < pages; page++) this.#tables.setEntry(table, way, page, firstEntry(way, page, entries))
     }
     const unit = this.#unit
     unit.setRoot(this.#tables.rootAt(0))

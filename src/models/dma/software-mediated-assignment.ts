@@ -107,6 +107,8 @@ class MediatedSession implements Session {
     if (who === 'mediator') {
       const field = gpa - MEDIATED_MEMORY.commands - MEDIATED_MEMORY.commandStride * vm
       if (access === 'write' && field === MEDIATED_COMMAND.answer) this.#answer(data[0] === ANSWER.DONE)
+      else if (access === 'write' && field !== MEDIATED_COMMAND.status)
+        this.#tell('device.stray', {}, `0x${gpa.toString(16)}`)
       else if (access === 'write') this.#tell('hypervisor.complete', { vm, done: data[0] === COMMAND_STATUS.DONE })
       else {
         this.#tell(this.#unread[vm] ? 'hypervisor.take' : 'hypervisor.look', { vm })
