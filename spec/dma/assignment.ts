@@ -273,7 +273,7 @@ export const assignment = scoped(
         'driver.disable': {
           does: 'Clears bus master enable, and reads it back.',
           args: { device },
-          weight: 3,
+          weight: 8,
           when: (s, { device }) => s.master.has(device) && !s.resetting.has(device) && !isIdle(s, device),
           effect(s, { device }) {
             s.master = s.master.without(device)
@@ -416,7 +416,7 @@ export const assignment = scoped(
             if (task === 'destroy') {
               for (let p = 0; p < owned; p++) s.home.set(cell(vm, p), undefined)
               s.asked.set(vm, 'nothing')
-              s.gone.set(vm, undefined)
+              s.gone.set(vm, history > 0 && regions > 0 ? LARGE : undefined)
               s.touched.set(vm, undefined)
             }
             for (const d of all) {

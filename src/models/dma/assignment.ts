@@ -249,6 +249,7 @@ class AssignmentSession implements Session {
     for (const [at, owner] of this.#owners.entries()) if (owner === vm) this.#owners[at] = -1
     this.#wants[vm] = 'nothing'
     this.#firsts[vm] = first
+    this.#gone[vm] = this.#pages
     this.#tell('hypervisor.found', { vm, frame: first })
   }
 

@@ -55,7 +55,7 @@ export const assignedFaults: readonly Fault[] = [
     },
   }),
   fault({
-    id: 'dma-completion-wait-returns-early',
+    id: 'dma-assign-wait-returns-early',
     difficulty: 'deep',
     what: 'Where another invalidation was queued behind it, one is taken for over before the unit reports it.',
     replaces: 'assignment.domains.isOver',
