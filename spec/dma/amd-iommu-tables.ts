@@ -102,7 +102,7 @@ export const LARGE_FRAMES = 2 * REGIONS * FRAME.count
 export const LOW_FRAME = LARGE_FRAMES + 2
 export const FRAMES = LOW_FRAME + 1
 /** What comes of an access, beside the frames. */
-export const REFUSED = FRAMES
+export const REFUSED = LOW_FRAME + 1
 export const ELSEWHERE = FRAMES + 1
 export const OUTCOMES = FRAMES + 2
 export const frameAt = (domain: number, region: number, frame: number): number =>
