@@ -1,6 +1,6 @@
 /**
- * The seam between what translates and what is translated: units implement `Iommu`, devices reach memory through
- * `memoryBehind` or `moveThrough`.
+ * The seam between what translates and what is translated: units implement `Iommu`; devices ask it where their accesses go
+ * and move them by `movePieces`.
  */
 import type { DmaAccess, DmaOutcome, Gpa, RequesterId } from '../../contract/index.ts'
 import type { GuestMemory } from '../memory.ts'
@@ -51,25 +51,7 @@ export interface Downstream {
   forget(requester: RequesterId, page: number, pages: number): void
 }
 
-/** No unit: an address on the bus is a GPA. */
-export const untranslated: Iommu = {
-  translate: ({ iova, bytes }) => (iova < 2n ** 53n ? [{ gpa: Number(iova), bytes }] : []),
-}
-
 const sizeOf = (pieces: readonly Piece[]): number => pieces.reduce((sum, { bytes }) => sum + bytes, 0)
-
-/** An access by a requester, shown as events of `device`: moves the first bytes, up to one that is refused. */
-export function moveThrough(
-  memory: GuestMemory,
-  device: string,
-  iommu: Iommu,
-  requester: RequesterId,
-  access: DmaAccess,
-): DmaOutcome {
-  const request = requestOf(requester, access)
-  if (isTaken(device, iommu, request, access)) return { moved: access.bytes }
-  return movePieces(memory, device, iommu.translate(request), access)
-}
 
 /** What an access asks of a unit. */
 export const requestOf = (requester: RequesterId, access: DmaAccess): TranslationRequest => {
@@ -103,28 +85,4 @@ export function movePieces(
   // What the unit refused is no access to memory, so that memory did not report it.
   if (moved === sizeOf(pieces) && moved < bytes) memory.refuse(device, access, iova + BigInt(moved), bytes - moved)
   return found === undefined ? { moved } : { moved, data: found }
-}
-
-/**
- * Memory as one requester sees it. A read or write that is refused in part counts as refused; what it moved before
- * that stays moved.
- */
-export function memoryBehind(memory: GuestMemory, iommu: Iommu, requester: RequesterId): GuestMemory {
-  return {
-    ...memory,
-    read(device, iova, bytes) {
-      if (bytes === 0) return new Uint8Array(0)
-      const { moved, data } = moveThrough(memory, device, iommu, requester, {
-        access: 'read',
-        iova: BigInt(iova),
-        bytes,
-      })
-      return moved === bytes ? data : undefined
-    },
-    write(device, iova, data) {
-      if (data.length === 0) return true
-      const access = { access: 'write', iova: BigInt(iova), bytes: data.length, data } as const
-      return moveThrough(memory, device, iommu, requester, access).moved === data.length
-    },
-  }
 }
