@@ -350,7 +350,7 @@ export const virtioIommu = scoped(
         'driver.attach': {
           does: 'Attaches an endpoint to a domain, from none or from another one.',
           args: { endpoint, domain },
-          weight: 6,
+          weight: 4,
           when: (s, { endpoint, domain }) =>
             canAsk(s) && s.attached.at(endpoint) !== domain && !s.bypassing.has(domain),
           effect: (s, args) => ask(s, 'attach', args),
@@ -400,7 +400,7 @@ export const virtioIommu = scoped(
         'driver.map': {
           does: 'Maps a run of pages to a run of frames.',
           args: { domain, page, last: page, frame, right },
-          weight: 20,
+          weight: 12,
           when: (s, { domain, page, last, frame, right }) =>
             canAsk(s) &&
             page <= last &&
@@ -427,7 +427,7 @@ export const virtioIommu = scoped(
         'driver.unmap': {
           does: 'Asks for a mapping, from its first page to its last.',
           args: { domain, page, last: page },
-          weight: 9,
+          weight: 10,
           when: (s, { domain, page, last }) =>
             canAsk(s) && page <= last && isWhole(s, domain, page, last) && startOf(s, domain, last) === page,
           effect: (s, args) => ask(s, 'unmap', args),
@@ -521,13 +521,14 @@ export const virtioIommu = scoped(
           effect: (s, args) => ask(s, 'access', args),
         },
         'device.revisit': {
-          does: 'Goes back to a page that was mapped for it, and is not any more.',
+          does: 'Goes back to a page that was mapped for it, and is not any more, or should not be, or may not be.',
           args: { endpoint, page, write: t.flag },
           weight: 50,
           when(s, { endpoint, page }) {
             if (history === 0 || s.asked !== 'nothing' || !s.used.at(endpoint).has(page)) return false
             const d = s.attached.at(endpoint)
-            return d === undefined || s.map.at(cellOf(d, page)).start === undefined
+            const cell = d === undefined ? undefined : s.map.at(cellOf(d, page))
+            return cell?.start === undefined || cell.doubt !== 'none'
           },
           effect(s, args) {
             ask(s, 'access', args)
@@ -662,7 +663,7 @@ export const virtioIommu = scoped(
               const mayHave = isCut || (how === 'reserved' && status === INVAL)
               const gone = range(s).filter((p) => at(p).start !== undefined)
               const starts = gone.map((p) => at(p).start)
-              if (history === 1 && done)
+              if (history === 1 && (done || isCut))
                 for (let e = 0; e < endpoints; e++)
                   if (s.attached.at(e) === domain)
                     s.used.set(
