@@ -510,12 +510,24 @@ export const virtioIommu = scoped(
           effect: (s) => void (s.up = true),
         },
         'device.access': {
-          does: 'Reads or writes in a page that is mapped for it.',
+          does: 'Reads or writes in a page that is mapped for it, and that it has not reached yet.',
           args: { endpoint, page, write: t.flag },
           weight: 60,
           when(s, { endpoint, page, write }) {
             const d = s.attached.at(endpoint)
             const cell = d === undefined ? undefined : s.map.at(cellOf(d, page))
+            const isNew = history === 0 || !s.used.at(endpoint).has(page)
+            return s.asked === 'nothing' && isNew && cell?.start !== undefined && permits(cell.right, write)
+          },
+          effect: (s, args) => ask(s, 'access', args),
+        },
+        'device.accessAgain': {
+          args: { endpoint, page, write: t.flag },
+          weight: 6,
+          when(s, { endpoint, page, write }) {
+            const d = s.attached.at(endpoint)
+            const cell = d === undefined ? undefined : s.map.at(cellOf(d, page))
+            if (history === 0 || !s.used.at(endpoint).has(page)) return false
             return s.asked === 'nothing' && cell?.start !== undefined && permits(cell.right, write)
           },
           effect: (s, args) => ask(s, 'access', args),
@@ -656,6 +668,9 @@ export const virtioIommu = scoped(
                   cell.start = s.page
                   cell.frame = frame + p - s.page
                   cell.right = right
+                  if (history === 1)
+                    for (let e = 0; e < endpoints; e++)
+                      if (s.attached.at(e) === domain) s.used.set(e, s.used.at(e).without(p))
                 }
             }
             if (s.asked === 'unmap' && exists(s, domain)) {

@@ -157,6 +157,7 @@ class VirtioIommuSession implements Session {
       this.#up = true
     },
     'device.access': ({ endpoint, page, write }) => this.#access(endpoint!, this.#iova(page), write),
+    'device.accessAgain': ({ endpoint, page, write }) => this.#access(endpoint!, this.#iova(page), write),
     'device.revisit': ({ endpoint, page, write }) => this.#access(endpoint!, this.#iova(page), write),
     'device.stray': ({ endpoint, page, write }) => this.#access(endpoint!, this.#iova(page), write),
     'device.direct': ({ endpoint, frame, write }) => this.#access(endpoint!, this.#frames.gpaOf(frame), write),
