@@ -372,7 +372,7 @@ export const assignment = scoped(
         'guest.destroy': {
           does: 'A VM goes away with all that it has, and another comes in its place.',
           args: { vm },
-          weight: 3,
+          weight: 6,
           when: (s) => s.task === 'nothing' && isSettled(s),
           effect(s, { vm }) {
             s.task = 'destroy'

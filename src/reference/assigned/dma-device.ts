@@ -7,6 +7,8 @@ const PAGE_BYTES = 4096
 const MOVED_BYTES = 16
 /** Steps that a reset takes. */
 const RESET_STEPS = 6
+/** Steps that a request is on its way. */
+const LATENCY = 4
 
 /** Plain data. */
 export interface DmaDeviceState {
@@ -17,6 +19,8 @@ export interface DmaDeviceState {
   failed: boolean
   /** What left the device and has not arrived: translated already. */
   flight: Piece[] | null
+  /** Steps until it arrives by itself. */
+  latency: number
   /** A message is to be sent. */
   messaging: boolean
   scratch: number
@@ -33,6 +37,7 @@ export const freshDevice = (): DmaDeviceState => ({
   write: false,
   failed: false,
   flight: null,
+  latency: 0,
   messaging: false,
   scratch: 0,
   address: 0,
@@ -121,7 +126,8 @@ export class DmaDevice {
       return true
     }
     if (state.flight !== null) {
-      this.land()
+      if (state.latency > 0) state.latency--
+      else this.land()
       return true
     }
     if (!this.#parts.mayMaster(state)) return false
@@ -177,6 +183,7 @@ export class DmaDevice {
     const pieces = this.#iommu.translate({ requester: this.requester, access, iova, bytes: MOVED_BYTES })
     state.failed = pieces.length === 0
     state.flight = state.failed ? null : [...pieces]
+    state.latency = LATENCY
     state.stage = 'complete'
   }
 
