@@ -107,6 +107,8 @@ class AssignmentSession implements Session {
       case 'driver.disable':
         this.#cleared = action.name === 'driver.disable' ? device : -1
         this.#write(deviceAt(device) + ASSIGN.master, action.name === 'driver.enable' ? 1 : 0)
+        // What comes from now on is later than that.
+        if (this.#cleared >= 0) this.collect()
         break
       case 'driver.message':
         this.#write(deviceAt(device) + ASSIGN.messageData, 0x40 + device)
