@@ -1,6 +1,6 @@
 /** Faults of a virtio device behind an IOMMU: what it does between an address of its driver and memory. */
 import { vtdVirtioBlkBoard } from '../iommu/behind-board.ts'
-import { type Ask, type BehindParts, correctBehind, type Kept } from '../iommu/behind-parts.ts'
+import { type Ask, type BehindParts, correctBehind, type Keeping, type Kept } from '../iommu/behind-parts.ts'
 import { boardFault, type Fault } from './fault.ts'
 
 interface BehindFault<Name extends keyof BehindParts> extends Pick<Fault, 'id' | 'difficulty' | 'what'> {
@@ -25,20 +25,14 @@ const isRing = ({ area }: Ask): boolean => area === 'desc' || area === 'driver' 
 const isSame = (kept: Kept, { area, access, at }: Ask): boolean =>
   kept.area === area && kept.access === access && kept.page === Number(at / PAGE_BYTES)
 
-/** Faults that keep translations replace how they are kept, which is three members. */
-interface Keeping {
-  readonly looksAhead?: BehindParts['looksAhead']
-  readonly keeps: BehindParts['keeps']
-  readonly recall: BehindParts['recall']
-  readonly outlives: BehindParts['outlives']
+/** A fault that keeps translations, in its own way. */
+const keeping = (
+  what: Pick<Fault, 'id' | 'difficulty' | 'what'>,
+  how: Omit<Keeping, 'looksAhead'> & Partial<Keeping>,
+): Fault => {
+  const kept = { looksAhead: false, ...how }
+  return fault({ ...what, replaces: 'keeping', part: () => kept })
 }
-const keeping = (what: Pick<Fault, 'id' | 'difficulty' | 'what'>, part: Keeping): Fault =>
-  boardFault(vtdVirtioBlkBoard, {
-    ...what,
-    area: 'dma',
-    replaces: 'behind.keeps',
-    install: (parts) => void Object.assign(parts, part),
-  })
 
 export const behindIommuFaults: readonly Fault[] = [
   keeping(
@@ -66,7 +60,7 @@ export const behindIommuFaults: readonly Fault[] = [
       what: 'Buffers are translated when their descriptors are read, and that is used for as long as the request takes, whatever is invalidated meanwhile.',
     },
     {
-      looksAhead: () => true,
+      looksAhead: true,
       keeps: ({ area }) => area === 'buffer',
       recall: (kept, ask) => kept.find((one) => isSame(one, ask)),
       outlives: () => false,

@@ -35,6 +35,24 @@ export interface Kept {
 
 export type Translate = (at: bigint, bytes: number, access: TranslationRequest['access']) => number | undefined
 
+/** How a device keeps translations. */
+export interface Keeping {
+  /** Buffers are translated when their descriptor is read. */
+  readonly looksAhead: boolean
+  keeps(ask: Ask): boolean
+  /** The kept translation that an access is led by. */
+  recall(kept: readonly Kept[], ask: Ask, translate: Translate): Kept | undefined
+  /** Whether what is kept is used on after a device reset, and after the device came to rest without a request. */
+  outlives(event: 'reset' | 'rest'): boolean
+}
+
+const KEEPS_NOTHING: Keeping = {
+  looksAhead: false,
+  keeps: () => false,
+  recall: () => undefined,
+  outlives: () => false,
+}
+
 const PAGE_BYTES = 4096n
 const pageEnd = (at: bigint): bigint => at - (at % PAGE_BYTES) + PAGE_BYTES
 
@@ -57,15 +75,8 @@ export const correctBehind = () => ({
   /** Bytes from an address on to the end of its run. */
   rest: ({ last }: Run, at: bigint): bigint => last - at + 1n,
 
-  /** Whether buffers are translated when their descriptor is read. */
-  looksAhead: (): boolean => false,
-
-  /** Whether a translation is kept, to be used without asking again. */
-  keeps: (_ask: Ask): boolean => false,
-  /** The kept translation that an access is led by. */
-  recall: (_kept: readonly Kept[], _ask: Ask, _translate: Translate): Kept | undefined => undefined,
-  /** Whether what is kept is used on after a device reset, and after the device came to rest without a request. */
-  outlives: (_event: 'reset' | 'rest'): boolean => false,
+  /** How translations are kept, to be used without asking again. */
+  keeping: (): Keeping => KEEPS_NOTHING,
 })
 
 export type BehindParts = ReturnType<typeof correctBehind>

@@ -111,12 +111,12 @@ export class DiskBehind implements BoardPart {
     const { at, area, base, access } = ask
     const first = at - (at % PAGE_BYTES)
     const last = parts.last(ask)
-    const known = parts.recall(this.#state.kept, ask, (...asked) => this.#translate(...asked))
+    const known = parts.keeping().recall(this.#state.kept, ask, (...asked) => this.#translate(...asked))
     if (known !== undefined) return { first, last, gpa: known.gpa }
     const gpa = this.#translate(at, Number(last - at) + 1, parts.asked(ask))
     if (gpa === undefined) return undefined
     const page = gpa - Number(at - first)
-    if (parts.keeps(ask))
+    if (parts.keeping().keeps(ask))
       this.#state.kept.push({
         area,
         base: `0x${base.toString(16)}`,
@@ -130,7 +130,7 @@ export class DiskBehind implements BoardPart {
   /** What is kept of the buffer of a descriptor that was read. */
   #lookAhead(iova: bigint, data: Uint8Array): void {
     const { area } = this.#areaOf(iova)
-    if (!this.#parts.looksAhead() || data.length !== DESC.bytes || (area !== 'desc' && area !== 'table')) return
+    if (!this.#parts.keeping().looksAhead || data.length !== DESC.bytes || (area !== 'desc' && area !== 'table')) return
     const descriptor = new DataView(data.buffer, data.byteOffset)
     const address = descriptor.getBigUint64(DESC.address, true)
     const bytes = descriptor.getUint32(DESC.length, true)
@@ -163,7 +163,7 @@ export class DiskBehind implements BoardPart {
   }
 
   #drop(event: 'reset' | 'rest'): void {
-    if (!this.#parts.outlives(event)) this.#state.kept = []
+    if (!this.#parts.keeping().outlives(event)) this.#state.kept = []
   }
 
   read(space: Space, address: number, width: number): number | undefined {
