@@ -110,6 +110,8 @@ export const hostile = ({ size }: RingBounds) => {
         weight: 2,
         when: (s, { head }) => s.queueUp && (s.chains.at(head).at === 'available' || s.chains.at(head).at === 'popped'),
         requires: { exposedIsUntouched: { clause: clause('VIO-STAT-11'), holds: () => false } },
+        // What is read of it now may be a chain as it should be.
+        effect: (s, { head }) => void (s.malformed = s.malformed.without(head)),
       },
       'driver.jump': { effect: (s) => void (s.jumped = true) },
       'device.touch': {
