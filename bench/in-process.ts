@@ -62,7 +62,9 @@ const campaign = async (name: Name, runs: number): Promise<Rates> => {
   )
   const { verdict, commands, seconds } = machines[0]!
   if (verdict !== 'conforms') throw new Error(`${name}: expected a campaign that conforms, found ${verdict}`)
-  const later = half === undefined ? Number.NaN : (last.commands - half.commands) / (last.seconds - half.seconds)
+  // A campaign that ended before it told of a second half was over too soon to have one.
+  const isLong = half !== undefined && last.seconds > half.seconds
+  const later = isLong ? (last.commands - half!.commands) / (last.seconds - half!.seconds) : commands / seconds
   return { commands, whole: commands / seconds, later }
 }
 
